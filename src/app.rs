@@ -1,0 +1,1 @@
+//! The only place that wires: config to store, Leaf, mail and clock, to tasks, to an orderly stop.

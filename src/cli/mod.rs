@@ -1,0 +1,1 @@
+//! One file a command; tables and JSON in one place.

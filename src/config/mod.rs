@@ -1,0 +1,1 @@
+//! The settings: one documented struct a section, loaded once and checked whole.

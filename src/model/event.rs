@@ -1,0 +1,40 @@
+//! Entries of Leaf's credential events log.
+
+use jiff::Timestamp;
+
+/// One entry of the events log, after redaction. Bodies and headers hold no secret from the moment this exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What tells it from others: Leaf's id, or a digest of its content where it has none.
+    pub identity: Vec<u8>,
+    /// `createdDate`, where it could be read.
+    pub at: Option<Timestamp>,
+    /// The HTTP status that the provider gave to Leaf, where it could be read.
+    pub status_code: Option<u16>,
+    /// The provider's answer, redacted and cut.
+    pub body: String,
+    /// Its headers, redacted and cut, in whatever form Leaf wrote them.
+    pub headers: String,
+}
+
+/// What an event says about the credential, by its status code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventVerdict {
+    /// 2xx: the provider accepted the credential.
+    Success,
+    /// 400, 401 or 403: the provider refused it.
+    Failure,
+    /// 404, 429, 5xx and the rest: says nothing about the credential.
+    Neither,
+}
+
+impl Event {
+    /// What this event says about the credential.
+    pub fn verdict(&self) -> EventVerdict {
+        match self.status_code {
+            Some(200..=299) => EventVerdict::Success,
+            Some(400 | 401 | 403) => EventVerdict::Failure,
+            _ => EventVerdict::Neither,
+        }
+    }
+}

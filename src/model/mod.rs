@@ -1,0 +1,22 @@
+//! The words of the domain as types, and the parsed policy that the rules read.
+//!
+//! Data only: nothing here decides, reads a clock or touches the outside.
+
+mod credential;
+mod event;
+mod incident;
+mod policy;
+mod problem;
+mod reading;
+mod watch;
+
+pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
+pub use event::{Event, EventVerdict};
+pub use incident::{EndedBy, Incident, IncidentId, NoticeKind, SweepId};
+pub use policy::{
+    Address, Alerts, NotAnAddress, Policy, Schedule, Schedules, StatusClass, StatusWords,
+    Thresholds,
+};
+pub use problem::{Audience, Kind, Severity, Track};
+pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading};
+pub use watch::{Expectation, OwnSettings, WatchList, WatchedUser};

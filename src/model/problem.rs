@@ -1,0 +1,150 @@
+//! The kinds of trouble: their tracks, severities and who is told.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What an incident is about. Incidents of different tracks of one credential stand side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Track {
+    /// Whether the credential works.
+    Access,
+    /// Whether it is in the environment that is expected of it.
+    Environment,
+    /// Whether Leaf answers about it.
+    Sight,
+    /// Whether Leaf answers us at all.
+    Account,
+    /// Our own set-up.
+    Own,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Soon a problem, or one that mends itself.
+    Warning,
+    /// Data has stopped, or cannot be judged.
+    Critical,
+}
+
+impl Severity {
+    /// `critical` or `warning`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// Who is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// `alerts.to` and the user's own `notify`: what a grower or an integrator mends.
+    Support,
+    /// `alerts.operators` alone.
+    Operators,
+}
+
+macro_rules! kinds {
+    ($($variant:ident $name:literal $track:ident $severity:ident $audience:ident #[$doc:meta];)*) => {
+        /// A kind of trouble.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind { $(#[$doc] $variant,)* }
+
+        impl Kind {
+            /// Every kind, access kinds first.
+            pub const ALL: &'static [Kind] = &[$(Kind::$variant,)*];
+
+            /// The name used in config, tables and the database: `failing_events`.
+            pub fn name(self) -> &'static str {
+                match self { $(Kind::$variant => $name,)* }
+            }
+
+            /// The track it belongs to.
+            pub fn track(self) -> Track {
+                match self { $(Kind::$variant => Track::$track,)* }
+            }
+
+            /// How bad it is.
+            pub fn severity(self) -> Severity {
+                match self { $(Kind::$variant => Severity::$severity,)* }
+            }
+
+            /// Who is told of it.
+            pub fn audience(self) -> Audience {
+                match self { $(Kind::$variant => Audience::$audience,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Invalid "invalid" Access Critical Support #[doc = "The status word says that the credential no longer works."];
+    Missing "missing" Access Critical Support #[doc = "A credential seen before, or asked for by name, is not there."];
+    LimitedPermission "limited_permission" Access Warning Support #[doc = "The status word says that permissions are lacking."];
+    ProviderUnavailable "provider_unavailable" Access Warning Operators #[doc = "The status word says that the provider has trouble."];
+    FailingEvents "failing_events" Access Warning Support #[doc = "Status healthy, but the newest events failed: the early warning."];
+    EnvironmentMismatch "environment_mismatch" Environment Critical Support #[doc = "Another environment than the one expected."];
+    Unreadable "unreadable" Sight Warning Operators #[doc = "This credential gives no answer while others do."];
+    LeafLogin "leaf_login" Account Critical Operators #[doc = "Leaf refuses our login."];
+    LeafUnreachable "leaf_unreachable" Account Critical Operators #[doc = "Leaf cannot be reached, or answers nothing of use."];
+    WrongAccount "wrong_account" Account Critical Operators #[doc = "Most credentials are missing at once: looks like another API owner's login."];
+    EnvironmentContradiction "environment_contradiction" Own Critical Operators #[doc = "One client key was read as STAGE and as PRODUCTION."];
+    UnknownStatus "unknown_status" Own Warning Operators #[doc = "Leaf sent a status word that nobody mapped."];
+    ConfigRejected "config_rejected" Own Warning Operators #[doc = "A reload was refused; the old settings run on."];
+    DeliveryFailed "delivery_failed" Own Warning Operators #[doc = "Mail to an address failed for good."];
+    SweepOverdue "sweep_overdue" Own Warning Operators #[doc = "No whole sweep for three intervals."];
+    EventsUnread "events_unread" Own Warning Operators #[doc = "Events of some credential unread for seven days."];
+    TokenExpiring "token_expiring" Own Warning Operators #[doc = "The configured Leaf token expires within seven days."];
+    WatchShrank "watch_shrank" Own Warning Operators #[doc = "More than a tenth of the watch list vanished at once."];
+    Storage "storage" Own Warning Operators #[doc = "The database cannot be written."];
+}
+
+impl Kind {
+    /// Whether it is told by the status word alone, so that only a healthy word is its proof of ending.
+    pub fn told_by_status(self) -> bool {
+        matches!(
+            self,
+            Kind::Invalid | Kind::LimitedPermission | Kind::ProviderUnavailable
+        )
+    }
+
+    /// How kinds are ordered in a mail: the worst first.
+    pub fn rank(self) -> (std::cmp::Reverse<Severity>, Kind) {
+        (std::cmp::Reverse(self.severity()), self)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The name given is not a kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown problem {0:?}")]
+pub struct UnknownKind(pub String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Kind::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| UnknownKind(text.to_owned()))
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

@@ -1,0 +1,1 @@
+//! REMEMBERS. The SQLite database: the only state there is. Never decides.
