@@ -1,1 +1,3 @@
 //! RUNS. The loops: schedule, sweep, gather, judge, deliver, and their orderly stop.
+
+pub mod judge;

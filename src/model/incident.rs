@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CredentialId, Kind, Severity, Track};
+use super::{CredentialId, Kind, Track};
 
 /// An incident's number, shown to operators (`ack 12`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -42,6 +43,13 @@ impl EndedBy {
             EndedBy::Unwatched => "unwatched",
         }
     }
+
+    /// The one with that word.
+    pub fn from_name(name: &str) -> Option<EndedBy> {
+        [EndedBy::Proof, EndedBy::Unwatched]
+            .into_iter()
+            .find(|by| by.name() == name)
+    }
 }
 
 /// Trouble of one track of one credential, of the account, or of our own, from opened to ended.
@@ -57,8 +65,6 @@ pub struct Incident {
     pub subject: String,
     /// What kind it is now; may change on the way.
     pub kind: Kind,
-    /// Its severity now.
-    pub severity: Severity,
     /// When the trouble was first seen (before it had held long enough to open).
     pub began_at: Timestamp,
     /// When it opened.
@@ -73,12 +79,49 @@ pub struct Incident {
     pub ended_by: Option<EndedBy>,
     /// How often it came back within the flap window; above 0 it ends only after a quiet window.
     pub reopened: u32,
-    /// The sweep of the first good look since the last bad one, while it waits for its proof to be complete.
-    pub well_since: Option<(SweepId, Timestamp)>,
-    /// It began while nobody looked.
-    pub while_off: bool,
+    /// The good looks since the last bad one, while they are no complete proof yet.
+    pub well: Option<Well>,
+    /// What is to be said of its beginning.
+    pub origin: Origin,
     /// The sweep that opened it turned more than half of the fleet alike; a second sweep has not confirmed it yet.
     pub doubted: bool,
+}
+
+/// A run of good looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Well {
+    /// When it began.
+    pub since: Timestamp,
+    /// How many looks so far.
+    pub looks: u32,
+    /// For how long every look was good.
+    pub held: Duration,
+}
+
+/// What is special about how an incident came to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// It was so when the credential was looked at for the first time.
+    pub first_look: bool,
+    /// It became so while the program was off.
+    pub while_off: bool,
+    /// The credential did not change: our config did.
+    pub config_changed: bool,
+}
+
+/// Trouble that is not told yet: it takes a second look, or must hold for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    /// What it would be.
+    pub kind: Kind,
+    /// What it is about, for account and own trouble.
+    pub subject: String,
+    /// The first look that said so.
+    pub began_at: Timestamp,
+    /// Looks that said so, the first one included.
+    pub looks: u32,
+    /// For how long every look said so; time in which nobody looked does not count.
+    pub held: Duration,
 }
 
 impl Incident {

@@ -12,7 +12,7 @@ mod watch;
 
 pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
 pub use event::{Event, EventVerdict};
-pub use incident::{EndedBy, Incident, IncidentId, NoticeKind, SweepId};
+pub use incident::{EndedBy, Incident, IncidentId, NoticeKind, Origin, Suspect, SweepId, Well};
 pub use policy::{
     Address, Alerts, NotAnAddress, Policy, Schedule, Schedules, StatusClass, StatusWords,
     Thresholds,

@@ -21,6 +21,32 @@ pub enum Track {
     Own,
 }
 
+impl Track {
+    const ALL: [Track; 5] = [
+        Track::Access,
+        Track::Environment,
+        Track::Sight,
+        Track::Account,
+        Track::Own,
+    ];
+
+    /// The word kept in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Track::Access => "access",
+            Track::Environment => "environment",
+            Track::Sight => "sight",
+            Track::Account => "account",
+            Track::Own => "own",
+        }
+    }
+
+    /// The one with that word.
+    pub fn from_name(name: &str) -> Option<Track> {
+        Track::ALL.into_iter().find(|track| track.name() == name)
+    }
+}
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,1 +1,46 @@
-//! REMEMBERS. The SQLite database: the only state there is. Never decides.
+//! REMEMBERS. The SQLite database: the only state there is. Never decides, never reads a clock.
+//!
+//! Every write is one `BEGIN IMMEDIATE` transaction of the one writer; readers are short-lived connections.
+
+mod credentials;
+mod error;
+mod events;
+mod incidents;
+mod looks;
+mod migrate;
+mod open;
+mod outbox;
+mod row;
+mod sweeps;
+mod writer;
+
+pub use credentials::Registered;
+pub use error::Error;
+pub use incidents::{DueNotice, Stamp};
+pub use looks::{Gap, Torn};
+pub use open::{Access, Db, Lock};
+pub use outbox::{Attempt, DeliveryId, NewEntry, Pending, Told, Waiting};
+pub use sweeps::{Counts, Finished, RunId};
+pub use writer::Writer;
+
+use rusqlite::Connection;
+
+/// The result of everything here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An open write transaction; all that changes the state is a method of it.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    conn: &'a Connection,
+}
+
+impl Tx<'_> {
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
+        Ok(self.conn.prepare_cached(sql)?.execute(params)?)
+    }
+
+    fn insert(&self, sql: &str, params: impl rusqlite::Params) -> Result<i64> {
+        self.execute(sql, params)?;
+        Ok(self.conn.last_insert_rowid())
+    }
+}

@@ -1,0 +1,464 @@
+//! The only door to a decision: takes facts, asks the rules, and writes what they decide, in the caller's transaction.
+//!
+//! Callable without the loops; sweep, gather, deliver, `check` and simulations all come through here.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{
+    Answer, Credential, CredentialId, Event, EventVerdict, Expectation, Kind, Policy, SweepId,
+    Track, WatchList,
+};
+use crate::rules::failing::Sign;
+use crate::rules::fleet::{self, Census, Sight};
+use crate::rules::incidents::{self, Condition, Fact, Known, Moment, Plan, Steady, What};
+use crate::rules::judge::{self, Access};
+use crate::store::{Counts, Finished, Gap, Result, Stamp, Tx};
+
+/// What holds while facts are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Bench<'a> {
+    /// The settings.
+    pub policy: &'a Policy,
+    /// What is watched.
+    pub watch: &'a WatchList,
+    /// The program was off for longer than a sweep interval, and no sweep was whole since.
+    pub after_off: bool,
+}
+
+/// One answer of Leaf.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// About whom, in the database.
+    pub id: CredentialId,
+    /// About whom.
+    pub credential: Credential,
+    /// What it said.
+    pub answer: Answer,
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// When, by Leaf's clock.
+    pub leaf_at: Timestamp,
+}
+
+/// How a sweep ended, and what it found.
+#[derive(Debug, Clone)]
+pub struct Swept {
+    /// Its number.
+    pub sweep: SweepId,
+    /// How it ended.
+    pub sight: Sight,
+    /// Why it was given up, in a few plain words.
+    pub reason: String,
+    /// What it counted.
+    pub counts: Counts,
+    /// Who gave no answer.
+    pub gaps: Vec<Gap>,
+    /// Watched time since the full sweep before it, in this run.
+    pub elapsed: Duration,
+    /// Time since Leaf was last tried, by a sweep or a probe, in this run.
+    pub since_last_try: Duration,
+    /// When it ended, by our clock.
+    pub at: Timestamp,
+    /// The same by Leaf's clock.
+    pub leaf_at: Timestamp,
+}
+
+impl<'a> Bench<'a> {
+    fn stamp(&self, sweep: SweepId, now: Timestamp) -> Stamp {
+        Stamp {
+            sweep,
+            now,
+            due: now + self.policy.alerts.group_wait,
+        }
+    }
+
+    fn moment(&self, now: Timestamp, leaf_now: Timestamp, expectation: Expectation) -> Moment<'a> {
+        let Bench {
+            policy, after_off, ..
+        } = *self;
+        Moment {
+            now,
+            leaf_now,
+            policy,
+            expectation,
+            after_off,
+            blind: false,
+        }
+    }
+
+    /// Judges answers of one sweep. Returns the credentials of which an incident opened or changed.
+    pub fn answers(
+        &self,
+        tx: &Tx<'_>,
+        sweep: SweepId,
+        counts: Counts,
+        looks: &[Look],
+    ) -> Result<Vec<CredentialId>> {
+        let mut told = Vec::new();
+        for look in looks {
+            let known = tx.known(look.id, self.policy, look.at)?;
+            let moment = self.moment(
+                look.at,
+                look.leaf_at,
+                self.watch.expectation(look.credential),
+            );
+            let plan = incidents::decide(&known, Fact::Answer(&look.answer), &moment);
+            tx.apply(
+                look.id,
+                Some(&look.answer),
+                &plan,
+                self.stamp(sweep, look.at),
+            )?;
+            let new = |step: &incidents::Step| {
+                matches!(
+                    step.what,
+                    What::Open { .. } | What::Change { .. } | What::Reopen { .. }
+                )
+            };
+            if plan.steps.iter().any(new) {
+                told.push(look.id);
+            }
+        }
+        tx.note_progress(sweep, counts)?;
+        Ok(told)
+    }
+
+    /// Judges the events of one credential, as they were read now. `leaf_now` is Leaf's clock.
+    pub fn events(
+        &self,
+        tx: &Tx<'_>,
+        (id, credential): (CredentialId, Credential),
+        events: &[Event],
+        now: Timestamp,
+        leaf_now: Timestamp,
+    ) -> Result<()> {
+        let mut new_failures = Vec::new();
+        for event in events {
+            if tx.keep_event(id, event, now)? && event.verdict() == EventVerdict::Failure {
+                new_failures.push(event);
+            }
+        }
+        tx.events_were_read(id, now)?;
+        let known = tx.known(id, self.policy, now)?;
+        let moment = self.moment(now, leaf_now, self.watch.expectation(credential));
+        let plan = incidents::decide(&known, Fact::Events, &moment);
+        tx.apply(id, None, &plan, self.stamp(tx.newest_sweep()?, now))?;
+        self.note_brief_breakage(tx, id, &known, &plan, &new_failures, leaf_now)
+    }
+
+    /// Failures between two healthy looks that make no warning: recorded, never mailed.
+    fn note_brief_breakage(
+        &self,
+        tx: &Tx<'_>,
+        id: CredentialId,
+        known: &Known,
+        plan: &Plan,
+        new_failures: &[&Event],
+        leaf_now: Timestamp,
+    ) -> Result<()> {
+        let healthy = known.standing.as_ref().is_some_and(|standing| {
+            judge::access(&standing.answer, &self.policy.status_words) == Access::Healthy
+        });
+        let quiet = plan.steps.is_empty()
+            && !known
+                .incidents
+                .iter()
+                .any(|i| i.is_open() && i.track == Track::Access);
+        let of_this_epoch = |event: &&&Event| {
+            let since = known.epoch.since;
+            Sign::of(event).is_some_and(|sign| {
+                sign.at <= leaf_now && since.is_none_or(|since| sign.at >= since)
+            })
+        };
+        let failures: Vec<_> = new_failures.iter().filter(of_this_epoch).collect();
+        if healthy && quiet && failures.len() >= 2 {
+            for event in failures {
+                tx.mark_brief(id, &event.identity)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the end of a sweep: the account first, then, where it was whole, all that a single answer cannot prove.
+    /// Returns whether we are blind now.
+    pub fn swept(&self, tx: &Tx<'_>, swept: &Swept) -> Result<bool> {
+        let first = tx.last_whole_sweep()?.is_none();
+        let (known, missing) = if first {
+            tx.standing_answers()?
+        } else {
+            tx.census()?
+        };
+        let census = Census {
+            known,
+            missing,
+            first,
+        };
+        let account = fleet::account(swept.sight, &swept.reason, census);
+        let blind = match &account {
+            Some(condition) => condition.is_some(),
+            None => tx.is_blind()?,
+        };
+        let Swept {
+            sweep,
+            sight,
+            counts,
+            elapsed,
+            at,
+            ..
+        } = *swept;
+        tx.end_sweep(
+            sweep,
+            Finished {
+                sight,
+                blind,
+                counts,
+                elapsed,
+            },
+            at,
+        )?;
+        if let Some(condition) = account {
+            self.account(tx, condition.as_ref(), sweep, swept.since_last_try, at)?;
+        }
+        if sight == Sight::Whole {
+            self.settle_credentials(tx, swept, blind)?;
+            self.doubt_fleet(tx, swept, first)?;
+            if !blind {
+                self.settle_words(tx, at)?;
+                self.settle_contradictions(tx, at)?;
+            }
+        }
+        Ok(blind)
+    }
+
+    /// Judges a try to reach Leaf between sweeps, while blind; only a failed one says something.
+    pub fn probed(
+        &self,
+        tx: &Tx<'_>,
+        sight: Sight,
+        reason: &str,
+        since_last_try: Duration,
+        now: Timestamp,
+    ) -> Result<()> {
+        let census = Census {
+            known: 0,
+            missing: 0,
+            first: false,
+        };
+        match fleet::account(sight, reason, census) {
+            Some(Some(condition)) => self.account(
+                tx,
+                Some(&condition),
+                tx.newest_sweep()?,
+                since_last_try,
+                now,
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn account(
+        &self,
+        tx: &Tx<'_>,
+        condition: Option<&Condition>,
+        sweep: SweepId,
+        elapsed: Duration,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.steady(tx, Track::Account, "", condition, sweep, elapsed, now)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one track and subject, one condition, one moment"
+    )]
+    fn steady(
+        &self,
+        tx: &Tx<'_>,
+        track: Track,
+        subject: &str,
+        condition: Option<&Condition>,
+        sweep: SweepId,
+        elapsed: Duration,
+        now: Timestamp,
+    ) -> Result<()> {
+        let known = tx.known_own(track, subject, self.policy, now)?;
+        let steady = Steady {
+            open: known.incidents.iter().find(|incident| incident.is_open()),
+            ended: known.incidents.iter().find(|incident| !incident.is_open()),
+            suspects: &known.suspects,
+        };
+        let nobody = Expectation {
+            environment: None,
+            named: false,
+        };
+        let plan = incidents::settle(steady, condition, elapsed, &self.moment(now, now, nobody));
+        tx.apply_own(subject, &plan, self.stamp(sweep, now))
+    }
+
+    /// Settles own trouble of one kind: `conditions` are all that is true of it now, each with its subject.
+    pub fn own(
+        &self,
+        tx: &Tx<'_>,
+        kind: Kind,
+        conditions: &[Condition],
+        now: Timestamp,
+    ) -> Result<()> {
+        let sweep = tx.newest_sweep()?;
+        let mut subjects: HashSet<String> = tx.own_subjects(kind)?.into_iter().collect();
+        subjects.extend(conditions.iter().map(|condition| condition.subject.clone()));
+        for subject in subjects {
+            let condition = conditions
+                .iter()
+                .find(|condition| condition.subject == subject);
+            self.steady(
+                tx,
+                Track::Own,
+                &subject,
+                condition,
+                sweep,
+                Duration::ZERO,
+                now,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn settle_credentials(&self, tx: &Tx<'_>, swept: &Swept, blind: bool) -> Result<()> {
+        let mut silent = HashSet::new();
+        for gap in &swept.gaps {
+            tx.note_gap(gap, swept.sweep, swept.at)?;
+            silent.insert(gap.credential);
+        }
+        let unsettled = tx
+            .unsettled()?
+            .into_iter()
+            .filter(|id| !silent.contains(id));
+        let answered = unsettled.map(|id| (id, true)).collect::<Vec<_>>();
+        for (id, answered) in answered
+            .into_iter()
+            .chain(silent.iter().map(|id| (*id, false)))
+        {
+            self.settle(tx, id, answered, swept, blind)?;
+        }
+        Ok(())
+    }
+
+    fn settle(
+        &self,
+        tx: &Tx<'_>,
+        id: CredentialId,
+        answered: bool,
+        swept: &Swept,
+        blind: bool,
+    ) -> Result<()> {
+        let known = tx.known(id, self.policy, swept.at)?;
+        let expectation = self.watch.expectation(tx.credential(id)?);
+        let moment = Moment {
+            blind,
+            ..self.moment(swept.at, swept.leaf_at, expectation)
+        };
+        let plan = incidents::decide(&known, Fact::Swept { answered }, &moment);
+        tx.apply(id, None, &plan, self.stamp(swept.sweep, swept.at))
+    }
+
+    /// A second look at suspects ended: what is still suspected was looked at once more.
+    pub fn second_looked(&self, tx: &Tx<'_>, swept: &Swept, asked: &[CredentialId]) -> Result<()> {
+        let Swept {
+            sweep,
+            sight,
+            counts,
+            elapsed,
+            at,
+            ..
+        } = *swept;
+        let blind = tx.is_blind()?;
+        tx.end_sweep(
+            sweep,
+            Finished {
+                sight,
+                blind,
+                counts,
+                elapsed,
+            },
+            at,
+        )?;
+        if sight == Sight::Whole && swept.gaps.is_empty() {
+            tx.count_second_look(asked)?;
+            for id in asked {
+                self.settle(tx, *id, true, swept, blind)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn doubt_fleet(&self, tx: &Tx<'_>, swept: &Swept, first: bool) -> Result<()> {
+        tx.end_doubts(
+            swept.sweep,
+            swept.at,
+            swept.at + self.policy.alerts.group_wait,
+        )?;
+        if first {
+            return Ok(());
+        }
+        self.doubt_turned(tx, swept.sweep, swept.counts)
+    }
+
+    /// Marks what opened in `sweep` as doubtful where most of those that were healthy turned alike; asked again before
+    /// each mail, while the sweep runs.
+    pub fn doubt_turned(&self, tx: &Tx<'_>, sweep: SweepId, counts: Counts) -> Result<()> {
+        for (kind, turned) in tx.opened_in(sweep)? {
+            if fleet::doubtful(turned, counts.were_healthy) {
+                tx.doubt(sweep, kind)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_words(&self, tx: &Tx<'_>, now: Timestamp) -> Result<()> {
+        let mut conditions = Vec::new();
+        for (word, count) in tx.standing_words()? {
+            let mapped = word
+                .as_deref()
+                .is_some_and(|word| self.policy.status_words.class(word).is_some());
+            if !mapped {
+                let subject = word
+                    .map(|word| word.trim().to_uppercase())
+                    .unwrap_or_default();
+                let why = format!("{count} credentials have a status that nobody mapped");
+                conditions.push(Condition {
+                    kind: Kind::UnknownStatus,
+                    subject,
+                    why,
+                });
+            }
+        }
+        self.own(tx, Kind::UnknownStatus, &conditions, now)
+    }
+
+    fn settle_contradictions(&self, tx: &Tx<'_>, now: Timestamp) -> Result<()> {
+        let mut sides: Vec<fleet::Side> = Vec::new();
+        for torn in tx.contradicted_keys()? {
+            let credential = tx.credential(torn.credential)?;
+            if credential.provider.has_environment()
+                && self.watch.expectation(credential).environment.is_none()
+            {
+                sides.push(fleet::Side {
+                    subject: format!(
+                        "{} …{} ({:02x}{:02x})",
+                        credential.provider, torn.tail, torn.print[0], torn.print[1]
+                    ),
+                    environment: torn.environment,
+                });
+            }
+        }
+        self.own(
+            tx,
+            Kind::EnvironmentContradiction,
+            &fleet::contradictions(&sides),
+            now,
+        )
+    }
+}

@@ -1,0 +1,217 @@
+//! The life of incidents: from what is known and one fact to a plan that says what to write, and why.
+//!
+//! Nothing here opens, changes or ends an incident of a credential without an answer from Leaf about that credential.
+
+mod access;
+mod plan;
+mod steady;
+
+use jiff::Timestamp;
+
+use crate::model::{Answer, Expectation, Incident, Kind, Policy, Suspect, Track};
+use crate::rules::failing::Sign;
+use crate::rules::judge::{self, InEnvironment};
+
+pub use plan::{Epoch, NewSpan, Plan, Step, SuspectChange, What};
+pub use steady::{Condition, Steady, settle};
+
+/// The answer that stands, and since when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// What Leaf last said.
+    pub answer: Answer,
+    /// Since when it says so.
+    pub since: Timestamp,
+}
+
+/// All that is known of one credential when a fact about it arrives.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    /// The answer that stands; none before the first.
+    pub standing: Option<Standing>,
+    /// The life it is in, as last known.
+    pub epoch: Epoch,
+    /// Whether it gave no answer when last asked in a whole sweep.
+    pub in_gap: bool,
+    /// Its open incidents, and of each track the last one that ended within the flap window.
+    pub incidents: Vec<Incident>,
+    /// What is not told yet.
+    pub suspects: Vec<Suspect>,
+    /// What its events of the window say, those of this fact included.
+    pub signs: Vec<Sign>,
+    /// When a look last found a status word that is trouble by itself, before the answer that stands.
+    pub last_bad_word: Option<Timestamp>,
+}
+
+impl Known {
+    fn open(&self, track: Track) -> Option<&Incident> {
+        self.incidents
+            .iter()
+            .find(|incident| incident.track == track && incident.is_open())
+    }
+
+    fn ended(&self, track: Track) -> Option<&Incident> {
+        self.incidents
+            .iter()
+            .find(|incident| incident.track == track && !incident.is_open())
+    }
+
+    fn suspect(&self, kind: Kind) -> Option<&Suspect> {
+        self.suspects.iter().find(|suspect| suspect.kind == kind)
+    }
+
+    /// Whether Leaf ever described this credential.
+    fn was_seen(&self) -> bool {
+        self.epoch.number > 0
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fact<'a> {
+    /// Leaf answered about the credential.
+    Answer(&'a Answer),
+    /// Its events were read; [`Known::signs`] holds them.
+    Events,
+    /// A sweep ended whole in which it was asked; suspects and runs of good looks are counted up to now.
+    Swept {
+        /// Whether it gave an answer in that sweep.
+        answered: bool,
+    },
+    /// It was taken out of the config.
+    Unwatched,
+}
+
+/// What holds while a fact is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// The time of the fact by our clock.
+    pub now: Timestamp,
+    /// The time by Leaf's clock, against which events are aged.
+    pub leaf_now: Timestamp,
+    /// The settings.
+    pub policy: &'a Policy,
+    /// What the config expects of this credential.
+    pub expectation: Expectation,
+    /// Nobody looked between the look before this one and this one: the program was off.
+    pub after_off: bool,
+    /// An account condition is true: what may be its echo waits.
+    pub blind: bool,
+}
+
+/// What to write after `fact`, and why.
+pub fn decide(known: &Known, fact: Fact<'_>, moment: &Moment<'_>) -> Plan {
+    let mut plan = Plan::default();
+    match fact {
+        Fact::Answer(answer) => on_answer(known, answer, moment, &mut plan),
+        Fact::Events => access::on_events(known, moment, &mut plan),
+        Fact::Swept { answered: true } => on_swept(known, moment, &mut plan),
+        Fact::Swept { answered: false } => on_no_answer(known, moment, &mut plan),
+        Fact::Unwatched => on_unwatched(known, &mut plan),
+    }
+    plan
+}
+
+fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, plan: &mut Plan) {
+    plan.span = NewSpan::after(known, answer, moment.now);
+    plan.ends_gap = known.in_gap;
+    access::on_answer(known, answer, moment, plan);
+    if let Answer::Reading(reading) = answer {
+        let verdict = judge::environment(reading, moment.expectation.environment);
+        on_environment(known, verdict, answer, moment, plan);
+    }
+    if known.suspect(Kind::Unreadable).is_some() {
+        plan.drop_suspect(Kind::Unreadable);
+    }
+    if let Some(incident) = known.open(Track::Sight) {
+        plan.good_look(incident, moment, "Leaf answers about this credential again");
+    }
+}
+
+fn on_environment(
+    known: &Known,
+    verdict: InEnvironment,
+    answer: &Answer,
+    moment: &Moment<'_>,
+    plan: &mut Plan,
+) {
+    let open = known.open(Track::Environment);
+    match verdict {
+        InEnvironment::Wrong => match open {
+            Some(incident) => plan.bad_look(incident),
+            None => {
+                let why = "the environment is another one than the one expected";
+                plan.begin(
+                    known,
+                    Kind::EnvironmentMismatch,
+                    moment.now,
+                    Some(answer),
+                    moment,
+                    why.to_owned(),
+                );
+            }
+        },
+        InEnvironment::Right => {
+            if let Some(incident) = open {
+                plan.good_look_after(
+                    known,
+                    incident,
+                    answer,
+                    moment,
+                    "the environment is the expected one",
+                );
+            }
+        }
+        InEnvironment::NotExpected => {
+            if let Some(incident) = open {
+                plan.close(
+                    incident,
+                    "our config no longer expects an environment of it",
+                );
+            }
+        }
+        InEnvironment::NotTold => {}
+    }
+}
+
+/// What needed a second look, a hold or a run of good looks is settled when a sweep has ended whole.
+fn on_swept(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
+    access::on_swept(known, moment, plan);
+    for incident in known.incidents.iter().filter(|incident| incident.is_open()) {
+        plan.end_if_proved(incident, moment);
+    }
+}
+
+fn on_no_answer(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
+    match (known.open(Track::Sight), known.suspect(Kind::Unreadable)) {
+        (Some(incident), _) => plan.bad_look(incident),
+        (None, None) if known.ended(Track::Sight).is_some() => {
+            let why = "it gives no answer again".to_owned();
+            plan.begin(known, Kind::Unreadable, moment.now, None, moment, why);
+        }
+        (None, None) => plan.suspects.push(SuspectChange::Begin(Kind::Unreadable)),
+        (None, Some(suspect)) if suspect.held >= moment.policy.thresholds.unreadable_hold => {
+            let why = format!(
+                "no answer about it in {} whole sweeps running",
+                suspect.looks
+            );
+            plan.begin(known, Kind::Unreadable, suspect.began_at, None, moment, why);
+        }
+        (None, Some(_)) => {}
+    }
+}
+
+fn on_unwatched(known: &Known, plan: &mut Plan) {
+    plan.suspects.extend(
+        known
+            .suspects
+            .iter()
+            .map(|suspect| SuspectChange::Drop(suspect.kind)),
+    );
+    for incident in known.incidents.iter().filter(|incident| incident.is_open()) {
+        plan.close(
+            incident,
+            "taken out of the config while open; not known to be mended",
+        );
+    }
+}

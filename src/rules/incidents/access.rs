@@ -1,0 +1,255 @@
+//! The access track: one incident a credential, which takes the name of whatever is true of it.
+
+use jiff::Timestamp;
+
+use super::{Known, Moment, Plan, SuspectChange, What};
+use crate::model::{Answer, Kind, Suspect, Track};
+use crate::rules::failing;
+use crate::rules::judge::{self, Access};
+
+pub(super) fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, plan: &mut Plan) {
+    let verdict = judge::access(answer, &moment.policy.status_words);
+    drop_contradicted(known, verdict, plan);
+    match verdict {
+        Access::Bad(kind) => becomes(
+            known,
+            kind,
+            moment.now,
+            Some(answer),
+            moment,
+            plan,
+            told_by(answer),
+        ),
+        Access::Healthy => on_healthy(known, answer, moment, plan),
+        Access::Unavailable => {
+            // Says nothing about the grower: it neither ends nor changes another kind.
+            match known.open(Track::Access) {
+                Some(incident) if incident.kind == Kind::ProviderUnavailable => {
+                    plan.bad_look(incident)
+                }
+                Some(_) => {}
+                None => suspect(known, Kind::ProviderUnavailable, plan),
+            }
+        }
+        Access::Missing => {
+            if let Some(incident) = known.open(Track::Access) {
+                plan.bad_look(incident);
+                if incident.kind == Kind::Missing {
+                    return;
+                }
+            }
+            if known.was_seen() || moment.expectation.named {
+                suspect(known, Kind::Missing, plan);
+            }
+        }
+        Access::Unmapped => {}
+    }
+}
+
+/// A suspicion holds only while every look says so.
+fn drop_contradicted(known: &Known, verdict: Access, plan: &mut Plan) {
+    if verdict != Access::Missing && known.suspect(Kind::Missing).is_some() {
+        plan.drop_suspect(Kind::Missing);
+    }
+    if verdict != Access::Unavailable && known.suspect(Kind::ProviderUnavailable).is_some() {
+        plan.drop_suspect(Kind::ProviderUnavailable);
+    }
+}
+
+fn on_healthy(known: &Known, answer: &Answer, moment: &Moment<'_>, plan: &mut Plan) {
+    let epoch = match &plan.span {
+        Some(span) => span.epoch.since,
+        None => known.epoch.since,
+    };
+    let warning = warning(known, answer, epoch, moment);
+    match (known.open(Track::Access), warning) {
+        (Some(incident), _) if incident.kind == Kind::FailingEvents => {}
+        (Some(_), Some(why)) => becomes(
+            known,
+            Kind::FailingEvents,
+            moment.now,
+            None,
+            moment,
+            plan,
+            why,
+        ),
+        (Some(incident), None) => {
+            plan.good_look_after(
+                known,
+                incident,
+                answer,
+                moment,
+                "the status word is healthy again",
+            );
+        }
+        (None, Some(why)) => becomes(
+            known,
+            Kind::FailingEvents,
+            moment.now,
+            None,
+            moment,
+            plan,
+            why,
+        ),
+        (None, None) => {}
+    }
+}
+
+pub(super) fn on_events(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
+    let standing = known.standing.as_ref();
+    let warning =
+        standing.and_then(|standing| warning(known, &standing.answer, known.epoch.since, moment));
+    match (known.open(Track::Access), warning) {
+        (Some(incident), Some(_)) if incident.kind == Kind::FailingEvents => {
+            plan.bad_look(incident)
+        }
+        (_, Some(why)) => becomes(
+            known,
+            Kind::FailingEvents,
+            moment.now,
+            None,
+            moment,
+            plan,
+            why,
+        ),
+        (Some(incident), None) if incident.kind == Kind::FailingEvents => {
+            let signs = failing::counting(
+                &known.signs,
+                None,
+                moment.leaf_now,
+                &moment.policy.thresholds,
+            );
+            if failing::recovered(&signs) {
+                plan.good_look(
+                    incident,
+                    moment,
+                    "an event newer than the failures succeeded",
+                );
+            } else if !signs.iter().any(|sign| sign.failed) {
+                plan.good_look(
+                    incident,
+                    moment,
+                    "no more failures seen; that is no proof that it works",
+                );
+            }
+        }
+        (_, None) => {}
+    }
+}
+
+/// What held long enough becomes true when a sweep has ended whole.
+pub(super) fn on_swept(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
+    let thresholds = &moment.policy.thresholds;
+    if let Some(suspect) = known.suspect(Kind::Missing)
+        && !moment.blind
+    {
+        let again = known
+            .ended(Track::Access)
+            .is_some_and(|ended| ended.kind == Kind::Missing);
+        if again
+            || (suspect.looks >= thresholds.second_look && suspect.held >= thresholds.missing_hold)
+        {
+            let why = format!("not there in {} looks running", suspect.looks);
+            confirmed(known, suspect, moment, plan, why);
+        }
+    }
+    if let Some(suspect) = known.suspect(Kind::ProviderUnavailable)
+        && known.open(Track::Access).is_none()
+    {
+        let again = known
+            .ended(Track::Access)
+            .is_some_and(|ended| ended.kind == Kind::ProviderUnavailable);
+        if again || suspect.held >= thresholds.provider_unavailable_hold {
+            let why = format!(
+                "the provider is unavailable in {} looks running",
+                suspect.looks
+            );
+            confirmed(known, suspect, moment, plan, why);
+        }
+    }
+}
+
+fn confirmed(known: &Known, suspect: &Suspect, moment: &Moment<'_>, plan: &mut Plan, why: String) {
+    plan.drop_suspect(suspect.kind);
+    becomes(
+        known,
+        suspect.kind,
+        suspect.began_at,
+        None,
+        moment,
+        plan,
+        why,
+    );
+}
+
+/// `kind` is true by its own rule: the incident of this track takes its name, or one begins.
+fn becomes(
+    known: &Known,
+    kind: Kind,
+    began_at: Timestamp,
+    answer: Option<&Answer>,
+    moment: &Moment<'_>,
+    plan: &mut Plan,
+    why: String,
+) {
+    match known.open(Track::Access) {
+        Some(incident) if incident.kind == kind => plan.bad_look(incident),
+        Some(incident) => {
+            let config_changed = answer.is_some_and(|answer| known.says(answer));
+            plan.step(
+                What::Change {
+                    id: incident.id,
+                    kind,
+                    config_changed,
+                },
+                why,
+            );
+        }
+        None => plan.begin(known, kind, began_at, answer, moment, why),
+    }
+}
+
+fn suspect(known: &Known, kind: Kind, plan: &mut Plan) {
+    if known.suspect(kind).is_none() {
+        plan.suspects.push(SuspectChange::Begin(kind));
+    }
+}
+
+/// Why the early warning holds, where it does: only beside a status word that is healthy.
+fn warning(
+    known: &Known,
+    answer: &Answer,
+    epoch: Option<Timestamp>,
+    moment: &Moment<'_>,
+) -> Option<String> {
+    if judge::access(answer, &moment.policy.status_words) != Access::Healthy {
+        return None;
+    }
+    let since = epoch.max(last_bad_word(known, moment));
+    let signs = failing::counting(
+        &known.signs,
+        since,
+        moment.leaf_now,
+        &moment.policy.thresholds,
+    );
+    failing::warns(&signs, &moment.policy.thresholds)
+}
+
+/// When a look last found a bad word; the standing answer counts as such up to now.
+fn last_bad_word(known: &Known, moment: &Moment<'_>) -> Option<Timestamp> {
+    let standing = known.standing.as_ref()?;
+    match judge::access(&standing.answer, &moment.policy.status_words) {
+        Access::Bad(_) => Some(moment.leaf_now),
+        _ => known.last_bad_word,
+    }
+}
+
+fn told_by(answer: &Answer) -> String {
+    match answer {
+        Answer::Reading(reading) => match &reading.status {
+            Some(word) => format!("Leaf's status word is {word}"),
+            None => "Leaf sent no status word".to_owned(),
+        },
+        Answer::Missing => "Leaf has no such credential".to_owned(),
+    }
+}

@@ -1,0 +1,347 @@
+//! What a decision is made of: data that another function writes down.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Known, Moment};
+use crate::model::{Answer, EndedBy, Incident, IncidentId, Kind, NoticeKind, Origin};
+
+/// What to write. Empty where nothing is to be done.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// The span that begins with this answer, in place of the one that stands.
+    pub span: Option<NewSpan>,
+    /// Whether this answer ends a gap.
+    pub ends_gap: bool,
+    /// Suspects that begin or are dropped.
+    pub suspects: Vec<SuspectChange>,
+    /// What happens to incidents, each with its why.
+    pub steps: Vec<Step>,
+}
+
+/// One life of a credential at Leaf.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Epoch {
+    /// Counts from 1; 0 while Leaf never described the credential.
+    pub number: u32,
+    /// Events before this belong to an earlier life; none where that is not known.
+    pub since: Option<Timestamp>,
+    /// Leaf's id, as last told.
+    pub leaf_id: Option<String>,
+    /// Leaf's created time, as last told.
+    pub leaf_created: Option<String>,
+}
+
+/// A span to begin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSpan {
+    /// The life it belongs to.
+    pub epoch: Epoch,
+    /// Whether that life begins with it: the credential was connected anew.
+    pub reconnected: bool,
+}
+
+/// A suspect that begins or is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuspectChange {
+    /// From now on it is looked at whether it holds.
+    Begin(Kind),
+    /// It holds on: one look more, and so much more time. Only account and own trouble is counted like this; that of
+    /// credentials is counted by the numbers of the sweeps.
+    Again(Kind, Duration),
+    /// It no longer holds.
+    Drop(Kind),
+}
+
+/// Something that happens to an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What.
+    pub what: What,
+    /// Why, in a few plain words.
+    pub why: String,
+}
+
+/// What happens to an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// A new one.
+    Open {
+        /// What it is.
+        kind: Kind,
+        /// What it is about, for account and own trouble.
+        subject: String,
+        /// When it was first seen.
+        began_at: Timestamp,
+        /// What is to be said of its beginning.
+        origin: Origin,
+    },
+    /// It is of another kind now.
+    Change {
+        /// Which.
+        id: IncidentId,
+        /// The new kind.
+        kind: Kind,
+        /// Whether only our config changed.
+        config_changed: bool,
+    },
+    /// It came back within the flap window.
+    Reopen {
+        /// Which.
+        id: IncidentId,
+        /// What it is now.
+        kind: Kind,
+    },
+    /// The first good look of a run that is no complete proof yet.
+    Well {
+        /// Which.
+        id: IncidentId,
+    },
+    /// A bad look after good ones.
+    Relapse {
+        /// Which.
+        id: IncidentId,
+    },
+    /// It is over.
+    End {
+        /// Which.
+        id: IncidentId,
+        /// Why.
+        by: EndedBy,
+        /// Whether only our config changed.
+        config_changed: bool,
+    },
+}
+
+impl What {
+    /// The notice that tells it, where it is to be told.
+    pub fn notice(&self) -> Option<NoticeKind> {
+        match self {
+            What::Open { .. } => Some(NoticeKind::Opened),
+            What::Change { .. } => Some(NoticeKind::Changed),
+            What::Reopen { .. } => Some(NoticeKind::Reopened),
+            What::End {
+                by: EndedBy::Proof, ..
+            } => Some(NoticeKind::Resolved),
+            What::End {
+                by: EndedBy::Unwatched,
+                ..
+            } => Some(NoticeKind::Closed),
+            What::Well { .. } | What::Relapse { .. } => None,
+        }
+    }
+
+    /// The incident that it happens to; none where a new one opens.
+    pub fn incident(&self) -> Option<IncidentId> {
+        match self {
+            What::Open { .. } => None,
+            What::Change { id, .. }
+            | What::Reopen { id, .. }
+            | What::Well { id }
+            | What::Relapse { id }
+            | What::End { id, .. } => Some(*id),
+        }
+    }
+
+    /// The word kept with the step.
+    pub fn name(&self) -> &'static str {
+        match self {
+            What::Well { .. } => "well",
+            What::Relapse { .. } => "relapsed",
+            other => other.notice().map_or("", NoticeKind::name),
+        }
+    }
+}
+
+impl NewSpan {
+    /// The span that `answer` begins; none where it is what stands already.
+    pub(super) fn after(known: &Known, answer: &Answer, now: Timestamp) -> Option<NewSpan> {
+        if known.says(answer) {
+            return None;
+        }
+        let before = known.epoch.clone();
+        let Answer::Reading(reading) = answer else {
+            return Some(NewSpan {
+                epoch: before,
+                reconnected: false,
+            });
+        };
+        let first = before.number == 0;
+        let new_id = differs(&before.leaf_id, &reading.leaf_id);
+        let new_created = differs(&before.leaf_created, &reading.leaf_created);
+        let reconnected = !first && (new_id || new_created);
+        let created = || {
+            reading
+                .leaf_created
+                .as_deref()
+                .and_then(created_time)
+                .filter(|created| *created <= now)
+        };
+        let epoch = Epoch {
+            number: before.number + u32::from(first || reconnected),
+            since: match (first, reconnected, new_created) {
+                (true, ..) | (_, true, true) => created().or(reconnected.then_some(now)),
+                (_, true, false) => Some(now),
+                _ => before.since,
+            },
+            leaf_id: reading.leaf_id.clone().or(before.leaf_id),
+            leaf_created: reading.leaf_created.clone().or(before.leaf_created),
+        };
+        Some(NewSpan { epoch, reconnected })
+    }
+}
+
+/// Only what is present in both looks can differ.
+fn differs(before: &Option<String>, now: &Option<String>) -> bool {
+    matches!((before, now), (Some(before), Some(now)) if before != now)
+}
+
+/// Leaf's created time; without a zone it is UTC.
+fn created_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| {
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()
+    })
+}
+
+impl Plan {
+    pub(super) fn drop_suspect(&mut self, kind: Kind) {
+        self.suspects.push(SuspectChange::Drop(kind));
+    }
+
+    pub(super) fn step(&mut self, what: What, why: impl Into<String>) {
+        self.steps.push(Step {
+            what,
+            why: why.into(),
+        });
+    }
+
+    /// Opens an incident of `kind`; or reopens the one of its track that ended within the flap window.
+    pub(super) fn begin(
+        &mut self,
+        known: &Known,
+        kind: Kind,
+        began_at: Timestamp,
+        answer: Option<&Answer>,
+        moment: &Moment<'_>,
+        why: String,
+    ) {
+        if let Some(ended) = known.ended(kind.track()) {
+            self.step(What::Reopen { id: ended.id, kind }, why);
+            return;
+        }
+        let origin = Origin {
+            first_look: known.standing.is_none() && known.epoch.number == 0,
+            while_off: moment.after_off && known.standing.is_some(),
+            config_changed: answer.is_some_and(|answer| known.says(answer)),
+        };
+        self.step(
+            What::Open {
+                kind,
+                subject: String::new(),
+                began_at,
+                origin,
+            },
+            why,
+        );
+    }
+
+    pub(super) fn bad_look(&mut self, incident: &Incident) {
+        if incident.well.is_some() {
+            self.step(
+                What::Relapse { id: incident.id },
+                "a bad look after good ones",
+            );
+        }
+    }
+
+    /// Counts a good look: the end where one is proof enough, else the first of a run.
+    pub(super) fn good_look(&mut self, incident: &Incident, moment: &Moment<'_>, why: &str) {
+        self.count_good(incident, moment, why, false);
+    }
+
+    /// The same, where it may be that nothing but our config changed.
+    pub(super) fn good_look_after(
+        &mut self,
+        known: &Known,
+        incident: &Incident,
+        answer: &Answer,
+        moment: &Moment<'_>,
+        why: &str,
+    ) {
+        self.count_good(
+            incident,
+            moment,
+            why,
+            known.says(answer) && incident.well.is_none(),
+        );
+    }
+
+    fn count_good(
+        &mut self,
+        incident: &Incident,
+        moment: &Moment<'_>,
+        why: &str,
+        config_changed: bool,
+    ) {
+        if incident.reopened == 0 && moment.policy.thresholds.resolve_after <= 1 {
+            self.step(
+                What::End {
+                    id: incident.id,
+                    by: EndedBy::Proof,
+                    config_changed,
+                },
+                why,
+            );
+        } else if incident.well.is_none() {
+            self.step(What::Well { id: incident.id }, why);
+        }
+    }
+
+    /// Ends an incident whose run of good looks has become proof.
+    pub(super) fn end_if_proved(&mut self, incident: &Incident, moment: &Moment<'_>) {
+        let thresholds = &moment.policy.thresholds;
+        let Some(well) = incident.well else { return };
+        let quiet = incident.reopened == 0 || well.held >= thresholds.flap_window;
+        let handled = self
+            .steps
+            .iter()
+            .any(|step| step.what.incident() == Some(incident.id));
+        if quiet && well.looks >= thresholds.resolve_after && !handled {
+            let why = match incident.reopened {
+                0 => format!("{} good looks running", well.looks),
+                _ => "quiet for a whole flap window".to_owned(),
+            };
+            self.step(
+                What::End {
+                    id: incident.id,
+                    by: EndedBy::Proof,
+                    config_changed: false,
+                },
+                why,
+            );
+        }
+    }
+
+    pub(super) fn close(&mut self, incident: &Incident, why: &str) {
+        self.step(
+            What::End {
+                id: incident.id,
+                by: EndedBy::Unwatched,
+                config_changed: true,
+            },
+            why,
+        );
+    }
+}
+
+impl Known {
+    /// Whether `answer` is what stands already.
+    pub(super) fn says(&self, answer: &Answer) -> bool {
+        self.standing
+            .as_ref()
+            .is_some_and(|standing| standing.answer == *answer)
+    }
+}

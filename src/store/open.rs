@@ -1,0 +1,251 @@
+//! Opens the database: lock, pragmas, check, migrations, file mode.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::migrate;
+use super::{Error, Result, Tx};
+
+/// The database and its writer's connection. There is one in a process, and one writing daemon a database.
+#[derive(Debug)]
+pub struct Db {
+    conn: Connection,
+    _lock: Option<Lock>,
+}
+
+/// What a reader may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing but read.
+    Read,
+    /// Also write acks and silences, beside a running daemon.
+    Annotate,
+}
+
+/// How long a write waits for another program's lock.
+const BUSY: Duration = Duration::from_secs(5);
+
+impl Db {
+    /// Opens or creates the database as the one daemon that writes it.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] beside another daemon, [`Error::Refused`] for a newer, damaged or foreign file, which is never
+    /// mended or overwritten.
+    pub fn open(path: &Path) -> Result<Db> {
+        let lock = Lock::take(path)?;
+        create_private(path).map_err(|source| Error::Unopened {
+            database: path.to_owned(),
+            source,
+        })?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = connect(path, flags)?;
+        refuse_damaged(&conn, path)?;
+        prepare(&conn).map_err(|error| refuse_foreign(error, path))?;
+        migrate::to_newest(&conn, path)?;
+        Ok(Db {
+            conn,
+            _lock: Some(lock),
+        })
+    }
+
+    /// A database that lives in memory only, for simulations and tests of the rules.
+    pub fn in_memory() -> Result<Db> {
+        let conn = Connection::open_in_memory()?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        migrate::to_newest(&conn, Path::new(":memory:"))?;
+        Ok(Db { conn, _lock: None })
+    }
+
+    /// Opens an existing database beside a running daemon.
+    ///
+    /// # Errors
+    /// [`Error::Unopened`] where there is none, [`Error::Refused`] where it is of another version.
+    pub fn beside(path: &Path, access: Access) -> Result<Db> {
+        let unopened = |source| Error::Unopened {
+            database: path.to_owned(),
+            source,
+        };
+        std::fs::metadata(path).map_err(unopened)?;
+        let flags = match access {
+            Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Access::Annotate => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        };
+        let conn = connect(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        conn.busy_timeout(BUSY)?;
+        migrate::require_current(&conn, path).map_err(|error| match error {
+            Error::Failed(inner) => refuse_foreign(inner.into(), path),
+            other => other,
+        })?;
+        Ok(Db { conn, _lock: None })
+    }
+
+    /// Does `work` in one write transaction: all of it is kept, or, where it or the commit fails, nothing.
+    pub fn write<T, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&Tx<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let transaction = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Error::from)?;
+        let result = work(&Tx { conn: &transaction })?;
+        transaction.commit().map_err(Error::from)?;
+        Ok(result)
+    }
+
+    /// Does `work` on one consistent state, without writing.
+    pub fn read<T, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&Tx<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let transaction = self.conn.transaction().map_err(Error::from)?;
+        work(&Tx { conn: &transaction })
+    }
+
+    /// Folds the write-ahead log into the database; what can be done between sweeps.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.conn
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// The connection, for queries that only read.
+    pub fn reader(&self) -> &Connection {
+        &self.conn
+    }
+}
+
+const STATEMENTS: usize = 128;
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(conn)
+}
+
+/// Everything of ours is for the user that runs the daemon alone.
+fn create_private(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+fn refuse_damaged(conn: &Connection, path: &Path) -> Result<()> {
+    let verdict: rusqlite::Result<String> =
+        conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    let why = match verdict {
+        Ok(word) if word == "ok" => return Ok(()),
+        Ok(fault) => fault,
+        Err(error) => return Err(refuse_foreign(error.into(), path)),
+    };
+    Err(Error::Refused {
+        database: path.to_owned(),
+        why: format!("it is damaged ({why})"),
+        advice: RESTORE,
+    })
+}
+
+const RESTORE: &str =
+    "move it away and restore a backup in its place, or start anew without its history";
+
+/// What SQLite says of a file that is none of ours, in words for people; other faults stay what they are.
+fn refuse_foreign(error: Error, path: &Path) -> Error {
+    let code = match &error {
+        Error::Failed(inner) | Error::Unwritable(inner) => inner.sqlite_error_code(),
+        _ => None,
+    };
+    let why = match code {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => "it is damaged",
+        Some(rusqlite::ErrorCode::NotADatabase) => "it is not an SQLite database",
+        _ => return error,
+    };
+    Error::Refused {
+        database: path.to_owned(),
+        why: why.to_owned(),
+        advice: RESTORE,
+    }
+}
+
+/// Sets what must be set at every open, and makes sure that it holds.
+fn prepare(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(BUSY)?;
+    // Only before the first table; on an older file it says what that file has, and changes nothing.
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    let journal: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    tracing::debug!(%journal, "journal mode of the database");
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", "ON")?;
+    conn.pragma_update(None, "cache_size", -8000)?;
+    conn.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
+    conn.pragma_update(None, "trusted_schema", "OFF")?;
+    Ok(())
+}
+
+/// The lock file beside a database; held while this lives, released by the kernel however the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the database at `path`.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] where another process holds it.
+    pub fn take(path: &Path) -> Result<Lock> {
+        let lock = Lock::path(path);
+        let unopened = |source| Error::Unopened {
+            database: path.to_owned(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock)
+            .map_err(unopened)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse {
+                database: path.to_owned(),
+                lock,
+            }),
+            Err(TryLockError::Error(error)) => Err(unopened(error)),
+        }
+    }
+
+    fn path(database: &Path) -> PathBuf {
+        let mut name = database.as_os_str().to_owned();
+        name.push(".lock");
+        PathBuf::from(name)
+    }
+}
+
+impl Tx<'_> {
+    /// The secret of this database under which client keys are kept as prints; `fresh` becomes it on the first start.
+    pub fn fingerprint_key(&self, fresh: [u8; 32], now: jiff::Timestamp) -> Result<[u8; 32]> {
+        self.execute(
+            "INSERT INTO meta (id, fingerprint_key, created_at) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING",
+            rusqlite::params![&fresh[..], now.as_millisecond()],
+        )?;
+        Ok(self
+            .conn
+            .query_row("SELECT fingerprint_key FROM meta", [], |row| row.get(0))?)
+    }
+}

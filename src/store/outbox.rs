@@ -1,0 +1,346 @@
+//! What is to be told, was packed, and was delivered.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::row::{At, Word};
+use super::{Result, Tx};
+use crate::model::{IncidentId, Kind};
+
+/// One message to one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeliveryId(pub(super) i64);
+
+/// What an address knows of an incident: what the last message that its server accepted said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// The kind it was said to be.
+    pub kind: Kind,
+    /// Whether it was said to be open.
+    pub open: bool,
+    /// How often it had come back by then.
+    pub turn: u32,
+}
+
+/// What a new message says of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewEntry {
+    /// Which incident.
+    pub incident: IncidentId,
+    /// In which words.
+    pub telling: &'static str,
+    /// What its readers know afterwards.
+    pub told: Told,
+}
+
+/// An incident of which something waits to be told to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// Which.
+    pub incident: IncidentId,
+    /// Whether a reminder is among what waits.
+    pub reminder: bool,
+}
+
+/// A delivery whose next try is due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// Its number.
+    pub id: DeliveryId,
+    /// To whom.
+    pub address: String,
+    /// The message's own id, without brackets.
+    pub message_id: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When trying ends.
+    pub give_up_at: Timestamp,
+}
+
+/// One try to deliver, as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The server's name or address.
+    pub server: String,
+    /// How far it came.
+    pub phase: String,
+    /// The reply's code, where there was one.
+    pub code: Option<u16>,
+    /// The reply, or what went wrong.
+    pub reply: String,
+}
+
+const WAITING: i64 = 0;
+const ACCEPTED: i64 = 1;
+const FAILED: i64 = 2;
+
+impl Tx<'_> {
+    /// Notes that `address` is to hear of a notice, and by which rule.
+    pub fn add_addressee(&self, notice: i64, address: &str, rule: &str) -> Result<()> {
+        self.execute(
+            "INSERT INTO addressee (notice, address, rule) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            params![notice, address, rule],
+        )?;
+        Ok(())
+    }
+
+    /// Notes that the addressees of a notice are chosen; one without any is done.
+    pub fn routed(&self, notice: i64, addressees: usize, now: Timestamp) -> Result<()> {
+        let sql = match addressees {
+            0 => "UPDATE notice SET routed = 1, done_at = ?2, done_as = 'folded' WHERE id = ?1",
+            _ => "UPDATE notice SET routed = 1, done_as = NULL WHERE id = ?1 AND ?2 IS NOT NULL",
+        };
+        self.execute(sql, params![notice, At(now)])?;
+        Ok(())
+    }
+
+    /// Addresses that heard of an incident, or are about to.
+    pub fn audience(&self, incident: IncidentId) -> Result<Vec<String>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT DISTINCT a.address FROM notice n JOIN addressee a ON a.notice = n.id
+             LEFT JOIN delivery d ON d.message = a.message AND d.address = a.address
+             WHERE n.incident = ?1 AND (a.message IS NULL AND a.folded = 0 OR d.state IN (0, 1))",
+        )?;
+        let rows = statement.query_map([incident.0], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Addresses that something waits for and that have no message under way.
+    pub fn idle_addresses(&self) -> Result<Vec<String>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT DISTINCT address FROM addressee WHERE message IS NULL AND folded = 0
+             EXCEPT SELECT address FROM delivery WHERE state = 0",
+        )?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The incidents of which something waits for `address`, each once.
+    pub fn pending(&self, address: &str) -> Result<Vec<Pending>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT n.incident, max(n.kind = 'reminder') FROM addressee a JOIN notice n ON n.id = a.notice
+             WHERE a.address = ?1 AND a.message IS NULL AND a.folded = 0 GROUP BY n.incident",
+        )?;
+        let rows = statement.query_map([address], |row| {
+            Ok(Pending {
+                incident: IncidentId(row.get(0)?),
+                reminder: row.get(1)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// What `address` knows of an incident.
+    pub fn told(&self, incident: IncidentId, address: &str) -> Result<Option<Told>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT e.kind, e.open, e.turn FROM entry e JOIN delivery d ON d.message = e.message
+             WHERE e.incident = ?1 AND d.address = ?2 AND d.state = 1 ORDER BY e.message DESC LIMIT 1",
+        )?;
+        let told = statement.query_row(params![incident.0, address], |row| {
+            let Word(kind) = row.get(0)?;
+            Ok(Told {
+                kind,
+                open: row.get(1)?,
+                turn: row.get(2)?,
+            })
+        });
+        Ok(told.optional()?)
+    }
+
+    /// Ids of the earlier messages about an incident that `address` has, newest first.
+    pub fn thread(&self, incident: IncidentId, address: &str, limit: u32) -> Result<Vec<String>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT m.message_id FROM entry e JOIN delivery d ON d.message = e.message JOIN message m ON m.id = e.message
+             WHERE e.incident = ?1 AND d.address = ?2 AND d.state = 1 ORDER BY e.message DESC LIMIT ?3",
+        )?;
+        let rows = statement.query_map(params![incident.0, address, limit], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// When a message for `address` was last packed.
+    pub fn last_packed(&self, address: &str) -> Result<Option<Timestamp>> {
+        let sql = "SELECT max(m.at) FROM delivery d JOIN message m ON m.id = d.message WHERE d.address = ?1";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([address], |row| row.get(0))?;
+        Ok(at.map(|At(at)| at))
+    }
+
+    /// Keeps a rendered message and what it says, and begins its delivery to each address. All that waits for these
+    /// addresses is told by it, or folded before.
+    pub fn keep_message(
+        &self,
+        message_id: &str,
+        subject: &str,
+        bytes: &[u8],
+        entries: &[NewEntry],
+        addresses: &[String],
+        now: Timestamp,
+        give_up_at: Timestamp,
+    ) -> Result<()> {
+        let message = self.insert(
+            "INSERT INTO message (message_id, subject, at, bytes) VALUES (?1, ?2, ?3, ?4)",
+            params![message_id, subject, At(now), bytes],
+        )?;
+        for entry in entries {
+            let Told { kind, open, turn } = entry.told;
+            self.execute(
+                "INSERT INTO entry (message, incident, telling, kind, open, turn) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![message, entry.incident.0, entry.telling, Word(kind), open, turn],
+            )?;
+        }
+        for address in addresses {
+            self.execute(
+                "INSERT INTO delivery (message, address, state, next_try_at, give_up_at) VALUES (?1, ?2, 0, ?3, ?4)",
+                params![message, address, At(now), At(give_up_at)],
+            )?;
+            self.execute(
+                "UPDATE addressee SET message = ?2 WHERE address = ?1 AND message IS NULL AND folded = 0",
+                params![address, message],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// There is nothing left to tell `address` of an incident: what waits is folded away.
+    pub fn fold(&self, incident: IncidentId, address: &str, now: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE addressee SET folded = 1 WHERE address = ?2 AND message IS NULL AND folded = 0
+               AND notice IN (SELECT id FROM notice WHERE incident = ?1)",
+            params![incident.0, address],
+        )?;
+        self.execute(
+            "UPDATE notice SET done_at = ?2, done_as = 'folded' WHERE incident = ?1 AND routed = 1 AND done_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM addressee WHERE notice = notice.id AND folded = 0)",
+            params![incident.0, At(now)],
+        )?;
+        Ok(())
+    }
+
+    /// Deliveries whose next try is due.
+    pub fn due_deliveries(&self, now: Timestamp) -> Result<Vec<Waiting>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT d.id, d.address, m.message_id, d.tries, d.give_up_at FROM delivery d JOIN message m ON m.id = d.message
+             WHERE d.state = 0 AND d.next_try_at <= ?1 ORDER BY d.id",
+        )?;
+        let rows = statement.query_map([At(now)], |row| {
+            let At(give_up_at) = row.get(4)?;
+            Ok(Waiting {
+                id: DeliveryId(row.get(0)?),
+                address: row.get(1)?,
+                message_id: row.get(2)?,
+                tries: row.get(3)?,
+                give_up_at,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The bytes of a delivery's message: the same at every try.
+    pub fn bytes(&self, delivery: DeliveryId) -> Result<Vec<u8>> {
+        let sql =
+            "SELECT m.bytes FROM delivery d JOIN message m ON m.id = d.message WHERE d.id = ?1";
+        Ok(self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([delivery.0], |row| row.get(0))?)
+    }
+
+    /// The next time at which a notice or a delivery becomes due.
+    pub fn next_due(&self) -> Result<Option<Timestamp>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT min(at) FROM (SELECT min(due_at) AS at FROM notice WHERE done_at IS NULL AND routed = 0
+               UNION ALL SELECT min(next_try_at) FROM delivery WHERE state = 0)",
+        )?;
+        let at: Option<At> = statement.query_row([], |row| row.get(0))?;
+        Ok(at.map(|At(at)| at))
+    }
+
+    /// The server took it. Its notices are told, and what nobody accepted before is due again: mail gets through.
+    pub fn accepted(&self, delivery: DeliveryId, attempt: &Attempt, now: Timestamp) -> Result<()> {
+        self.end_delivery(delivery, ACCEPTED, attempt, now)?;
+        self.execute(
+            "UPDATE notice SET done_at = ?2, done_as = 'told' WHERE done_at IS NULL AND id IN
+               (SELECT a.notice FROM delivery d JOIN addressee a ON a.message = d.message AND a.address = d.address
+                WHERE d.id = ?1)",
+            params![delivery.0, At(now)],
+        )?;
+        self.execute(
+            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND routed = 0 AND done_as = 'untold' AND due_at > ?1",
+            [At(now)],
+        )?;
+        Ok(())
+    }
+
+    /// The server refused it for good, or trying ended. A notice that no address accepted and none can accept any more
+    /// is untold: it is packed anew at `again`, or when mail next gets through, while its incident is open.
+    pub fn failed(
+        &self,
+        delivery: DeliveryId,
+        attempt: &Attempt,
+        now: Timestamp,
+        again: Timestamp,
+    ) -> Result<()> {
+        self.end_delivery(delivery, FAILED, attempt, now)?;
+        let mut statement = self.conn.prepare_cached(
+            "UPDATE notice SET routed = 0, done_as = 'untold', due_at = ?2 WHERE done_at IS NULL AND id IN
+               (SELECT a.notice FROM delivery d JOIN addressee a ON a.message = d.message AND a.address = d.address
+                WHERE d.id = ?1)
+             AND incident IN (SELECT id FROM incident WHERE ended_at IS NULL)
+             AND NOT EXISTS (SELECT 1 FROM addressee a LEFT JOIN delivery d ON d.message = a.message AND d.address = a.address
+                WHERE a.notice = notice.id AND (a.message IS NULL AND a.folded = 0 OR d.state IN (0, 1)))
+             RETURNING id",
+        )?;
+        let rows = statement.query_map(params![delivery.0, At(again)], |row| row.get(0))?;
+        for notice in rows.collect::<rusqlite::Result<Vec<i64>>>()? {
+            self.execute("DELETE FROM addressee WHERE notice = ?1", [notice])?;
+        }
+        Ok(())
+    }
+
+    /// It is tried again at `next_try`.
+    pub fn deferred(
+        &self,
+        delivery: DeliveryId,
+        attempt: &Attempt,
+        now: Timestamp,
+        next_try: Timestamp,
+    ) -> Result<()> {
+        self.add_attempt(delivery, attempt, now)?;
+        self.execute(
+            "UPDATE delivery SET tries = tries + 1, next_try_at = ?2 WHERE id = ?1 AND state = 0",
+            params![delivery.0, At(next_try)],
+        )?;
+        Ok(())
+    }
+
+    fn end_delivery(
+        &self,
+        delivery: DeliveryId,
+        state: i64,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.add_attempt(delivery, attempt, now)?;
+        self.execute(
+            "UPDATE delivery SET state = ?2, tries = tries + 1, done_at = ?3 WHERE id = ?1 AND state = ?4",
+            params![delivery.0, state, At(now), WAITING],
+        )?;
+        Ok(())
+    }
+
+    fn add_attempt(&self, delivery: DeliveryId, attempt: &Attempt, now: Timestamp) -> Result<()> {
+        let Attempt {
+            server,
+            phase,
+            code,
+            reply,
+        } = attempt;
+        self.execute(
+            "INSERT INTO attempt (delivery, at, server, phase, code, reply) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![delivery.0, At(now), server, phase, code, reply],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Between columns and the words of the domain.
+
+use jiff::Timestamp;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+use crate::model::{EndedBy, KeyPrint, Kind, Provider, Reading, Track, UserId};
+
+/// A time as the database keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct At(pub(super) Timestamp);
+
+impl ToSql for At {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.as_millisecond().into())
+    }
+}
+
+impl FromSql for At {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let ms = value.as_i64()?;
+        Timestamp::from_millisecond(ms)
+            .map(At)
+            .map_err(|_| FromSqlError::OutOfRange(ms))
+    }
+}
+
+/// A word of a closed set, kept as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word<T>(pub(super) T);
+
+macro_rules! words {
+    ($type:ty, $parse:expr, $name:expr) => {
+        impl ToSql for Word<$type> {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                let name: fn($type) -> &'static str = $name;
+                Ok(name(self.0).into())
+            }
+        }
+        impl FromSql for Word<$type> {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let text = value.as_str()?;
+                let parse: fn(&str) -> Option<$type> = $parse;
+                parse(text)
+                    .map(Word)
+                    .ok_or_else(|| FromSqlError::Other(format!("unknown word {text:?}").into()))
+            }
+        }
+    };
+}
+
+words!(Kind, |text| text.parse().ok(), Kind::name);
+words!(Provider, |text| text.parse().ok(), Provider::name);
+words!(Track, Track::from_name, Track::name);
+words!(EndedBy, EndedBy::from_name, EndedBy::name);
+words!(
+    crate::model::NoticeKind,
+    |text| text.parse().ok(),
+    crate::model::NoticeKind::name
+);
+
+impl ToSql for UserId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.0.as_bytes())))
+    }
+}
+
+impl FromSql for UserId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = value.as_blob()?;
+        uuid::Uuid::from_slice(bytes)
+            .map(UserId)
+            .map_err(|error| FromSqlError::Other(Box::new(error)))
+    }
+}
+
+/// The columns `status, environment, scopes, key_print, key_tail`, from column `at` on.
+pub(super) fn reading(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Reading> {
+    let scopes: String = row.get(at + 2)?;
+    let print: Option<Vec<u8>> = row.get(at + 3)?;
+    let key = match print.and_then(|print| <[u8; 16]>::try_from(print).ok()) {
+        Some(print) => Some(KeyPrint {
+            print,
+            tail: row.get(at + 4)?,
+        }),
+        None => None,
+    };
+    Ok(Reading {
+        status: row.get(at)?,
+        environment: row.get(at + 1)?,
+        scopes: scopes.split_whitespace().map(str::to_owned).collect(),
+        key,
+        ..Reading::default()
+    })
+}
+
+/// Milliseconds of a duration, as kept.
+pub(super) fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The duration that was kept; never negative.
+pub(super) fn duration(ms: i64) -> std::time::Duration {
+    std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}

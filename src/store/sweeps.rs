@@ -1,0 +1,200 @@
+//! Runs and sweeps: one small row each, with counters whose differences tell looks and watched time.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::row::{At, millis};
+use super::{Result, Tx};
+use crate::model::SweepId;
+use crate::rules::fleet::Sight;
+
+/// One run of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunId(pub(super) i64);
+
+/// What a sweep counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Credentials asked.
+    pub asked: u32,
+    /// Of these, those that Leaf answered about.
+    pub answered: u32,
+    /// Denied.
+    pub denied: u32,
+    /// Given up after retries.
+    pub later: u32,
+    /// Not understood.
+    pub broken: u32,
+    /// Answered, and healthy when the sweep began.
+    pub were_healthy: u32,
+}
+
+/// How a sweep ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// Whole, given up or stopped.
+    pub sight: Sight,
+    /// Whether an account condition was true.
+    pub blind: bool,
+    /// What it counted.
+    pub counts: Counts,
+    /// Monotonic time since the full sweep before it ended in the same run; zero for the first.
+    pub elapsed: Duration,
+}
+
+fn number(sight: Sight) -> i64 {
+    match sight {
+        Sight::Whole => 0,
+        Sight::Denied => 1,
+        Sight::Unreachable => 2,
+        Sight::Stopped => 3,
+    }
+}
+
+impl Tx<'_> {
+    /// Notes that the daemon started; a run without an end was killed, and so were its sweeps.
+    pub fn begin_run(&self, version: &str, now: Timestamp) -> Result<RunId> {
+        let id = self.insert(
+            "INSERT INTO run (started_at, version) VALUES (?1, ?2)",
+            params![At(now), version],
+        )?;
+        Ok(RunId(id))
+    }
+
+    /// Notes that it stopped in order.
+    pub fn end_run(&self, run: RunId, now: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE run SET stopped_at = ?2 WHERE id = ?1",
+            params![run.0, At(now)],
+        )?;
+        Ok(())
+    }
+
+    /// Begins a sweep; `second` is a second look at suspects only.
+    pub fn begin_sweep(&self, run: RunId, second: bool, now: Timestamp) -> Result<SweepId> {
+        let id = self.insert(
+            "INSERT INTO sweep (run, second, started_at, looks, watched_ms)
+             SELECT ?1, ?2, ?3, coalesce(max(looks), 0), coalesce(max(watched_ms), 0)
+             FROM (SELECT looks, watched_ms FROM sweep ORDER BY id DESC LIMIT 1)",
+            params![run.0, second, At(now)],
+        )?;
+        Ok(SweepId(id))
+    }
+
+    /// Writes down how far a sweep is, with something that had to be written anyway.
+    pub fn note_progress(&self, sweep: SweepId, counts: Counts) -> Result<()> {
+        self.execute(
+            "UPDATE sweep SET asked = ?2, answered = ?3, were_healthy = ?4 WHERE id = ?1",
+            params![sweep.0, counts.asked, counts.answered, counts.were_healthy],
+        )?;
+        Ok(())
+    }
+
+    /// Ends a sweep. Time counts as watched between two sweeps running that were whole and not blind; a second look moves
+    /// no counter.
+    pub fn end_sweep(&self, sweep: SweepId, finished: Finished, now: Timestamp) -> Result<()> {
+        let clear = finished.sight == Sight::Whole && !finished.blind;
+        let before_clear = self
+            .conn
+            .prepare_cached(
+                "SELECT before.sight = 0 AND before.blind = 0 AND before.run = this.run
+                 FROM sweep this JOIN sweep before ON before.id = (SELECT max(id) FROM sweep WHERE id < this.id AND second = 0)
+                 WHERE this.id = ?1",
+            )?
+            .query_row([sweep.0], |row| row.get(0))
+            .optional()?
+            .unwrap_or(false);
+        let watched = if clear && before_clear {
+            finished.elapsed
+        } else {
+            Duration::ZERO
+        };
+        let Counts {
+            asked,
+            answered,
+            denied,
+            later,
+            broken,
+            were_healthy,
+        } = finished.counts;
+        self.execute(
+            "UPDATE sweep SET finished_at = ?2, sight = ?3, blind = ?4, asked = ?5, answered = ?6, denied = ?7,
+               later = ?8, broken = ?9, were_healthy = ?10,
+               watched_ms = watched_ms + CASE WHEN second = 0 THEN ?11 ELSE 0 END,
+               looks = looks + CASE WHEN ?3 = 0 AND second = 0 THEN 1 ELSE 0 END
+             WHERE id = ?1",
+            params![
+                sweep.0,
+                At(now),
+                number(finished.sight),
+                finished.blind,
+                asked,
+                answered,
+                denied,
+                later,
+                broken,
+                were_healthy,
+                millis(watched)
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// When the last whole sweep ended, in any run.
+    pub fn last_whole_sweep(&self) -> Result<Option<Timestamp>> {
+        let sql =
+            "SELECT finished_at FROM sweep WHERE sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(at.map(|At(at)| at))
+    }
+
+    /// The newest sweep's number, finished or not; incidents that open between sweeps are dated by it.
+    pub fn newest_sweep(&self) -> Result<SweepId> {
+        let sql = "SELECT coalesce(max(id), 0) FROM sweep";
+        Ok(SweepId(
+            self.conn
+                .prepare_cached(sql)?
+                .query_row([], |row| row.get(0))?,
+        ))
+    }
+
+    /// What the newest sweep has counted so far.
+    pub fn newest_counts(&self) -> Result<Counts> {
+        let sql = "SELECT asked, answered, denied, later, broken, were_healthy FROM sweep ORDER BY id DESC LIMIT 1";
+        let counts = self.conn.prepare_cached(sql)?.query_row([], |row| {
+            Ok(Counts {
+                asked: row.get(0)?,
+                answered: row.get(1)?,
+                denied: row.get(2)?,
+                later: row.get(3)?,
+                broken: row.get(4)?,
+                were_healthy: row.get(5)?,
+            })
+        });
+        Ok(counts.optional()?.unwrap_or_default())
+    }
+
+    /// When `job` was last done.
+    pub fn last_done(&self, job: &str) -> Result<Option<Timestamp>> {
+        let sql = "SELECT at FROM done WHERE job = ?1";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([job], |row| row.get(0))
+            .optional()?;
+        Ok(at.map(|At(at)| at))
+    }
+
+    /// Notes that `job` was done.
+    pub fn mark_done(&self, job: &str, now: Timestamp) -> Result<()> {
+        let sql = "INSERT INTO done (job, at) VALUES (?1, ?2) ON CONFLICT (job) DO UPDATE SET at = excluded.at";
+        self.execute(sql, params![job, At(now)])?;
+        Ok(())
+    }
+}
