@@ -1,19 +1,17 @@
-//! Which answer a request gets: routing, token, paging, bodies. No I/O.
+//! Which answer a request gets: token, verb, what is there, bodies. No I/O.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use axum::extract::Query;
-use axum::http::{Method, Uri};
+use axum::http::Method;
 use jiff::Timestamp;
 
-use super::count::RequestKind;
 use super::json;
+use super::lists::{Page, query};
 use super::login::Refusal;
+use super::question::{Question, Target};
 use super::world::{User, World};
-use crate::model::{Credential, Provider, UserId};
+use crate::model::{Credential, UserId};
 
-const USERS: &str = "/services/usermanagement/api/users";
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 
@@ -78,121 +76,6 @@ pub enum Embedding {
     Null,
     /// The whole credential.
     Full,
-}
-
-/// How the `Link` header of a list is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Links {
-    /// Paths without a host, as in the docs' sample.
-    #[default]
-    Relative,
-    /// Whole URLs.
-    Absolute,
-    /// No such header.
-    Absent,
-}
-
-/// How lists are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lists {
-    /// The `Link` header.
-    pub links: Links,
-    /// Whether `X-Total-Count` is sent.
-    pub total_count: bool,
-    /// Whether `page` and `size` are heeded; else everything comes at once.
-    pub paged: bool,
-    /// The largest page, whatever is asked for.
-    pub max_size: usize,
-    /// Whether events come newest first.
-    pub newest_first: bool,
-}
-
-impl Default for Lists {
-    fn default() -> Self {
-        Lists {
-            links: Links::Relative,
-            total_count: true,
-            paged: true,
-            max_size: 100,
-            newest_first: true,
-        }
-    }
-}
-
-/// What a path names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
-    Login,
-    Users,
-    User(UserId),
-    Reading(Credential),
-    Events(Credential),
-    Nothing,
-}
-
-impl Target {
-    pub(super) fn of(path: &str) -> Target {
-        if path == "/api/authenticate" {
-            return Target::Login;
-        }
-        let Some(rest) = path.strip_prefix(USERS) else {
-            return Target::Nothing;
-        };
-        let mut parts = rest.split('/');
-        let (before, id, name) = (parts.next(), parts.next(), parts.next());
-        let (last, more) = (parts.next(), parts.next());
-        if before != Some("") || more.is_some() {
-            return Target::Nothing;
-        }
-        let Some(id) = id else {
-            return Target::Users;
-        };
-        let Ok(user) = id.parse::<UserId>() else {
-            return Target::Nothing;
-        };
-        let Some(name) = name else {
-            return Target::User(user);
-        };
-        let provider = name
-            .strip_suffix("-credentials")
-            .map(str::parse::<Provider>);
-        match (provider, last) {
-            (Some(Ok(provider)), None) => Target::Reading(Credential { user, provider }),
-            (Some(Ok(provider)), Some("events")) => Target::Events(Credential { user, provider }),
-            _ => Target::Nothing,
-        }
-    }
-
-    pub(super) fn kind(self) -> RequestKind {
-        match self {
-            Target::Login => RequestKind::Login,
-            Target::Users => RequestKind::Users,
-            Target::User(_) => RequestKind::User,
-            Target::Reading(_) => RequestKind::Reading,
-            Target::Events(_) => RequestKind::Events,
-            Target::Nothing => RequestKind::Other,
-        }
-    }
-
-    pub(super) fn credential(self) -> Option<Credential> {
-        match self {
-            Target::Reading(credential) | Target::Events(credential) => Some(credential),
-            _ => None,
-        }
-    }
-}
-
-/// A request as far as an answer depends on it.
-#[derive(Debug)]
-pub(super) struct Question<'a> {
-    pub(super) target: Target,
-    pub(super) method: &'a Method,
-    pub(super) uri: &'a Uri,
-    /// What stands after `Bearer`.
-    pub(super) token: Option<&'a str>,
-    pub(super) body: &'a [u8],
-    /// Where this Leaf is reached, for whole URLs.
-    pub(super) base_url: &'a str,
 }
 
 impl World {
@@ -334,105 +217,5 @@ impl World {
         }
         body.push(']');
         Some(page.answer(body, question, self.lists))
-    }
-}
-
-/// Which part of a list is asked for.
-struct Page {
-    number: usize,
-    size: usize,
-    total: usize,
-}
-
-impl Page {
-    fn of(asked: &HashMap<String, String>, lists: Lists, total: usize) -> Self {
-        let number = |key| asked.get(key).and_then(|text| text.parse::<usize>().ok());
-        if !lists.paged {
-            let size = total.max(1);
-            return Page {
-                number: 0,
-                size,
-                total,
-            };
-        }
-        Page {
-            number: number("page").unwrap_or(0),
-            size: number("size").unwrap_or(20).clamp(1, lists.max_size.max(1)),
-            total,
-        }
-    }
-
-    fn range(&self) -> std::ops::Range<usize> {
-        let first = self.number.saturating_mul(self.size).min(self.total);
-        first..first.saturating_add(self.size).min(self.total)
-    }
-
-    fn answer(&self, body: String, question: &Question<'_>, lists: Lists) -> RawAnswer {
-        let mut answer = RawAnswer::json(body);
-        if lists.total_count {
-            answer = answer.with("X-Total-Count", self.total.to_string());
-        }
-        let last = self.total.saturating_sub(1) / self.size;
-        let mut wanted = vec![("last", last), ("first", 0)];
-        if self.number > 0 {
-            wanted.insert(0, ("prev", self.number - 1));
-        }
-        if self.number < last {
-            wanted.insert(0, ("next", self.number + 1));
-        }
-        let host = match lists.links {
-            Links::Relative => "",
-            Links::Absolute => question.base_url,
-            Links::Absent => return answer,
-        };
-        let (path, size) = (question.uri.path(), self.size);
-        let links: Vec<_> = wanted
-            .into_iter()
-            .map(|(rel, page)| format!("<{host}{path}?page={page}&size={size}>; rel=\"{rel}\""))
-            .collect();
-        answer.with("Link", links.join(","))
-    }
-}
-
-fn query(uri: &Uri) -> HashMap<String, String> {
-    match Query::try_from_uri(uri) {
-        Ok(Query(asked)) => asked,
-        Err(_) => HashMap::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sim::nth_user;
-
-    #[test]
-    fn a_path_names_what_the_docs_say_and_nothing_else() {
-        let user = nth_user(5);
-        let credential = Credential {
-            user,
-            provider: "cnhi-field-ops".parse().unwrap(),
-        };
-        let path = |rest: &str| Target::of(&format!("{USERS}{rest}"));
-        assert_eq!(Target::of("/api/authenticate"), Target::Login);
-        assert_eq!(path(""), Target::Users);
-        assert_eq!(path(&format!("/{user}")), Target::User(user));
-        let reading = format!("/{user}/cnhi-field-ops-credentials");
-        assert_eq!(path(&reading), Target::Reading(credential));
-        assert_eq!(
-            path(&format!("{reading}/events")),
-            Target::Events(credential)
-        );
-        for wrong in [
-            "x",
-            "/not-a-uuid",
-            &format!("/{user}/cnhi-field-ops"),
-            &format!("/{user}/tractor-credentials"),
-            &format!("{reading}/status"),
-            &format!("{reading}/events/1"),
-        ] {
-            assert_eq!(path(wrong), Target::Nothing, "{wrong}");
-        }
-        assert_eq!(Target::of("/"), Target::Nothing);
     }
 }

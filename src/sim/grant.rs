@@ -106,9 +106,11 @@ impl Grant {
         self.turning = None;
     }
 
-    /// Lets the status word turn at `at`, which may lie ahead.
+    /// Lets the status word turn at `at`, which may lie ahead; what turns it sooner stays.
     pub(super) fn turn(&mut self, at: Timestamp, word: &'static str) {
-        self.turning = Some((at, word));
+        if self.turning.is_none_or(|(sooner, _)| at < sooner) {
+            self.turning = Some((at, word));
+        }
     }
 
     /// The entries that Leaf still keeps at `now`, oldest first.
@@ -269,6 +271,12 @@ mod tests {
         assert_eq!(
             grant.status(start + Duration::from_secs(60)),
             Some("UNAUTHENTICATED")
+        );
+        grant.turn(start + Duration::from_secs(120), "UNAUTHENTICATED");
+        assert_eq!(
+            grant.status(start + Duration::from_secs(61)),
+            Some("UNAUTHENTICATED"),
+            "refused again, it does not mend for a while"
         );
         grant.set_status(None);
         assert_eq!(grant.status(start + Duration::from_secs(90)), None);

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Embedding, Lists, RawAnswer};
+use super::answer::{Embedding, RawAnswer};
 use super::count::{Requests, Tally, Traffic};
 use super::fault::{Fault, FaultId, Scope, When};
 use super::grant::Consent;
+use super::lists::Lists;
 use super::log_entry::LogEntry;
 use super::login::LoginRules;
 use super::port::Port;

@@ -14,21 +14,24 @@ mod fault;
 mod grant;
 mod json;
 mod leaf;
+mod lists;
 mod log_entry;
 mod login;
 mod played;
 mod port;
+mod question;
 mod serve;
 mod story;
 #[cfg(test)]
 mod tests;
 mod world;
 
-pub use answer::{Embedding, Links, Lists, RawAnswer};
+pub use answer::{Embedding, RawAnswer};
 pub use count::{Asked, RequestKind, Requests};
 pub use fault::{Fault, FaultId, Scope, When};
 pub use grant::Consent;
 pub use leaf::Leaf;
+pub use lists::{Links, Lists};
 pub use log_entry::{HeaderForm, LogEntry};
 pub use login::LoginRules;
 pub use serve::DateHeader;

@@ -12,11 +12,12 @@ use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::answer::{Question, RawAnswer, Target};
+use super::answer::RawAnswer;
 use super::count::{Requests, Traffic};
 use super::fault::Fault;
 use super::played::{Course, Played};
 use super::port::{Calls, Port, Scissors};
+use super::question::{Question, Target};
 use super::world::World;
 use crate::clock::Clock;
 
@@ -150,8 +151,10 @@ async fn handle(
 /// Counts the request and finds its answer, the `Date` header where it is not the web server's own, and the manner.
 fn decide(shared: &Shared, question: &Question<'_>) -> (RawAnswer, Option<HeaderValue>, Course) {
     let (kind, credential) = (question.target.kind(), question.target.credential());
-    let (now, arrived) = (shared.clock.now(), shared.stopwatch.monotonic());
+    let now = shared.clock.now();
     let mut world = shared.world();
+    // Read under the lock, so that the starts stand in order.
+    let arrived = shared.stopwatch.monotonic();
     world.tally.asked(kind, credential, arrived);
     if *question.method != Method::GET && question.target != Target::Login {
         world.tally.other_verb();

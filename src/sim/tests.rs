@@ -3,4 +3,5 @@
 mod asker;
 mod everyday;
 mod faults;
+mod lists;
 mod story;

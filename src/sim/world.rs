@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::answer::{Embedding, Lists};
+use super::answer::Embedding;
 use super::count::Tally;
 use super::fault::Faults;
 use super::grant::{Consent, Grant, Written};
+use super::lists::Lists;
 use super::log_entry::LogEntry;
 use super::login::Logins;
 use super::serve::DateHeader;

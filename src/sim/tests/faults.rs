@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use reqwest::header::{LOCATION, RETRY_AFTER};
+use tokio::time::timeout;
 
 use super::asker::{Asker, events, john_deere, one_grower, reading};
 use crate::clock::Clock;
 use crate::model::Provider;
-use crate::sim::{Fault, Leaf, RawAnswer, RequestKind, Scope, When};
+use crate::sim::{Fault, Leaf, RawAnswer, RequestKind, Requests, Scope, When};
 
 #[tokio::test]
 async fn faults_that_are_answers_look_as_they_say() {
@@ -114,23 +115,23 @@ async fn a_late_and_a_dripping_answer_are_right_in_the_end() {
 #[tokio::test]
 async fn what_hangs_hangs_until_its_client_gives_up() {
     let (leaf, asker, hillside) = one_grower().await;
-    let short = Duration::from_millis(60);
+    let a_while = Duration::from_millis(40);
     leaf.fault(Scope::All, Fault::Hang, When::next(1));
-    let lost = asker
-        .request(&reading(hillside))
-        .timeout(short)
-        .send()
-        .await;
-    assert!(lost.unwrap_err().is_timeout());
+    let mut hanging = tokio::spawn(asker.request(&reading(hillside)).send());
+    let asked = |requests: &Requests| requests.of(RequestKind::Reading) == 1;
+    leaf.until(asked).await;
+    assert!(timeout(a_while, &mut hanging).await.is_err());
+    assert_eq!(leaf.requests().in_flight, 1);
+    hanging.abort();
+
     leaf.fault(Scope::All, Fault::HangMidBody, When::next(1));
-    let half = asker
-        .request(&reading(hillside))
-        .timeout(short)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(half.status(), 200);
-    assert!(half.bytes().await.unwrap_err().is_timeout());
+    let mut half = asker.get(&reading(hillside)).await;
+    let right = leaf.right_answer(hillside);
+    assert_eq!(
+        half.chunk().await.unwrap().unwrap(),
+        right[..right.len() / 2]
+    );
+    assert!(timeout(a_while, half.chunk()).await.is_err());
     // The login and the half answer; the hanging one has no status.
     assert_eq!(leaf.requests().answered(200), 2);
     assert_eq!(leaf.requests().answered(503), 0);
@@ -251,18 +252,11 @@ async fn it_ends_with_its_last_handle_or_when_stopped() {
 #[tokio::test]
 async fn requests_under_way_together_are_seen_as_such() {
     let (leaf, asker, hillside) = one_grower().await;
-    leaf.fault(
-        Scope::All,
-        Fault::Slow(Duration::from_millis(50)),
-        When::always(),
-    );
-    let asked: Vec<_> = (0..5)
-        .map(|_| tokio::spawn(asker.request(&reading(hillside)).send()))
-        .collect();
-    for one in asked {
-        assert_eq!(one.await.unwrap().unwrap().status(), 200);
+    leaf.fault(Scope::All, Fault::Hang, When::always());
+    for _ in 0..5 {
+        tokio::spawn(asker.request(&reading(hillside)).send());
     }
-    let requests = leaf.requests();
-    assert_eq!(requests.max_in_flight, 5);
+    let requests = leaf.until(|requests| requests.in_flight == 5).await;
+    assert_eq!((requests.max_in_flight, requests.connections), (5, 5));
     assert_eq!(requests.most_within(Duration::from_secs(60)), 6);
 }
