@@ -2,14 +2,17 @@
 //!
 //! Data only: nothing here decides, reads a clock or touches the outside.
 
+mod cause;
 mod credential;
 mod event;
 mod incident;
 mod policy;
 mod problem;
 mod reading;
+mod text;
 mod watch;
 
+pub use cause::Cause;
 pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
 pub use event::{Event, EventVerdict};
 pub use incident::{EndedBy, Incident, IncidentId, NoticeKind, Origin, Suspect, SweepId, Well};
@@ -19,4 +22,5 @@ pub use policy::{
 };
 pub use problem::{Audience, Kind, Severity, Track};
 pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading};
+pub use text::clean;
 pub use watch::{Expectation, OwnSettings, WatchList, WatchedUser};
