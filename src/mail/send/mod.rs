@@ -1,0 +1,190 @@
+//! Hands one finished mail to one address: over SMTP, or into a folder.
+//!
+//! Never retries by itself, never alters the bytes, and says exactly in which phase what was answered.
+
+mod folder;
+mod smtp;
+mod stream;
+mod talk;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::model::{Address, clean};
+
+pub use smtp::{Deadlines, Login, PasswordSource, Session, SmtpSettings, Tls};
+
+/// How many characters of a server's reply are kept.
+const REPLY_MAX: usize = 300;
+
+/// Where mails go.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// To a mail server.
+    Smtp(SmtpSettings),
+    /// One `.eml` file per mail and address, into this folder.
+    Folder(PathBuf),
+}
+
+/// How far a delivery came. The order is that of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Reading our own settings: the password file.
+    Settings,
+    /// Resolving the name, and TCP.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// The server's first line.
+    Greeting,
+    /// `EHLO`.
+    Ehlo,
+    /// The `STARTTLS` command and the second `EHLO`.
+    StartTls,
+    /// `AUTH`.
+    Auth,
+    /// `MAIL FROM`.
+    MailFrom,
+    /// `RCPT TO`.
+    RcptTo,
+    /// `DATA`.
+    Data,
+    /// The mail itself, up to the answer to its final dot.
+    Body,
+    /// Writing into the folder.
+    Folder,
+}
+
+impl Phase {
+    const ALL: [Phase; 12] = [
+        Phase::Settings,
+        Phase::Connect,
+        Phase::Tls,
+        Phase::Greeting,
+        Phase::Ehlo,
+        Phase::StartTls,
+        Phase::Auth,
+        Phase::MailFrom,
+        Phase::RcptTo,
+        Phase::Data,
+        Phase::Body,
+        Phase::Folder,
+    ];
+
+    /// The word kept in the database and shown in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Settings => "settings",
+            Phase::Connect => "connect",
+            Phase::Tls => "tls",
+            Phase::Greeting => "greeting",
+            Phase::Ehlo => "ehlo",
+            Phase::StartTls => "starttls",
+            Phase::Auth => "auth",
+            Phase::MailFrom => "mail from",
+            Phase::RcptTo => "rcpt to",
+            Phase::Data => "data",
+            Phase::Body => "final dot",
+            Phase::Folder => "folder",
+        }
+    }
+
+    /// The phase with this [`name`](Phase::name).
+    pub fn from_name(name: &str) -> Option<Phase> {
+        Phase::ALL.into_iter().find(|phase| phase.name() == name)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Why a delivery was not accepted. Holds no secret and nothing that steers a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{server}, {phase}: {}{reply}", .code.map(|code| format!("{code} ")).unwrap_or_default())]
+pub struct Fault {
+    /// `host:port`, or the folder.
+    pub server: String,
+    /// How far it came.
+    pub phase: Phase,
+    /// The server's reply code, where it gave one.
+    pub code: Option<u16>,
+    /// The server's words, or what happened instead of them.
+    pub reply: String,
+    /// Whether it is our own set-up that an operator must mend: shown loudly, retried all the same.
+    pub ours: bool,
+}
+
+impl Fault {
+    fn new(server: &str, phase: Phase, code: Option<u16>, reply: &str, ours: bool) -> Self {
+        Fault {
+            server: server.to_owned(),
+            phase,
+            code,
+            reply: clean(reply, REPLY_MAX),
+            ours,
+        }
+    }
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The server took responsibility for it (250 to the final dot), or the file is on disk.
+    Accepted {
+        /// `host:port`, or the folder.
+        server: String,
+        /// 250; 0 for a folder.
+        code: u16,
+        /// The server's words, or the file's name.
+        reply: String,
+    },
+    /// This mail or this address was refused for good (5xx from `RCPT TO` on): not to be tried again.
+    Refused(Fault),
+    /// Anything else: to be tried again later, with the same bytes.
+    Deferred(Fault),
+}
+
+/// Hands `bytes` to `to`.
+///
+/// `session` keeps the connection for the next delivery; pass the same one for deliveries in a row and let go of it
+/// afterwards with [`finish`]. It is empty after any fault, and after this future was dropped half-way.
+pub async fn deliver(
+    transport: &Transport,
+    session: &mut Option<Session>,
+    envelope_from: &Address,
+    to: &Address,
+    bytes: &[u8],
+) -> Verdict {
+    match transport {
+        Transport::Smtp(settings) => {
+            smtp::deliver(settings, session, envelope_from, to, bytes).await
+        }
+        Transport::Folder(folder) => folder::deliver(folder, to, bytes).await,
+    }
+}
+
+/// Says goodbye to the server, if there is a session. Takes two seconds at most.
+pub async fn finish(session: &mut Option<Session>) {
+    if let Some(session) = session.take() {
+        session.quit().await;
+    }
+}
+
+/// Goes as far as a delivery can without a mail: up to `AUTH`, or a file written and removed.
+///
+/// Returns what answered, in words for `doctor`.
+///
+/// # Errors
+/// The fault that a delivery would meet.
+pub async fn probe(transport: &Transport) -> Result<String, Fault> {
+    match transport {
+        Transport::Smtp(settings) => smtp::probe(settings).await,
+        Transport::Folder(folder) => folder::probe(folder).await,
+    }
+}

@@ -1,0 +1,471 @@
+//! Every fault a mail server can have, at every phase: none hangs, none loses or doubles a mail in silence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use leafwatch::mail::send::{
+    Deadlines, Fault, Login, Phase, Session, SmtpSettings, Tls, Transport, Verdict, deliver,
+    finish, probe,
+};
+
+use crate::support::smtp::{Act, At, Manner, PASSWORD, Security, Shown, Smtp, USER};
+
+const MAIL: &[u8] = b"Subject: x\r\n\r\nfirst\r\n.second begins with a dot\r\n..third\r\n";
+
+fn settings(smtp: &Smtp, tls: Tls) -> SmtpSettings {
+    SmtpSettings {
+        host: "localhost".to_owned(),
+        port: smtp.port(),
+        tls,
+        login: Some(Login {
+            username: USER.to_owned(),
+            password: Arc::new(|| Ok(PASSWORD.to_owned().into())),
+        }),
+        extra_roots: vec![smtp.root()],
+        deadlines: Deadlines::default(),
+    }
+}
+
+/// Deadlines for tests in which somebody stays silent.
+const SHORT: Deadlines = Deadlines {
+    connect: Duration::from_millis(700),
+    command: Duration::from_millis(700),
+    body: Duration::from_millis(700),
+};
+
+fn transport(smtp: &Smtp, tls: Tls) -> Transport {
+    Transport::Smtp(settings(smtp, tls))
+}
+
+fn impatient(smtp: &Smtp, tls: Tls) -> Transport {
+    Transport::Smtp(SmtpSettings {
+        deadlines: SHORT,
+        ..settings(smtp, tls)
+    })
+}
+
+async fn send(transport: &Transport, session: &mut Option<Session>, to: &str) -> Verdict {
+    let from = "leafwatch@example.com".parse().unwrap();
+    deliver(transport, session, &from, &to.parse().unwrap(), MAIL).await
+}
+
+async fn send_one(transport: &Transport) -> Verdict {
+    send(transport, &mut None, "anna@example.com").await
+}
+
+#[track_caller]
+fn deferred(verdict: Verdict) -> Fault {
+    match verdict {
+        Verdict::Deferred(fault) => fault,
+        other => panic!("wanted deferred, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn accepted(verdict: &Verdict) {
+    assert!(
+        matches!(verdict, Verdict::Accepted { code: 250, .. }),
+        "{verdict:?}"
+    );
+}
+
+fn reply(line: &str) -> Act {
+    Act::Reply(line.to_owned())
+}
+
+fn starttls() -> Manner {
+    Manner {
+        security: Security::StartTls,
+        ..Manner::default()
+    }
+}
+
+#[tokio::test]
+async fn a_mail_arrives_byte_for_byte_over_each_kind_of_connection() {
+    for (security, tls) in [
+        (Security::Plain, Tls::None),
+        (Security::StartTls, Tls::StartTls),
+        (Security::Implicit, Tls::Implicit),
+    ] {
+        for auth in ["PLAIN", "LOGIN", "PLAIN LOGIN"] {
+            let smtp = Smtp::start_as(Manner {
+                security,
+                auth,
+                ..Manner::default()
+            });
+            let verdict = send_one(&transport(&smtp, tls)).await;
+            accepted(&verdict);
+            let mails = smtp.wait_for(1);
+            assert_eq!(mails.len(), 1);
+            assert_eq!(mails[0].header("subject").unwrap(), "x");
+            assert_eq!(mails[0].bytes, MAIL, "{}", mails[0].text());
+            assert_eq!(mails[0].from, "leafwatch@example.com");
+            assert_eq!(mails[0].to, ["anna@example.com"]);
+            assert!(smtp.dialogue().contains(&"S: 235 welcome".to_owned()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_connection_carries_several_deliveries_and_says_goodbye() {
+    let smtp = Smtp::start();
+    let transport = transport(&smtp, Tls::None);
+    let mut session = None;
+    for to in ["anna@example.com", "bob@example.com", "carol@example.com"] {
+        accepted(&send(&transport, &mut session, to).await);
+    }
+    finish(&mut session).await;
+    assert_eq!(smtp.connections(), 1);
+    assert_eq!(smtp.accepted().len(), 3);
+    assert_eq!(smtp.dialogue().last().unwrap(), "S: 221 bye");
+}
+
+#[tokio::test]
+async fn a_connection_that_died_while_idle_is_replaced_at_once() {
+    let smtp = Smtp::start();
+    let transport = transport(&smtp, Tls::None);
+    let mut session = None;
+    accepted(&send(&transport, &mut session, "anna@example.com").await);
+    smtp.go_away();
+    smtp.come_back();
+    accepted(&send(&transport, &mut session, "bob@example.com").await);
+    smtp.times(1, At::MailFrom, reply("421 4.4.2 idle for too long"));
+    accepted(&send(&transport, &mut session, "carol@example.com").await);
+    assert_eq!(smtp.connections(), 3);
+    assert_eq!(smtp.accepted().len(), 3);
+}
+
+#[tokio::test]
+async fn a_refused_recipient_hurts_nobody_else() {
+    let smtp = Smtp::start();
+    smtp.always_for("bob@example.com", reply("550 5.1.1 no such user"));
+    let transport = transport(&smtp, Tls::None);
+    let mut session = None;
+    accepted(&send(&transport, &mut session, "anna@example.com").await);
+    let refused = send(&transport, &mut session, "bob@example.com").await;
+    let Verdict::Refused(fault) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((fault.phase, fault.code), (Phase::RcptTo, Some(550)));
+    assert_eq!(fault.reply, "5.1.1 no such user");
+    accepted(&send(&transport, &mut session, "carol@example.com").await);
+    let told: Vec<_> = smtp
+        .accepted()
+        .into_iter()
+        .flat_map(|mail| mail.to)
+        .collect();
+    assert_eq!(told, ["anna@example.com", "carol@example.com"]);
+}
+
+/// Each place in which a server can answer, and the phase that must be named.
+const PLACES: [(At, Phase); 8] = [
+    (At::Greeting, Phase::Greeting),
+    (At::Ehlo, Phase::Ehlo),
+    (At::StartTls, Phase::StartTls),
+    (At::Auth, Phase::Auth),
+    (At::MailFrom, Phase::MailFrom),
+    (At::RcptTo, Phase::RcptTo),
+    (At::Data, Phase::Data),
+    (At::Body, Phase::Body),
+];
+
+#[tokio::test]
+async fn a_temporary_refusal_at_any_phase_is_deferred_and_then_gets_through() {
+    for (at, phase) in PLACES {
+        let smtp = Smtp::start_as(starttls());
+        smtp.times(1, at, reply("451 4.3.0 try again later"));
+        let transport = transport(&smtp, Tls::StartTls);
+        let fault = deferred(send_one(&transport).await);
+        assert_eq!(
+            (fault.phase, fault.code, fault.ours),
+            (phase, Some(451), false)
+        );
+        assert_eq!(fault.reply, "4.3.0 try again later");
+        assert_eq!(smtp.accepted(), []);
+        accepted(&send_one(&transport).await);
+        assert_eq!(smtp.accepted().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_final_refusal_is_about_the_mail_only_from_the_recipient_on() {
+    for (at, phase) in PLACES {
+        let smtp = Smtp::start_as(starttls());
+        smtp.always(at, reply("554 5.7.1 no"));
+        let verdict = send_one(&transport(&smtp, Tls::StartTls)).await;
+        let fault = if phase < Phase::RcptTo {
+            let fault = deferred(verdict);
+            assert!(fault.ours, "{fault:?}");
+            fault
+        } else {
+            let Verdict::Refused(fault) = verdict else {
+                panic!("{phase}: {verdict:?}")
+            };
+            fault
+        };
+        assert_eq!((fault.phase, fault.code), (phase, Some(554)));
+        assert_eq!(smtp.accepted(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_refused_for_want_of_a_login_is_our_set_up() {
+    let smtp = Smtp::start();
+    smtp.always(At::RcptTo, reply("530 5.7.0 authentication required"));
+    let fault = deferred(send_one(&transport(&smtp, Tls::None)).await);
+    assert!(fault.ours);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_at_any_phase_is_left_in_time() {
+    let starttls_places = PLACES.map(|(at, phase)| (at, phase, Tls::StartTls));
+    let others = [
+        (At::Handshake, Phase::StartTls, Tls::StartTls),
+        (At::Handshake, Phase::Tls, Tls::Implicit),
+        (At::Greeting, Phase::Greeting, Tls::Implicit),
+        (At::Ehlo, Phase::Ehlo, Tls::Implicit),
+    ];
+    let mut cases = tokio::task::JoinSet::new();
+    for (at, phase, tls) in starttls_places.into_iter().chain(others) {
+        for act in [Act::Tarpit, Act::Drip] {
+            cases.spawn(silent(at, act, phase, tls));
+        }
+    }
+    let finished = cases.join_all();
+    let within = tokio::time::timeout(Duration::from_secs(20), finished);
+    assert_eq!(within.await.expect("one hangs").len(), 24);
+}
+
+async fn silent(at: At, act: Act, phase: Phase, tls: Tls) {
+    let security = match tls {
+        Tls::Implicit => Security::Implicit,
+        _ => Security::StartTls,
+    };
+    let smtp = Smtp::start_as(Manner {
+        security,
+        ..Manner::default()
+    });
+    smtp.times(1, at, act.clone());
+    let fault = deferred(send_one(&impatient(&smtp, tls)).await);
+    assert_eq!(
+        (fault.phase, fault.code, fault.ours),
+        (phase, None, false),
+        "{act:?} {fault}"
+    );
+    assert!(fault.reply.starts_with("no answer within"), "{fault}");
+    assert_eq!(smtp.accepted(), []);
+}
+
+#[tokio::test]
+async fn a_connection_cut_at_any_phase_is_deferred() {
+    for (at, phase) in PLACES {
+        let smtp = Smtp::start_as(starttls());
+        smtp.always(at, Act::Drop);
+        let transport = transport(&smtp, Tls::StartTls);
+        let fault = deferred(send_one(&transport).await);
+        assert_eq!(
+            (fault.phase, fault.code, fault.ours),
+            (phase, None, false),
+            "{fault}"
+        );
+        assert_eq!(smtp.accepted(), []);
+        smtp.heal();
+        accepted(&send_one(&transport).await);
+    }
+}
+
+#[tokio::test]
+async fn cut_before_the_250_is_the_documented_duplicate_and_after_it_is_none() {
+    let smtp = Smtp::start();
+    let transport = transport(&smtp, Tls::None);
+    smtp.times(1, At::Body, Act::KeepAndDrop);
+    let fault = deferred(send_one(&transport).await);
+    assert_eq!((fault.phase, fault.code), (Phase::Body, None));
+    accepted(&send_one(&transport).await);
+    let mails = smtp.accepted();
+    assert_eq!(mails.len(), 2);
+    assert_eq!(mails[0].bytes, mails[1].bytes);
+
+    smtp.times(1, At::Body, Act::ReplyAndDrop);
+    let mut session = None;
+    accepted(&send(&transport, &mut session, "anna@example.com").await);
+    accepted(&send(&transport, &mut session, "bob@example.com").await);
+    assert_eq!(smtp.accepted().len(), 4);
+}
+
+#[tokio::test]
+async fn a_reply_that_is_no_plain_yes_is_no_success() {
+    for (at, line) in [
+        (At::Body, "354 go on"),
+        (At::Body, "251 elsewhere"),
+        (At::Data, "250 ok"),
+        (At::MailFrom, "354 what"),
+    ] {
+        let smtp = Smtp::start();
+        smtp.times(1, at, reply(line));
+        // A server that takes "250" at DATA for the end waits on; so do we, but not for ever.
+        let fault = deferred(send_one(&impatient(&smtp, Tls::None)).await);
+        assert!(fault.code.is_some() || at == At::Data, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_certificate_is_our_set_up_and_no_mail_and_no_password_is_sent() {
+    for certificate in [Shown::OtherCa, Shown::WrongName] {
+        for (security, tls) in [
+            (Security::StartTls, Tls::StartTls),
+            (Security::Implicit, Tls::Implicit),
+        ] {
+            let smtp = Smtp::start_as(Manner {
+                security,
+                certificate,
+                ..Manner::default()
+            });
+            let fault = deferred(send_one(&transport(&smtp, tls)).await);
+            assert!(fault.ours && fault.phase == Phase::Tls, "{fault}");
+            assert!(fault.reply.contains("certificate"), "{fault}");
+            assert!(!smtp.dialogue().iter().any(|line| line.contains("AUTH")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_starttls_or_a_login_offered_nothing_is_sent() {
+    let smtp = Smtp::start_as(Manner {
+        offer_starttls: false,
+        ..starttls()
+    });
+    let fault = deferred(send_one(&transport(&smtp, Tls::StartTls)).await);
+    assert!(fault.ours && fault.phase == Phase::StartTls, "{fault}");
+
+    for auth in ["", "CRAM-MD5"] {
+        let smtp = Smtp::start_as(Manner {
+            auth,
+            ..Manner::default()
+        });
+        let fault = deferred(send_one(&transport(&smtp, Tls::None)).await);
+        assert!(fault.ours && fault.phase == Phase::Auth, "{fault}");
+        assert_eq!(smtp.accepted(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_where_it_should_is_our_set_up() {
+    let smtp = Smtp::start();
+    let fault = deferred(send_one(&impatient(&smtp, Tls::Implicit)).await);
+    assert!(fault.ours && fault.phase == Phase::Tls, "{fault}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_deferred_until_somebody_is() {
+    let smtp = Smtp::start();
+    let transport = transport(&smtp, Tls::None);
+    smtp.go_away();
+    let fault = deferred(send_one(&transport).await);
+    assert_eq!(
+        (fault.phase, fault.code, fault.ours),
+        (Phase::Connect, None, false)
+    );
+    smtp.come_back();
+    accepted(&send_one(&transport).await);
+}
+
+#[tokio::test]
+async fn the_password_never_shows() {
+    let smtp = Smtp::start();
+    let encoded = base64::prelude::BASE64_STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
+    let own = settings(&smtp, Tls::None);
+    assert!(!format!("{own:?}").contains("correct horse"));
+    for echo in [format!("535 no: {encoded}"), format!("535 no: {PASSWORD}")] {
+        smtp.times(1, At::Auth, Act::Reply(echo));
+        let fault = deferred(send_one(&Transport::Smtp(own.clone())).await);
+        assert_eq!(
+            (fault.phase, fault.code, fault.ours),
+            (Phase::Auth, Some(535), true)
+        );
+        assert!(!fault.to_string().contains(&encoded), "{fault}");
+        assert!(!fault.to_string().contains(PASSWORD), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_cannot_be_read_is_our_set_up() {
+    let smtp = Smtp::start();
+    let mut own = settings(&smtp, Tls::None);
+    own.login.as_mut().unwrap().password = Arc::new(|| Err("smtp-password is empty".to_owned()));
+    let fault = deferred(send_one(&Transport::Smtp(own)).await);
+    assert_eq!((fault.phase, fault.ours), (Phase::Settings, true));
+    assert_eq!(fault.reply, "smtp-password is empty");
+    assert_eq!(smtp.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_reply_cannot_steer_a_terminal_or_fill_the_database() {
+    let smtp = Smtp::start();
+    let long = format!("550-\u{1b}[2Jgone\r\n550 {}", "x".repeat(900));
+    smtp.always(At::RcptTo, Act::Reply(long));
+    let Verdict::Refused(fault) = send_one(&transport(&smtp, Tls::None)).await else {
+        panic!("not refused")
+    };
+    assert!(fault.reply.starts_with("[2Jgone xxx"), "{fault}");
+    assert_eq!(fault.reply.chars().count(), 300);
+}
+
+#[tokio::test]
+async fn an_address_beyond_ascii_needs_a_server_that_takes_it() {
+    let smtp = Smtp::start();
+    let to = "änne@example.com";
+    let verdict = send(&transport(&smtp, Tls::None), &mut None, to).await;
+    let Verdict::Refused(fault) = verdict else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!(fault.code, Some(553));
+    let smtp = Smtp::start_as(Manner {
+        extensions: &["8BITMIME", "SMTPUTF8"],
+        ..Manner::default()
+    });
+    accepted(&send(&transport(&smtp, Tls::None), &mut None, to).await);
+    assert!(
+        smtp.dialogue()
+            .iter()
+            .any(|line| line.ends_with("SMTPUTF8") && line.contains("MAIL"))
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_given_up_half_way_leaves_no_connection_behind() {
+    let smtp = Smtp::start();
+    let transport = transport(&smtp, Tls::None);
+    let mut session = None;
+    accepted(&send(&transport, &mut session, "anna@example.com").await);
+    smtp.times(1, At::Body, Act::Tarpit);
+    let half_way = send(&transport, &mut session, "bob@example.com");
+    let given_up = tokio::time::timeout(Duration::from_millis(200), half_way).await;
+    assert!(given_up.is_err());
+    assert!(session.is_none());
+    accepted(&send(&transport, &mut session, "carol@example.com").await);
+}
+
+#[tokio::test]
+async fn a_probe_goes_as_far_as_the_login() {
+    let smtp = Smtp::start_as(starttls());
+    let transport = transport(&smtp, Tls::StartTls);
+    let words = probe(&transport).await.unwrap();
+    assert_eq!(
+        words,
+        format!(
+            "localhost:{} answers with STARTTLS, logged in as leafwatch",
+            smtp.port()
+        )
+    );
+    smtp.always(At::Auth, reply("535 5.7.8 bad login"));
+    let fault = probe(&transport).await.unwrap_err();
+    assert_eq!((fault.phase, fault.ours), (Phase::Auth, true));
+    assert!(
+        !smtp
+            .dialogue()
+            .iter()
+            .any(|line| line.contains("MAIL FROM"))
+    );
+}
