@@ -1,5 +1,8 @@
 //! The one integration binary.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod smtp_delivery;
 mod support;
 
 mod life;

@@ -1,0 +1,244 @@
+//! What a kind of trouble is called, and what happened, in one plain sentence.
+
+use crate::model::{Kind, Provider, Track};
+
+/// Where in its life an incident is when it is spoken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It has begun.
+    Begun,
+    /// It is back within the flap window.
+    Again,
+    /// It goes on.
+    Still,
+    /// It is over.
+    Over,
+}
+
+/// What a kind is called in a sentence or a count: `45 invalid, 2 environment mismatch`.
+pub fn label(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Invalid => "invalid",
+        Kind::Missing => "missing",
+        Kind::LimitedPermission => "limited permission",
+        Kind::ProviderUnavailable => "provider unavailable",
+        Kind::FailingEvents => "early warning",
+        Kind::EnvironmentMismatch => "environment mismatch",
+        Kind::Unreadable => "unreadable",
+        Kind::LeafLogin => "Leaf login refused",
+        Kind::LeafUnreachable => "Leaf unreachable",
+        Kind::WrongAccount => "wrong Leaf account",
+        Kind::EnvironmentContradiction => "contradicting environments",
+        Kind::UnknownStatus => "unknown status word",
+        Kind::ConfigRejected => "new config rejected",
+        Kind::DeliveryFailed => "mail not deliverable",
+        Kind::SweepOverdue => "check overdue",
+        Kind::EventsUnread => "events unread",
+        Kind::TokenExpiring => "Leaf token expires soon",
+        Kind::WatchShrank => "watch list shrank",
+        Kind::Storage => "database not writable",
+    }
+}
+
+/// The first word of a subject: `ENVIRONMENT MISMATCH` for a credential, the severity for the rest.
+pub fn shout(kind: Kind) -> String {
+    match kind.track() {
+        Track::Access | Track::Environment | Track::Sight => label(kind).to_uppercase(),
+        Track::Account | Track::Own => kind.severity().name().to_uppercase(),
+    }
+}
+
+/// What stands in every subject of an account or own incident from opened to resolved. `subject` is what it is
+/// about: a status word, an address, the end of a key.
+pub fn stem(kind: Kind, subject: &str) -> String {
+    match (kind, subject) {
+        (_, "") => label(kind).to_owned(),
+        (Kind::EnvironmentContradiction, key) => format!("{} under key {key}", label(kind)),
+        (Kind::UnknownStatus, word) => format!("{} “{word}”", label(kind)),
+        (_, about) => format!("{}: {about}", label(kind)),
+    }
+}
+
+/// Who and what: `Hillside Farms (John Deere)`. The stem of every subject about a credential.
+pub fn credential(name: &str, provider: Provider) -> String {
+    format!("{name} ({})", provider.display_name())
+}
+
+/// What happened to the connection of `name`, in one sentence for somebody who is no programmer. For account and own
+/// kinds `name` is not used.
+pub fn sentence(kind: Kind, stage: Stage, name: &str, provider: Provider) -> String {
+    let provider = provider.display_name();
+    let [begun, again, still, over] = endings(kind);
+    let ending = match stage {
+        Stage::Begun => begun,
+        Stage::Again => again,
+        Stage::Still => still,
+        Stage::Over => over,
+    };
+    match kind.track() {
+        Track::Account | Track::Own => ending.to_owned(),
+        // The name last: it is foreign text, and may itself look like a blank.
+        _ => ending
+            .replace("{it}", "The {provider} connection of {name}")
+            .replace("{provider}", provider)
+            .replace("{name}", name),
+    }
+}
+
+/// Begun, again, still, over.
+fn endings(kind: Kind) -> [&'static str; 4] {
+    match kind {
+        Kind::Invalid => [
+            "{it} no longer works.",
+            "{it} has stopped working again.",
+            "{it} still does not work.",
+            "{it} works again.",
+        ],
+        Kind::Missing => [
+            "{it} is gone: Leaf no longer has it.",
+            "{it} is gone again.",
+            "{it} is still gone.",
+            "{it} is there again.",
+        ],
+        Kind::LimitedPermission => [
+            "{it} lacks permissions.",
+            "{it} lacks permissions again.",
+            "{it} still lacks permissions.",
+            "{it} has the permissions it needs again.",
+        ],
+        Kind::ProviderUnavailable => [
+            "{provider} cannot be reached for {name}.",
+            "{provider} cannot be reached for {name} once more.",
+            "{provider} still cannot be reached for {name}.",
+            "{provider} can be reached for {name} again.",
+        ],
+        Kind::FailingEvents => [
+            "{it} is about to fail: Leaf still calls it healthy, but {provider} refuses it.",
+            "{it} is being refused by {provider} again, though Leaf calls it healthy.",
+            "{it} is still being refused by {provider}, though Leaf calls it healthy.",
+            "{it}: no more failures seen.",
+        ],
+        Kind::EnvironmentMismatch => [
+            "{it} is in the wrong environment.",
+            "{it} is in the wrong environment again.",
+            "{it} is still in the wrong environment.",
+            "{it} is in the right environment now.",
+        ],
+        Kind::Unreadable => [
+            "Leaf gives no answer about the {provider} connection of {name}, though it does about others.",
+            "Leaf once more gives no answer about the {provider} connection of {name}.",
+            "Leaf still gives no answer about the {provider} connection of {name}.",
+            "Leaf answers about the {provider} connection of {name} again.",
+        ],
+        Kind::LeafLogin => [
+            "Leaf refuses Leafwatch's own login. Until that is mended no connection can be checked.",
+            "Leaf refuses Leafwatch's own login again.",
+            "Leaf still refuses Leafwatch's own login; no connection is being checked.",
+            "Leaf accepts Leafwatch's login again; checks go on.",
+        ],
+        Kind::LeafUnreachable => [
+            "Leaf gives no usable answers. Until it does no connection can be checked.",
+            "Leaf gives no usable answers again.",
+            "Leaf still gives no usable answers; no connection is being checked.",
+            "Leaf answers again; checks go on.",
+        ],
+        Kind::WrongAccount => [
+            "Most connections have vanished from Leaf at once. That looks like the login of another Leaf account, not like growers leaving.",
+            "Most connections have vanished from Leaf again.",
+            "Most connections are still not to be found at Leaf.",
+            "The connections are to be found at Leaf again.",
+        ],
+        Kind::EnvironmentContradiction => [
+            "Connections under one app key are in STAGE and in PRODUCTION. An app is in one of them, so one side is likely a mistake.",
+            "Connections under one app key are in STAGE and in PRODUCTION again.",
+            "Connections under one app key are still in STAGE and in PRODUCTION.",
+            "The connections under this app key agree on their environment now.",
+        ],
+        Kind::UnknownStatus => [
+            "Leaf sends a status word that Leafwatch does not know. Such connections count neither as healthy nor as broken.",
+            "Leaf sends a status word that Leafwatch does not know again.",
+            "Leaf still sends a status word that Leafwatch does not know.",
+            "The unknown status word is gone, or was given a meaning.",
+        ],
+        Kind::ConfigRejected => [
+            "A changed config was not taken: it has faults. The settings from before stay in force.",
+            "A changed config was again not taken.",
+            "The changed config is still not taken; the settings from before stay in force.",
+            "The config was taken.",
+        ],
+        Kind::DeliveryFailed => [
+            "Alert mails to an address are refused for good. Nobody there is being told.",
+            "Alert mails to an address are refused again.",
+            "Alert mails to an address are still refused.",
+            "Alert mails are accepted again.",
+        ],
+        Kind::SweepOverdue => [
+            "It has been too long since all connections were last checked.",
+            "The check of all connections is late again.",
+            "The check of all connections is still late.",
+            "All connections were checked again.",
+        ],
+        Kind::EventsUnread => [
+            "The events of some connections have not been read for a long time. Leaf keeps them for 30 days only.",
+            "The events of some connections are going unread again.",
+            "The events of some connections still go unread.",
+            "The events of all connections are being read again.",
+        ],
+        Kind::TokenExpiring => [
+            "The token with which Leafwatch logs in at Leaf expires soon.",
+            "The token with which Leafwatch logs in at Leaf expires soon.",
+            "The token with which Leafwatch logs in at Leaf still is about to expire.",
+            "There is a fresh token for Leaf.",
+        ],
+        Kind::WatchShrank => [
+            "Many users have vanished from the watch list at once. Nobody is told of trouble with those left out.",
+            "Many users have vanished from the watch list again.",
+            "The watch list is still much shorter than it was.",
+            "The watch list is as long as before, or the change was confirmed.",
+        ],
+        Kind::Storage => [
+            "Leafwatch cannot write its database. It goes on checking, but cannot judge or tell.",
+            "Leafwatch once more cannot write its database.",
+            "Leafwatch still cannot write its database.",
+            "The database can be written again.",
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_sentence_for_every_stage_with_nothing_left_open() {
+        for &kind in Kind::ALL {
+            for stage in [Stage::Begun, Stage::Again, Stage::Still, Stage::Over] {
+                let words = sentence(kind, stage, "Hillside Farms", Provider::JOHN_DEERE);
+                assert!(!words.contains(['{', '}']), "{words}");
+                assert!(words.ends_with('.'), "{words}");
+                assert_eq!(
+                    words.contains("Hillside Farms"),
+                    matches!(
+                        kind.track(),
+                        Track::Access | Track::Environment | Track::Sight
+                    ),
+                    "{words}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_blank_stays_a_name() {
+        let words = sentence(
+            Kind::Invalid,
+            Stage::Begun,
+            "{provider}",
+            Provider::JOHN_DEERE,
+        );
+        assert_eq!(
+            words,
+            "The John Deere connection of {provider} no longer works."
+        );
+    }
+}
