@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod model;
+pub mod vitals;
 
 pub mod config;
 pub mod rules;
