@@ -1,3 +1,5 @@
 //! RUNS. The loops: schedule, sweep, gather, judge, deliver, and their orderly stop.
 
+pub mod heartbeat;
 pub mod judge;
+pub mod systemd;
