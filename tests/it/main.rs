@@ -4,5 +4,8 @@
 
 mod support;
 
+mod dependencies;
+mod floors;
 mod life;
 mod smtp_delivery;
+mod units;
