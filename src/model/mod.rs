@@ -9,6 +9,7 @@ mod incident;
 mod policy;
 mod problem;
 mod reading;
+mod schedule;
 mod text;
 mod watch;
 
@@ -17,10 +18,10 @@ pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
 pub use event::{Event, EventVerdict};
 pub use incident::{EndedBy, Incident, IncidentId, NoticeKind, Origin, Suspect, SweepId, Well};
 pub use policy::{
-    Address, Alerts, NotAnAddress, Policy, Schedule, Schedules, StatusClass, StatusWords,
-    Thresholds,
+    Address, Alerts, NotAnAddress, Policy, Schedules, StatusClass, StatusWords, Thresholds,
 };
 pub use problem::{Audience, Kind, Severity, Track};
 pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading};
+pub use schedule::{NotACronLine, Schedule, next_civil};
 pub use text::clean;
 pub use watch::{Expectation, OwnSettings, WatchList, WatchedUser};

@@ -8,6 +8,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::Schedule;
+
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -200,25 +202,6 @@ impl Default for Alerts {
             max_emails_per_hour: 20,
             remind_after: vec![DAY, 2 * DAY, 4 * DAY, 7 * DAY],
             ack_for: 14 * DAY,
-        }
-    }
-}
-
-/// When something is due: a cron line in local time, or every so often.
-#[derive(Debug, Clone)]
-pub enum Schedule {
-    /// This long after it last began.
-    Every(Duration),
-    /// Six fields, seconds first; day-of-month *and* day-of-week where both are given.
-    Cron(Box<croner::Cron>),
-}
-
-impl PartialEq for Schedule {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Schedule::Every(a), Schedule::Every(b)) => a == b,
-            (Schedule::Cron(a), Schedule::Cron(b)) => a.as_str() == b.as_str(),
-            _ => false,
         }
     }
 }
