@@ -1,7 +1,9 @@
 //! DECIDES. Pure: no I/O, no async, no clock, no randomness; `now` is an argument and the answer is data.
 
+pub mod diagnose;
 pub mod due;
 pub mod failing;
 pub mod fleet;
 pub mod incidents;
 pub mod judge;
+pub mod notify;

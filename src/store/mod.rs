@@ -19,7 +19,7 @@ pub use error::Error;
 pub use incidents::{DueNotice, Stamp};
 pub use looks::{Gap, Torn};
 pub use open::{Access, Db, Lock};
-pub use outbox::{Attempt, DeliveryId, NewEntry, Pending, Told, Waiting};
+pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
 pub use sweeps::{Counts, Finished, RunId};
 pub use writer::Writer;
 

@@ -5,22 +5,12 @@ use rusqlite::{OptionalExtension, params};
 
 use super::row::{At, Word};
 use super::{Result, Tx};
-use crate::model::{IncidentId, Kind};
+use crate::model::IncidentId;
+use crate::rules::notify::Told;
 
 /// One message to one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeliveryId(pub(super) i64);
-
-/// What an address knows of an incident: what the last message that its server accepted said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
-    /// The kind it was said to be.
-    pub kind: Kind,
-    /// Whether it was said to be open.
-    pub open: bool,
-    /// How often it had come back by then.
-    pub turn: u32,
-}
 
 /// What a new message says of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +21,23 @@ pub struct NewEntry {
     pub telling: &'static str,
     /// What its readers know afterwards.
     pub told: Told,
+}
+
+/// A rendered message.
+#[derive(Debug, Clone, Copy)]
+pub struct NewMessage<'a> {
+    /// Its Message-ID.
+    pub message_id: &'a str,
+    /// Its subject, for the journal.
+    pub subject: &'a str,
+    /// The bytes that every try sends.
+    pub bytes: &'a [u8],
+    /// What it says.
+    pub entries: &'a [NewEntry],
+    /// Whom it goes to.
+    pub addresses: &'a [String],
+    /// When trying ends.
+    pub give_up_at: Timestamp,
 }
 
 /// An incident of which something waits to be told to an address.
@@ -169,16 +176,15 @@ impl Tx<'_> {
 
     /// Keeps a rendered message and what it says, and begins its delivery to each address. All that waits for these
     /// addresses is told by it, or folded before.
-    pub fn keep_message(
-        &self,
-        message_id: &str,
-        subject: &str,
-        bytes: &[u8],
-        entries: &[NewEntry],
-        addresses: &[String],
-        now: Timestamp,
-        give_up_at: Timestamp,
-    ) -> Result<()> {
+    pub fn keep_message(&self, new: &NewMessage<'_>, now: Timestamp) -> Result<()> {
+        let NewMessage {
+            message_id,
+            subject,
+            bytes,
+            entries,
+            addresses,
+            give_up_at,
+        } = *new;
         let message = self.insert(
             "INSERT INTO message (message_id, subject, at, bytes) VALUES (?1, ?2, ?3, ?4)",
             params![message_id, subject, At(now), bytes],

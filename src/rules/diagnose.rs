@@ -1,0 +1,215 @@
+//! Why, as far as the newest failing events and the status word tell. Never guesses beyond what they say.
+
+use crate::model::{
+    Cause, Environment, Event, EventVerdict, Kind, Reading, StatusClass, StatusWords,
+};
+
+/// How many of the newest events are asked.
+const NEWEST: usize = 20;
+
+/// What a diagnosis is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Findings<'a> {
+    /// The kind of trouble.
+    pub kind: Kind,
+    /// What Leaf says of the credential now; none while it is missing.
+    pub reading: Option<&'a Reading>,
+    /// Its events, newest first.
+    pub events: &'a [Event],
+    /// The environment expected of it.
+    pub expected: Option<Environment>,
+    /// What status words mean.
+    pub words: &'a StatusWords,
+}
+
+/// The likely cause; none for trouble that is no credential's.
+pub fn diagnose(findings: &Findings<'_>) -> Option<Cause> {
+    match findings.kind {
+        Kind::EnvironmentMismatch => Some(
+            findings
+                .expected
+                .map_or(Cause::Unexplained, |expected| Cause::WrongEnvironment {
+                    expected,
+                }),
+        ),
+        Kind::Missing => Some(Cause::CredentialGone),
+        Kind::ProviderUnavailable => Some(Cause::ProviderTrouble),
+        Kind::Invalid | Kind::LimitedPermission | Kind::FailingEvents => {
+            Some(from_events(findings))
+        }
+        _ => None,
+    }
+}
+
+fn from_events(findings: &Findings<'_>) -> Cause {
+    let key_tail = findings
+        .reading
+        .and_then(|reading| reading.key.as_ref())
+        .map(|key| key.tail.clone());
+    let environment = findings
+        .reading
+        .and_then(|reading| reading.environment.as_deref());
+    let stage = environment.is_some_and(|word| Environment::Stage.is(word));
+    let failures = findings
+        .events
+        .iter()
+        .take(NEWEST)
+        .take_while(|event| event.verdict() != EventVerdict::Success);
+    let mut trouble = false;
+    for event in failures {
+        if let Some(cause) = from_event(event, stage, key_tail.as_ref()) {
+            return cause;
+        }
+        trouble |= matches!(event.status_code, Some(429 | 500..=599));
+    }
+    let class = findings
+        .reading
+        .and_then(|reading| findings.words.class(reading.status.as_deref()?));
+    match class {
+        Some(StatusClass::LimitedPermission) => Cause::PermissionLacking,
+        Some(StatusClass::ProviderUnavailable) => Cause::ProviderTrouble,
+        _ if trouble => Cause::ProviderTrouble,
+        _ => Cause::Unexplained,
+    }
+}
+
+/// What one failed event says. Classified on OAuth's error word; the text beside it is unstable (RFC 6749 section 5.2).
+fn from_event(event: &Event, stage: bool, key_tail: Option<&String>) -> Option<Cause> {
+    let body = event.body.to_ascii_lowercase();
+    if body.contains("invalid_client") {
+        return Some(Cause::AppSecretWrong {
+            key_tail: key_tail.cloned(),
+        });
+    }
+    if body.contains("invalid_grant") {
+        return Some(Cause::GrowerMustReconnect);
+    }
+    match event.status_code {
+        Some(403) => Some(forbidden(event, &body, stage)),
+        Some(401) if stage => Some(Cause::EnvironmentOrApproval),
+        Some(401) => Some(Cause::AppNotApproved),
+        // A token call answers 400 for a refresh token that is no longer good.
+        Some(400) => Some(Cause::GrowerMustReconnect),
+        _ => None,
+    }
+}
+
+fn forbidden(event: &Event, body: &str, stage: bool) -> Cause {
+    if let Some(url) = terms_location(&event.headers) {
+        return Cause::TermsToAccept { url };
+    }
+    if stage || body.contains("<html") {
+        Cause::EnvironmentOrApproval
+    } else if body.contains("proper access for this api") || body.contains("scope") {
+        Cause::ScopesLacking
+    } else {
+        Cause::PermissionLacking
+    }
+}
+
+/// John Deere's header that says where new terms are to be accepted, in whatever form Leaf wrote the headers down.
+/// Outer `None`: no such header; inner: no plain https link in it.
+fn terms_location(headers: &str) -> Option<Option<String>> {
+    const NAME: &str = "x-deere-terms-location";
+    let at = headers.to_ascii_lowercase().find(NAME)?;
+    let value = headers
+        .get(at + NAME.len()..)?
+        .trim_start_matches([' ', ':', '=', '"', '[', '\'']);
+    let end = value
+        .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ']' | '}' | ',' | '<' | '>'));
+    let url = &value[..end.unwrap_or(value.len())];
+    Some(url.starts_with("https://").then(|| url.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(status_code: u16, body: &str, headers: &str) -> Event {
+        let (body, headers) = (body.to_owned(), headers.to_owned());
+        Event {
+            identity: Vec::new(),
+            at: None,
+            status_code: Some(status_code),
+            body,
+            headers,
+        }
+    }
+
+    fn cause(events: &[Event], status: &str, environment: &str) -> Cause {
+        let reading = Reading {
+            status: Some(status.to_owned()),
+            environment: Some(environment.to_owned()),
+            ..Reading::default()
+        };
+        let words = StatusWords::default();
+        let findings = Findings {
+            kind: Kind::Invalid,
+            reading: Some(&reading),
+            events,
+            expected: None,
+            words: &words,
+        };
+        diagnose(&findings).unwrap()
+    }
+
+    #[test]
+    fn the_error_word_decides() {
+        let grant = event(400, r#"{"error":"invalid_grant"}"#, "");
+        let client = event(401, r#"{"errorCode":"invalid_client"}"#, "");
+        assert_eq!(
+            cause(&[grant], "INVALID", "PRODUCTION"),
+            Cause::GrowerMustReconnect
+        );
+        assert_eq!(
+            cause(&[client], "INVALID", "PRODUCTION"),
+            Cause::AppSecretWrong { key_tail: None }
+        );
+    }
+
+    #[test]
+    fn terms_are_found_in_every_form_of_headers() {
+        let url = "https://my.deere.com/terms?x=1";
+        let forms = [
+            format!(r#"{{"X-Deere-Terms-Location":"{url}"}}"#),
+            format!("{{x-deere-terms-location=[{url}], Date=[x]}}"),
+            format!("Date: x\nX-Deere-Terms-Location: {url}\n"),
+        ];
+        for headers in forms {
+            let found = cause(&[event(403, "", &headers)], "INVALID", "PRODUCTION");
+            assert_eq!(
+                found,
+                Cause::TermsToAccept {
+                    url: Some(url.to_owned())
+                },
+                "{headers}"
+            );
+        }
+    }
+
+    #[test]
+    fn stage_explains_refusals() {
+        assert_eq!(
+            cause(&[event(403, "Access Denied", "")], "INVALID", "stage"),
+            Cause::EnvironmentOrApproval
+        );
+        assert_eq!(
+            cause(&[event(403, "Access Denied", "")], "INVALID", "PRODUCTION"),
+            Cause::PermissionLacking
+        );
+    }
+
+    #[test]
+    fn a_success_settles_what_came_before() {
+        let events = [event(200, "", ""), event(400, "invalid_grant", "")];
+        assert_eq!(cause(&events, "INVALID", "PRODUCTION"), Cause::Unexplained);
+        assert_eq!(
+            cause(&[event(503, "", "")], "INVALID", "PRODUCTION"),
+            Cause::ProviderTrouble
+        );
+        assert_eq!(
+            cause(&[], "MISSING_PERMISSION", "PRODUCTION"),
+            Cause::PermissionLacking
+        );
+    }
+}
