@@ -1,0 +1,70 @@
+//! `[alerts]`: who is told, and how patiently.
+
+use std::time::Duration;
+
+use super::reader::Section;
+use crate::model::{Address, Alerts};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// What to write where an address was refused.
+pub(super) const WRITE_ADDRESS: &str = "write a plain address, such as \"anna@example.com\"";
+
+pub(super) fn read(alerts: &Section<'_>) -> Alerts {
+    let default = Alerts::default();
+    let to = addresses(alerts, "to");
+    let operators = addresses(alerts, "operators");
+    // An address that did not parse has its own fault.
+    if to.is_empty() && alerts.list("to").unwrap_or_default().is_empty() {
+        alerts.fault(
+            "to",
+            "nobody would be told",
+            "write the people who get the alerts: to = [\"support@example.com\"]",
+        );
+    }
+    if !alerts.has("operators") {
+        alerts.warn(
+            "operators",
+            "nobody is named for trouble with Leaf or with this program, so that alerts.to gets it",
+            "write the people who run this program: operators = [\"ops@example.com\"]",
+        );
+    }
+    let second = Duration::from_secs(1);
+    let read = Alerts {
+        operators: if operators.is_empty() {
+            to.clone()
+        } else {
+            operators
+        },
+        to,
+        group_wait: alerts.duration("group_wait", Duration::ZERO..=DAY / 24, default.group_wait),
+        group_interval: alerts.duration(
+            "group_interval",
+            Duration::ZERO..=DAY,
+            default.group_interval,
+        ),
+        max_emails_per_hour: alerts.number(
+            "max_emails_per_hour",
+            1..=10_000,
+            default.max_emails_per_hour,
+        ),
+        remind_after: alerts.durations("remind_after", second..=365 * DAY, &default.remind_after),
+        ack_for: alerts.duration("ack_for", second..=365 * DAY, default.ack_for),
+    };
+    if read.remind_after.is_empty()
+        && alerts
+            .list("remind_after")
+            .is_some_and(|list| list.is_empty())
+    {
+        alerts.fault(
+            "remind_after",
+            "the list is empty, so that nobody would be reminded of what stays broken",
+            "write at least one duration, such as [\"7d\"]",
+        );
+    }
+    read
+}
+
+fn addresses(alerts: &Section<'_>, key: &str) -> Vec<Address> {
+    alerts.parsed_list(key, WRITE_ADDRESS).unwrap_or_default()
+}

@@ -1,0 +1,12 @@
+//! What a reload cannot change.
+
+use super::Config;
+
+/// The keys that differ and need a restart; all others hold from the next request, decision and mail on.
+pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let mut keys = Vec::new();
+    if old.database.path != new.database.path {
+        keys.push("database.path");
+    }
+    keys
+}

@@ -1,0 +1,276 @@
+//! Reads the config file and lays the `LEAFWATCH_SECTION__KEY` variables over it. Knows no key by name.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use figment::providers::{Format, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::fault::{Fault, Faults, Place};
+
+/// What variables of settings begin with.
+const PREFIX: &str = "LEAFWATCH_";
+
+/// The variable that names the config file; the command line reads it, and it is no setting.
+pub const PATH_VARIABLE: &str = "LEAFWATCH_CONFIG";
+
+/// Where the config file is looked for when nobody names one.
+pub const DEFAULT_PATH: &str = "/etc/leafwatch/leafwatch.toml";
+
+/// The environment variables that settings depend on; the rest of the environment is not kept.
+#[derive(Clone, Default)]
+pub struct Variables {
+    /// By dotted key: the variable's name and its value.
+    settings: BTreeMap<String, (String, String)>,
+    /// `$CREDENTIALS_DIRECTORY`: where systemd puts secrets.
+    credentials: Option<PathBuf>,
+    /// `$STATE_DIRECTORY`: where systemd lets the service write.
+    state: Option<PathBuf>,
+}
+
+impl Variables {
+    /// Those of this process.
+    pub fn of_process() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    /// systemd's folder of secrets.
+    pub(super) fn credentials(&self) -> Option<&Path> {
+        self.credentials.as_deref()
+    }
+
+    /// systemd's folder for what a service keeps.
+    pub(super) fn state(&self) -> Option<&Path> {
+        self.state.as_deref()
+    }
+}
+
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(all: I) -> Self {
+        let mut kept = Variables::default();
+        for (name, value) in all {
+            let name = name.into().to_string_lossy().into_owned();
+            let value = value.into();
+            match name.as_str() {
+                PATH_VARIABLE => {}
+                "CREDENTIALS_DIRECTORY" => kept.credentials = Some(value.into()),
+                "STATE_DIRECTORY" => {
+                    // systemd joins several with colons; the first is ours.
+                    let all = value.to_string_lossy().into_owned();
+                    kept.state = all.split(':').next().map(PathBuf::from);
+                }
+                _ => {
+                    if let Some(key) = name.strip_prefix(PREFIX) {
+                        let key = key.to_lowercase().replace("__", ".");
+                        let value = value.to_string_lossy().into_owned();
+                        kept.settings.insert(key, (name, value));
+                    }
+                }
+            }
+        }
+        kept
+    }
+}
+
+/// Keeps values as the text they are: figment's own `Env` would read `0012345` as a number,
+/// and only the reader knows what a key should hold.
+impl Provider for Variables {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment variables")
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut root = Dict::new();
+        for (key, (_, value)) in &self.settings {
+            insert(&mut root, key, value);
+        }
+        Ok(Profile::Default.collect(root))
+    }
+}
+
+fn insert(into: &mut Dict, key: &str, value: &str) {
+    let Some((table, rest)) = key.split_once('.') else {
+        into.insert(key.to_owned(), Value::from(value));
+        return;
+    };
+    let inner = into
+        .entry(table.to_owned())
+        .or_insert_with(|| Value::from(Dict::new()));
+    // A variable that names the table itself comes first in the order of keys, and gives way.
+    if inner.as_dict().is_none() {
+        *inner = Value::from(Dict::new());
+    }
+    if let Value::Dict(_, inner) = inner {
+        insert(inner, rest, value);
+    }
+}
+
+/// The name of the variable that would set `key`.
+pub(super) fn variable_for(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
+}
+
+/// The settings as written: file and variables in one tree.
+pub(super) struct Source {
+    pub(super) file: PathBuf,
+    pub(super) root: Dict,
+    pub(super) variables: Variables,
+}
+
+impl Source {
+    /// Reads the file; one fault says all, since nothing else can be looked at without it.
+    pub(super) fn read(file: &Path, variables: &Variables) -> Result<Source, Faults> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Faults(vec![unreadable(file, &error)]))?;
+        let data = Figment::from(Toml::string(&text))
+            .merge(variables)
+            .data()
+            .map_err(|error| Faults(vec![not_toml(file, &error)]))?;
+        Ok(Source {
+            file: file.to_owned(),
+            root: data.into_values().next().unwrap_or_default(),
+            variables: variables.clone(),
+        })
+    }
+
+    /// Where `key` was set, or would be.
+    pub(super) fn place_of(&self, key: &str) -> Place {
+        let beneath = format!("{key}.");
+        let settings = &self.variables.settings;
+        let found = settings.get(key).or_else(|| {
+            settings
+                .range(beneath.clone()..)
+                .next()
+                .filter(|(set, _)| set.starts_with(&beneath))
+                .map(|(_, set)| set)
+        });
+        match found {
+            Some((name, _)) => Place::Variable(name.clone()),
+            None => Place::file(&self.file),
+        }
+    }
+
+    /// Whether `key` was set by a variable, so that its value is still text.
+    pub(super) fn is_variable(&self, key: &str) -> bool {
+        self.variables.settings.contains_key(key)
+    }
+
+    /// The folder that relative paths count from.
+    pub(super) fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new(""))
+    }
+}
+
+/// Says why a file cannot be read and what to do.
+pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
+    use std::io::ErrorKind;
+    let (wrong, write) = match error.kind() {
+        ErrorKind::NotFound => (
+            "there is no such file".to_owned(),
+            "check the path; relative paths in the config count from the config file's folder",
+        ),
+        ErrorKind::PermissionDenied => (
+            "we may not read it".to_owned(),
+            "let the user that runs leafwatch read it (secrets belong into files of their own)",
+        ),
+        ErrorKind::IsADirectory => ("it is a folder".to_owned(), "name the file itself"),
+        ErrorKind::InvalidData => ("it is not UTF-8 text".to_owned(), "save it as UTF-8"),
+        _ => (
+            format!("it cannot be read: {error}"),
+            "check the file and its disk",
+        ),
+    };
+    Fault {
+        place: Place::file(file),
+        key: None,
+        wrong,
+        write: Some(write.to_owned()),
+    }
+}
+
+/// Takes the place and the reason from the TOML parser's message and leaves out the line that it
+/// quotes: somebody may have written a password there.
+fn not_toml(file: &Path, error: &figment::Error) -> Fault {
+    let text = error.kind.to_string();
+    let mut lines = text.lines();
+    let numbers: Vec<u64> = lines
+        .next()
+        .unwrap_or_default()
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    let reason: Vec<&str> = lines
+        .filter(|line| {
+            !line
+                .trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit())
+                .starts_with('|')
+        })
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    Fault {
+        place: Place::File {
+            path: file.to_owned(),
+            line: numbers.first().copied(),
+            column: numbers.get(1).copied(),
+        },
+        key: None,
+        wrong: format!("not valid TOML: {}", reason.join(", ")),
+        write: Some(
+            "text stands in double quotes, lists in [ ], and each key once in its section"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_line_is_placed_but_never_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("leafwatch.toml");
+        std::fs::write(&file, "[leaf]\nusername = \"a\"\npassword = hunter2\n").unwrap();
+        let Err(fault) = Source::read(&file, &Variables::default()) else {
+            panic!("this is no TOML");
+        };
+        let text = fault.to_string();
+        assert!(
+            text.contains("line 3, column 12: not valid TOML:"),
+            "{text}"
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn variables_are_text_laid_over_the_file() {
+        let variables: Variables = [
+            ("LEAFWATCH_CONFIG", "/elsewhere"),
+            ("LEAFWATCH_LEAF__USERNAME", "0012345"),
+            ("LEAFWATCH_LEAF", "never mind"),
+            ("LEAFWATCH_EMAIL__SMTP__HOST", "mail"),
+            ("HOME", "/root"),
+            ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"),
+        ]
+        .into_iter()
+        .collect();
+        let data = variables.data().unwrap();
+        let root = Value::from(data[&Profile::Default].clone());
+        let text = |path: &str| {
+            root.find_ref(path)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        assert_eq!(text("leaf.username").as_deref(), Some("0012345"));
+        assert_eq!(text("email.smtp.host").as_deref(), Some("mail"));
+        assert!(root.find_ref("config").is_none());
+        assert_eq!(variables.state(), Some(Path::new("/var/lib/a")));
+        assert_eq!(
+            variable_for("email.smtp.host"),
+            "LEAFWATCH_EMAIL__SMTP__HOST"
+        );
+    }
+}

@@ -1,0 +1,285 @@
+//! `[watch]`: whose credentials are watched, and what is expected of them.
+
+use std::collections::HashMap;
+
+use figment::value::Value;
+
+use super::alerts::WRITE_ADDRESS;
+use super::fault::{Place, nearest, quoted};
+use super::reader::Section;
+use super::url::parse_url;
+use super::{Fault, growers};
+use crate::model::{Address, Environment, OwnSettings, Provider, UserId, WatchList, WatchedUser};
+
+/// What to write where an environment was refused.
+pub(super) const WRITE_ENVIRONMENT: &str = "write \"PRODUCTION\" or \"STAGE\"";
+
+/// What to write where a Leaf user id was refused.
+pub(super) const WRITE_ID: &str =
+    "write the id that Leaf gave the user, such as 3c9d2f1e-1111-4222-8333-444455556666";
+
+pub(super) fn read(watch: &Section<'_>) -> WatchList {
+    let providers = match watch.list("providers") {
+        Some(words) => providers(words.iter().copied(), &mut |wrong, write| {
+            watch.fault("providers", &wrong, &write);
+        }),
+        None => vec![Provider::JOHN_DEERE],
+    };
+    let (for_all, by_provider) = expected_environment(watch);
+    let mut roll = Roll::default();
+    for (at, entry) in watch.entries("users").iter().enumerate() {
+        if let Some(user) = user(entry) {
+            let place = Origin::Entry(at + 1);
+            roll.add(user, place, |id, other| double_entry(entry, id, other));
+        }
+    }
+    let before = watch.reader().faults_so_far();
+    if let Some(file) = watch.text("users_file") {
+        let path = watch.reader().source.folder().join(file);
+        growers::read(&path, &mut roll, &mut |fault| watch.reader().add(fault));
+    }
+    let users = roll.users;
+    if users.is_empty() && watch.reader().faults_so_far() == before && !watch.has("users") {
+        watch.fault(
+            "users",
+            "nobody is watched",
+            "name the growers: an entry [[watch.users]] with its id for each, or a users_file",
+        );
+    }
+    let list = WatchList::new(users, providers)
+        .expect_of_all(for_all)
+        .expect_by_provider(by_provider);
+    if !list.users().is_empty() && list.is_empty() {
+        watch.fault(
+            "providers",
+            "no user has a provider, so that no credential is watched",
+            "write the providers of all users, such as [\"john-deere\"]",
+        );
+    }
+    warn_of_undeclared(watch, &list);
+    list
+}
+
+/// Everybody who was read so far, and where.
+#[derive(Default)]
+pub(super) struct Roll {
+    users: Vec<WatchedUser>,
+    seen: HashMap<UserId, Origin>,
+}
+
+/// Where a user was read.
+#[derive(Clone, Copy)]
+pub(super) enum Origin {
+    /// This entry of `[[watch.users]]`, from 1.
+    Entry(usize),
+    /// This line of the users file.
+    Line(u64),
+}
+
+impl Roll {
+    /// Adds a user; one who is there already is left as it is, and `double` hears where.
+    pub(super) fn add(
+        &mut self,
+        user: WatchedUser,
+        origin: Origin,
+        double: impl FnOnce(UserId, Origin),
+    ) {
+        match self.seen.entry(user.id) {
+            std::collections::hash_map::Entry::Occupied(other) => double(user.id, *other.get()),
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(origin);
+                self.users.push(user);
+            }
+        }
+    }
+}
+
+/// Words for a user id that stands in two places.
+pub(super) fn double_id(id: UserId, other: Origin) -> (String, String) {
+    let other = match other {
+        Origin::Entry(entry) => format!("entry {entry} of [[watch.users]]"),
+        Origin::Line(line) => format!("line {line}"),
+    };
+    (
+        format!("{id} stands in {other} already"),
+        "keep one of the two".to_owned(),
+    )
+}
+
+fn double_entry(entry: &Section<'_>, id: UserId, other: Origin) {
+    let (wrong, write) = double_id(id, other);
+    entry.fault("id", &wrong, &write);
+}
+
+fn user(entry: &Section<'_>) -> Option<WatchedUser> {
+    if !entry.has("id") {
+        entry.fault("id", "it is not set", WRITE_ID);
+    }
+    let id = entry.text("id");
+    let parsed = id.and_then(|id| id.parse::<UserId>().ok());
+    if let (Some(id), None) = (id, parsed) {
+        entry.fault(
+            "id",
+            &format!("{} is no Leaf user id", quoted(id)),
+            WRITE_ID,
+        );
+    }
+    let name = entry.text("name").map(Box::from);
+    let named = entry.list("providers");
+    if named.as_ref().is_some_and(Vec::is_empty) {
+        entry.fault(
+            "providers",
+            "the list is empty, so that nothing of this user would be watched",
+            "leave it out for those of [watch], or name one",
+        );
+    }
+    let own = OwnSettings {
+        providers: named.map(|words| {
+            providers(words.iter().copied(), &mut |wrong, write| {
+                entry.fault("providers", &wrong, &write);
+            })
+        }),
+        expected_environment: entry.parsed("expected_environment", WRITE_ENVIRONMENT),
+        notify: entry
+            .parsed_list::<Address>("notify", WRITE_ADDRESS)
+            .unwrap_or_default(),
+        tags: tags(entry.list("tags").unwrap_or_default().into_iter()),
+        reconnect_url: entry.text("reconnect_url").and_then(|url| {
+            reconnect_url(url)
+                .map_err(|(wrong, write)| entry.fault("reconnect_url", &wrong, write))
+                .ok()
+        }),
+    };
+    Some(WatchedUser {
+        id: parsed?,
+        name,
+        own: (own != OwnSettings::default()).then(|| Box::new(own)),
+    })
+}
+
+/// Parses names of providers, each once; what is unknown goes to `fault` as what is wrong and what to write.
+pub(super) fn providers<'a>(
+    words: impl Iterator<Item = &'a str>,
+    fault: &mut dyn FnMut(String, String),
+) -> Vec<Provider> {
+    let mut found = Vec::new();
+    for word in words {
+        match word.parse::<Provider>() {
+            Ok(provider) if found.contains(&provider) => {}
+            Ok(provider) => found.push(provider),
+            Err(reason) => fault(reason.to_string(), write_provider(word)),
+        }
+    }
+    found
+}
+
+fn write_provider(word: &str) -> String {
+    let names: Vec<&str> = Provider::all().map(Provider::name).collect();
+    let displayed = Provider::all().find(|known| known.display_name().eq_ignore_ascii_case(word));
+    match displayed
+        .map(Provider::name)
+        .or_else(|| nearest(word, names.iter().copied()))
+    {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("write one of: {}", names.join(", ")),
+    }
+}
+
+/// Labels, each once.
+pub(super) fn tags<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut tags: Vec<String> = Vec::new();
+    for word in words {
+        if !tags.iter().any(|tag| tag == word) {
+            tags.push(word.to_owned());
+        }
+    }
+    tags
+}
+
+/// Checks a link for growers; `{leaf_user_id}` may stand in it.
+///
+/// # Errors
+/// What is wrong and what to write.
+pub(super) fn reconnect_url(text: &str) -> Result<String, (String, &'static str)> {
+    const WRITE: &str =
+        "write a whole address that begins with https://; {leaf_user_id} may stand in it";
+    match parse_url(&text.replace("{leaf_user_id}", "0")) {
+        Ok(url) if url.scheme() == "https" => Ok(text.to_owned()),
+        Ok(_) => Err((
+            "growers could not follow a plain http link to this machine".to_owned(),
+            WRITE,
+        )),
+        Err(wrong) => Err((wrong, WRITE)),
+    }
+}
+
+/// The word for all credentials, or one by provider.
+fn expected_environment(
+    watch: &Section<'_>,
+) -> (Option<Environment>, Vec<(Provider, Environment)>) {
+    const KEY: &str = "expected_environment";
+    let Some(Value::Dict(_, table)) = watch.free(KEY) else {
+        return (watch.parsed(KEY, WRITE_ENVIRONMENT), Vec::new());
+    };
+    let mut by_provider = Vec::new();
+    for (name, word) in table {
+        let mut known = providers(std::iter::once(name.as_str()), &mut |wrong, write| {
+            watch.fault(KEY, &wrong, &write);
+        });
+        let environment = word
+            .as_str()
+            .and_then(|word| word.parse::<Environment>().ok());
+        if environment.is_none() {
+            let wrong = format!("what is expected of {} is no environment", quoted(name));
+            watch.fault(KEY, &wrong, WRITE_ENVIRONMENT);
+        }
+        let (Some(provider), Some(environment)) = (known.pop(), environment) else {
+            continue;
+        };
+        if !provider.has_environment() {
+            watch.warn(
+                KEY,
+                &format!(
+                    "credentials of {provider} have no environment, so that nothing is compared"
+                ),
+                "leave the provider out here",
+            );
+        }
+        by_provider.push((provider, environment));
+    }
+    (None, by_provider)
+}
+
+fn warn_of_undeclared(watch: &Section<'_>, list: &WatchList) {
+    let undeclared = list
+        .credentials()
+        .filter(|credential| credential.provider.has_environment())
+        .filter(|credential| list.expectation(*credential).environment.is_none())
+        .count();
+    if undeclared > 0 {
+        watch.warn(
+            "expected_environment",
+            &format!(
+                "no environment is declared for {undeclared} of {} credentials, so that one in STAGE among PRODUCTION may go unseen",
+                list.len()
+            ),
+            "write expected_environment = \"PRODUCTION\", or one by provider",
+        );
+    }
+}
+
+/// A fault in one line of the users file.
+pub(super) fn line_fault(
+    path: &std::path::Path,
+    line: u64,
+    column: Option<&str>,
+    wrong: String,
+    write: &str,
+) -> Fault {
+    Fault {
+        place: Place::line(path, line),
+        key: column.map(str::to_owned),
+        wrong,
+        write: Some(write.to_owned()),
+    }
+}
