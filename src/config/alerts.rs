@@ -12,16 +12,17 @@ pub(super) const WRITE_ADDRESS: &str = "write a plain address, such as \"anna@ex
 
 pub(super) fn read(alerts: &Section<'_>) -> Alerts {
     let default = Alerts::default();
+    let faults = alerts.reader().faults_so_far();
     let to = addresses(alerts, "to");
-    let operators = addresses(alerts, "operators");
-    // An address that did not parse has its own fault.
-    if to.is_empty() && alerts.list("to").unwrap_or_default().is_empty() {
+    // Addresses that did not parse have faults of their own.
+    if to.is_empty() && alerts.reader().faults_so_far() == faults {
         alerts.fault(
             "to",
             "nobody would be told",
             "write the people who get the alerts: to = [\"support@example.com\"]",
         );
     }
+    let operators = addresses(alerts, "operators");
     if !alerts.has("operators") {
         alerts.warn(
             "operators",
@@ -30,7 +31,16 @@ pub(super) fn read(alerts: &Section<'_>) -> Alerts {
         );
     }
     let second = Duration::from_secs(1);
-    let read = Alerts {
+    let faults = alerts.reader().faults_so_far();
+    let remind_after = alerts.durations("remind_after", second..=365 * DAY, &default.remind_after);
+    if remind_after.is_empty() && alerts.reader().faults_so_far() == faults {
+        alerts.fault(
+            "remind_after",
+            "the list is empty, so that nobody would be reminded of what stays broken",
+            "write at least one duration, such as [\"7d\"]",
+        );
+    }
+    Alerts {
         operators: if operators.is_empty() {
             to.clone()
         } else {
@@ -48,21 +58,9 @@ pub(super) fn read(alerts: &Section<'_>) -> Alerts {
             1..=10_000,
             default.max_emails_per_hour,
         ),
-        remind_after: alerts.durations("remind_after", second..=365 * DAY, &default.remind_after),
+        remind_after,
         ack_for: alerts.duration("ack_for", second..=365 * DAY, default.ack_for),
-    };
-    if read.remind_after.is_empty()
-        && alerts
-            .list("remind_after")
-            .is_some_and(|list| list.is_empty())
-    {
-        alerts.fault(
-            "remind_after",
-            "the list is empty, so that nobody would be reminded of what stays broken",
-            "write at least one duration, such as [\"7d\"]",
-        );
     }
-    read
 }
 
 fn addresses(alerts: &Section<'_>, key: &str) -> Vec<Address> {

@@ -1,13 +1,15 @@
 //! What `config check` prints: a pure function of what was loaded.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::duration::rough_duration;
+use super::pace::requests_a_second;
 use super::{Config, Fault, Faults, Transport};
-use crate::model::{Provider, Schedule};
+use crate::model::{Address, Provider, Schedule};
 
 /// The report and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,10 +106,11 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
     let pace = config.pace_estimate();
     let schedules = &config.policy.schedules;
     let limit = config.leaf.max_requests_per_second;
-    let at_limits = |time: Option<std::time::Duration>, schedule: &Schedule| match time {
+    let at_limits = |time: Option<Duration>, schedule: &Schedule| match time {
         Some(time) => format!(
-            "about {} at {limit} requests a second; due every {}",
-            rough_duration(time.max(std::time::Duration::from_secs(1))),
+            "about {} at {}; due every {}",
+            rough_duration(time.max(Duration::from_secs(1))),
+            requests_a_second(limit),
             rough_duration(schedule.typical_interval())
         ),
         None => format!(
@@ -133,11 +136,8 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         }
     };
     let alerts = &config.policy.alerts;
-    let list = |addresses: &[crate::model::Address]| {
-        let texts: Vec<&str> = addresses
-            .iter()
-            .map(crate::model::Address::as_str)
-            .collect();
+    let list = |addresses: &[Address]| {
+        let texts: Vec<&str> = addresses.iter().map(Address::as_str).collect();
         texts.join(", ")
     };
     let heartbeat = match config.heartbeat {

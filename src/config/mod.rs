@@ -20,6 +20,7 @@ mod secret;
 mod source;
 mod unknown;
 mod url;
+mod values;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -113,7 +114,8 @@ fn read(reader: &Reader) -> Option<Config> {
     let top = reader.top();
     let instance = instance(&top);
     let leaf = leaf::read(&top.section("leaf"));
-    let schedules = schedule::read(&top.section("schedule"));
+    let schedule = top.section("schedule");
+    let schedules = schedule::read(&schedule);
     let watch = watch::read(&top.section("watch"));
     let (thresholds, status_words) = rules::read(&top.section("rules"));
     let alerts = alerts::read(&top.section("alerts"));
@@ -136,7 +138,7 @@ fn read(reader: &Reader) -> Option<Config> {
         heartbeat,
         warnings: Vec::new(),
     };
-    pace::warn(&config, &top);
+    pace::warn(&config, &schedule);
     Some(config)
 }
 

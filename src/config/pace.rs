@@ -47,23 +47,23 @@ impl Config {
 }
 
 /// Warns where the limits do not keep up with the schedules.
-pub(super) fn warn(config: &Config, top: &Section<'_>) {
+pub(super) fn warn(config: &Config, schedule: &Section<'_>) {
     let pace = config.pace_estimate();
     let (Some(sweep), Some(round)) = (pace.sweep, pace.events_round) else {
         return;
     };
     let schedules = &config.policy.schedules;
     let limit = config.leaf.max_requests_per_second;
-    let schedule = top.section("schedule");
     let advice = "sweep less often, or raise leaf.max_requests_per_second if Leaf agrees";
     let interval = schedules.sweep.typical_interval();
     if sweep > interval {
         schedule.warn(
             "sweep",
             &format!(
-                "a sweep of {} credentials takes about {} at {limit} requests a second, and one is due every {}",
+                "a sweep of {} credentials takes about {} at {}, and one is due every {}",
                 pace.credentials,
                 rough_duration(sweep),
+                requests_a_second(limit),
                 rough_duration(interval)
             ),
             advice,
@@ -102,6 +102,14 @@ fn sweep(credentials: f64, beside_events: bool, limit: f64) -> Duration {
 fn events_round(credentials: f64, with_events: f64, limit: f64, interval: f64) -> Duration {
     let left = (limit - credentials / interval).max(limit / ONE_IN);
     seconds(with_events / left)
+}
+
+/// The limit in words.
+pub(super) fn requests_a_second(limit: u32) -> String {
+    match limit {
+        1 => "1 request a second".to_owned(),
+        _ => format!("{limit} requests a second"),
+    }
 }
 
 fn seconds(seconds: f64) -> Duration {

@@ -1,19 +1,13 @@
-//! Reads typed values out of the settings and collects every fault on the way, so that all are told at once.
+//! Walks the settings and collects every fault on the way, so that all are told at once (`values` reads what stands there).
 //!
-//! A key is known because it was asked for. Values are quoted in a fault only where a key cannot hold a secret.
+//! A key is known because it was asked for.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
-use std::time::Duration;
 
 use figment::value::{Dict, Value};
 
-use super::duration::{parse_duration, written_duration};
-use super::fault::{Fault, Place, Warning, quoted};
-use super::secret::SecretFile;
+use super::fault::{Fault, Place, Warning};
 use super::source::Source;
 
 /// The settings under inspection, and what was found so far.
@@ -33,6 +27,8 @@ pub(super) struct Section<'r> {
     path: String,
     /// Which entry of a list of tables this is, from 1.
     entry: Option<usize>,
+    /// It is no table: that is told once, and what would follow from it is not.
+    broken: bool,
 }
 
 impl Reader {
@@ -52,6 +48,7 @@ impl Reader {
             table: Some(&self.source.root),
             path: String::new(),
             entry: None,
+            broken: false,
         }
     }
 
@@ -79,25 +76,22 @@ impl Reader {
 }
 
 impl<'r> Section<'r> {
-    /// The table `key` in this one.
+    /// The table `key` in this one. To be asked for once, or its faults are told twice.
     pub(super) fn section(&self, key: &str) -> Section<'r> {
-        let table = self.value(key).and_then(|value| match value {
-            Value::Dict(..) if !is_date(value) => value.as_dict(),
-            other => {
-                self.wrong_type(
-                    key,
-                    other,
-                    "a table",
-                    &format!("write its keys below a line [{}]", self.path_of(key)),
-                );
-                None
-            }
-        });
+        let value = self.value(key);
+        let table = value
+            .filter(|value| !is_date(value))
+            .and_then(Value::as_dict);
+        if let (Some(other), None) = (value, table) {
+            let write = format!("write its keys below a line [{}]", self.path_of(key));
+            self.wrong_type(key, other, "a table", &write);
+        }
         Section {
             reader: self.reader,
             table,
             path: self.path_of(key),
             entry: None,
+            broken: self.broken || value.is_some() && table.is_none(),
         }
     }
 
@@ -121,6 +115,7 @@ impl<'r> Section<'r> {
                 table: entry.as_dict(),
                 path: self.path_of(key),
                 entry: Some(at + 1),
+                broken: false,
             })
             .collect()
     }
@@ -144,193 +139,11 @@ impl<'r> Section<'r> {
         self.value(key)
     }
 
-    /// Text that is not blank, without the blanks around it.
-    pub(super) fn text(&self, key: &str) -> Option<&'r str> {
-        let value = self.value(key)?;
-        let Some(text) = value.as_str() else {
-            self.wrong_type(key, value, "text", "write it in double quotes");
-            return None;
-        };
-        let text = text.trim();
-        if text.is_empty() {
-            self.fault(key, "it is empty", "write a value, or leave the key out");
-            return None;
-        }
-        Some(text)
-    }
-
-    /// A whole number within `range`; left out, `default`.
-    pub(super) fn number(&self, key: &str, range: RangeInclusive<u32>, default: u32) -> u32 {
-        let Some(value) = self.value(key) else {
-            return default;
-        };
-        let write = format!(
-            "write a whole number from {} to {}",
-            range.start(),
-            range.end()
-        );
-        let number = match value {
-            Value::Num(..) => value.to_i128(),
-            Value::String(_, text) if self.is_variable(key) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let Some(number) = number else {
-            let write = match value {
-                Value::String(..) if !self.is_variable(key) => format!("{write}, without quotes"),
-                _ => write,
-            };
-            self.wrong_type(key, value, "a whole number", &write);
-            return default;
-        };
-        match u32::try_from(number) {
-            Ok(number) if range.contains(&number) => number,
-            _ => {
-                self.fault(key, &format!("{number} is out of range"), &write);
-                default
-            }
-        }
-    }
-
-    /// A duration within `range`; left out, `default`.
-    pub(super) fn duration(
-        &self,
-        key: &str,
-        range: RangeInclusive<Duration>,
-        default: Duration,
-    ) -> Duration {
-        let write = between(&range, default);
-        self.value(key)
-            .and_then(|value| self.duration_in(key, value, &range, &write))
-            .unwrap_or(default)
-    }
-
-    /// A list of durations within `range`; left out, `default`.
-    pub(super) fn durations(
-        &self,
-        key: &str,
-        range: RangeInclusive<Duration>,
-        default: &[Duration],
-    ) -> Vec<Duration> {
-        let example = default.first().copied().unwrap_or(*range.start());
-        let write = between(&range, example);
-        let Some(list) = self.list(key) else {
-            return default.to_vec();
-        };
-        list.iter()
-            .filter_map(|text| self.duration_of(key, text, &range, &write))
-            .collect()
-    }
-
-    fn duration_in(
-        &self,
-        key: &str,
-        value: &Value,
-        range: &RangeInclusive<Duration>,
-        write: &str,
-    ) -> Option<Duration> {
-        match value.as_str() {
-            Some(text) => self.duration_of(key, text, range, write),
-            None => {
-                self.wrong_type(key, value, "a duration", write);
-                None
-            }
-        }
-    }
-
-    fn duration_of(
-        &self,
-        key: &str,
-        text: &str,
-        range: &RangeInclusive<Duration>,
-        write: &str,
-    ) -> Option<Duration> {
-        match parse_duration(text) {
-            Ok(duration) if range.contains(&duration) => Some(duration),
-            Ok(_) => {
-                self.fault(key, &format!("{} is out of range", quoted(text)), write);
-                None
-            }
-            Err(reason) => {
-                let wrong = format!("{} is no duration: {reason}", quoted(text));
-                self.fault(key, &wrong, write);
-                None
-            }
-        }
-    }
-
-    /// A list of texts; none where it is left out. A variable separates them by commas.
-    pub(super) fn list(&self, key: &str) -> Option<Vec<&'r str>> {
-        let value = self.value(key)?;
-        if let (Some(text), true) = (value.as_str(), self.is_variable(key)) {
-            let inner = text
-                .trim()
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .split(',');
-            let words = inner.map(|word| {
-                word.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
-            });
-            return Some(words.filter(|word| !word.is_empty()).collect());
-        }
-        let write = "write a list of texts, such as [\"one\", \"two\"]";
-        let Some(list) = value.as_array() else {
-            self.wrong_type(key, value, "a list", write);
-            return Some(Vec::new());
-        };
-        let words = list.iter().filter_map(|entry| {
-            let word = entry.as_str().map(str::trim);
-            if word.is_none() {
-                self.wrong_type(key, entry, "text in the list", write);
-            }
-            if word == Some("") {
-                self.fault(key, "an entry is empty", write);
-            }
-            word.filter(|word| !word.is_empty())
-        });
-        Some(words.collect())
-    }
-
-    /// A list parsed entry by entry; an entry named twice counts once.
-    pub(super) fn parsed_list<T: FromStr<Err: Display> + PartialEq>(
-        &self,
-        key: &str,
-        write: &str,
-    ) -> Option<Vec<T>> {
-        let mut parsed = Vec::new();
-        for text in self.list(key)? {
-            match text.parse::<T>() {
-                Ok(value) if parsed.contains(&value) => {}
-                Ok(value) => parsed.push(value),
-                Err(reason) => self.fault(key, &reason.to_string(), write),
-            }
-        }
-        Some(parsed)
-    }
-
-    /// A text parsed.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, key: &str, write: &str) -> Option<T> {
-        match self.text(key)?.parse::<T>() {
-            Ok(value) => Some(value),
-            Err(reason) => {
-                self.fault(key, &reason.to_string(), write);
-                None
-            }
-        }
-    }
-
-    /// A file that holds a secret. What it holds is not looked at.
-    pub(super) fn secret(&self, key: &str) -> Option<SecretFile> {
-        let name = self.text(key)?;
-        let source = &self.reader.source;
-        Some(SecretFile::named(
-            name,
-            source.folder(),
-            source.variables.credentials(),
-        ))
-    }
-
     /// Tells that `key` is wrong.
     pub(super) fn fault(&self, key: &str, wrong: &str, write: &str) {
+        if self.broken {
+            return;
+        }
         self.reader.add(Fault {
             place: self.place_of(key),
             key: Some(self.label_of(key)),
@@ -341,6 +154,9 @@ impl<'r> Section<'r> {
 
     /// Tells that `key` is unwise.
     pub(super) fn warn(&self, key: &str, what: &str, advice: &str) {
+        if self.broken {
+            return;
+        }
         self.reader.warn(Warning {
             place: self.place_of(key),
             key: self.label_of(key),
@@ -354,18 +170,21 @@ impl<'r> Section<'r> {
         self.reader
     }
 
-    fn wrong_type(&self, key: &str, value: &Value, wanted: &str, write: &str) {
-        // The value is left out: what stands where a file's name is expected may be the secret itself.
+    /// Tells that the value of `key` is of another type. The value is left out: what stands where a
+    /// file's name is expected may be the secret itself.
+    pub(super) fn wrong_type(&self, key: &str, value: &Value, wanted: &str, write: &str) {
         let wrong = format!("this is {}, not {wanted}", type_of(value));
         self.fault(key, &wrong, write);
     }
 
-    fn value(&self, key: &str) -> Option<&'r Value> {
+    /// What stands at `key`, which becomes known by it.
+    pub(super) fn value(&self, key: &str) -> Option<&'r Value> {
         self.reader.known.borrow_mut().insert(self.path_of(key));
         self.table?.get(key)
     }
 
-    fn is_variable(&self, key: &str) -> bool {
+    /// Whether a variable set `key`, so that its value is still text.
+    pub(super) fn is_variable(&self, key: &str) -> bool {
         self.reader.source.is_variable(&self.path_of(key))
     }
 
@@ -393,15 +212,6 @@ pub(super) fn entry_label(path: &str, entry: usize, key: &str) -> String {
     format!("{path}, entry {entry}: {key}")
 }
 
-fn between(range: &RangeInclusive<Duration>, example: Duration) -> String {
-    format!(
-        "write a duration from {} to {}, such as \"{}\" (units: ms, s, m, h, d, w, y)",
-        written_duration(*range.start()),
-        written_duration(*range.end()),
-        written_duration(example),
-    )
-}
-
 fn type_of(value: &Value) -> &'static str {
     match value {
         Value::String(..) | Value::Char(..) => "text",
@@ -416,7 +226,7 @@ fn type_of(value: &Value) -> &'static str {
 }
 
 /// The TOML parser hands dates over as a table with one key of its own.
-fn is_date(value: &Value) -> bool {
+pub(super) fn is_date(value: &Value) -> bool {
     value
         .as_dict()
         .is_some_and(|table| table.keys().any(|key| key.starts_with("$__toml")))

@@ -137,19 +137,21 @@ impl Source {
 
     /// Where `key` was set, or would be.
     pub(super) fn place_of(&self, key: &str) -> Place {
-        let beneath = format!("{key}.");
-        let settings = &self.variables.settings;
-        let found = settings.get(key).or_else(|| {
-            settings
-                .range(beneath.clone()..)
-                .next()
-                .filter(|(set, _)| set.starts_with(&beneath))
-                .map(|(_, set)| set)
-        });
-        match found {
-            Some((name, _)) => Place::Variable(name.clone()),
+        match self.variable_at(key) {
+            Some((_, name)) => Place::Variable(name.to_owned()),
             None => Place::file(&self.file),
         }
+    }
+
+    /// The key and the name of the variable that set `key` or something in it.
+    pub(super) fn variable_at(&self, key: &str) -> Option<(&str, &str)> {
+        let beneath = format!("{key}.");
+        let settings = &self.variables.settings;
+        let exact = settings.get_key_value(key);
+        let within = || settings.range(beneath.clone()..).next();
+        exact
+            .or_else(|| within().filter(|(set, _)| set.starts_with(&beneath)))
+            .map(|(set, (name, _))| (set.as_str(), name.as_str()))
     }
 
     /// Whether `key` was set by a variable, so that its value is still text.

@@ -1,6 +1,9 @@
 //! The annotated sample, and what tests of single sections would repeat.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::model::{Alerts, StatusWords, Thresholds};
@@ -30,11 +33,39 @@ fn keys_in(text: &str) -> BTreeSet<String> {
     keys
 }
 
+/// A folder with the least config that loads, and `more` after it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn with(more: &str) -> Self {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        let least = "[leaf]\ntoken_file = \"leaf-token\"\n[alerts]\nto = [\"a@example.com\"]\n\
+                     [email]\nfrom = \"a@example.com\"\nsmtp.host = \"mail\"\n\
+                     [[watch.users]]\nid = \"3c9d2f1e-1111-4222-8333-444455556666\"\n";
+        fs::write(folder.config(), format!("{least}{more}")).unwrap();
+        folder
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.path().join("leafwatch.toml")
+    }
+
+    fn load(&self) -> Result<Config, Faults> {
+        load(&self.config(), &Variables::default())
+    }
+
+    fn fault(&self) -> Fault {
+        let Faults(faults) = self.load().unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        faults[0].clone()
+    }
+}
+
 #[test]
 fn the_sample_shows_every_key() {
     let reader = Reader::new(Source::read(&sample(), &Variables::default()).unwrap());
     assert!(read(&reader).is_some());
-    let shown = keys_in(&std::fs::read_to_string(sample()).unwrap());
+    let shown = keys_in(&fs::read_to_string(sample()).unwrap());
     let known = reader.known();
     let missing: Vec<&String> = known
         .iter()
@@ -51,13 +82,7 @@ fn the_sample_shows_every_key() {
 #[test]
 fn the_sample_shows_the_defaults() {
     let sample = load(&sample(), &Variables::default()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("least.toml");
-    let least = "[leaf]\ntoken_file = \"t\"\n[alerts]\nto = [\"a@example.com\"]\n\
-                 [email]\nfrom = \"a@example.com\"\nsmtp.host = \"mail\"\n\
-                 [[watch.users]]\nid = \"3c9d2f1e-1111-4222-8333-444455556666\"\n";
-    std::fs::write(&file, least).unwrap();
-    let least = load(&file, &Variables::default()).unwrap();
+    let least = Folder::with("").load().unwrap();
 
     assert_eq!(sample.policy.thresholds, Thresholds::default());
     assert_eq!(sample.policy.status_words, StatusWords::default());
@@ -69,29 +94,28 @@ fn the_sample_shows_the_defaults() {
         },
         Alerts::default()
     );
-    for (shown, default) in [(&sample, &least)] {
-        assert_eq!(shown.leaf.base_url, default.leaf.base_url);
-        assert_eq!(
-            shown.leaf.max_requests_per_second,
-            default.leaf.max_requests_per_second
-        );
-        assert_eq!(shown.leaf.max_in_flight, default.leaf.max_in_flight);
-        assert_eq!(shown.leaf.timeout, default.leaf.timeout);
-        assert_eq!(shown.database, default.database);
-        assert_eq!(shown.policy.schedules.sweep, default.policy.schedules.sweep);
-        assert_eq!(
-            shown.policy.schedules.events,
-            default.policy.schedules.events
-        );
-        assert_eq!(
-            shown.policy.schedules.reminders,
-            default.policy.schedules.reminders
-        );
-        assert_eq!(
-            shown.policy.schedules.digest,
-            default.policy.schedules.digest
-        );
-    }
+    let (shown, default) = (&sample, &least);
+    assert_eq!(shown.leaf.base_url, default.leaf.base_url);
+    assert_eq!(
+        shown.leaf.max_requests_per_second,
+        default.leaf.max_requests_per_second
+    );
+    assert_eq!(shown.leaf.max_in_flight, default.leaf.max_in_flight);
+    assert_eq!(shown.leaf.timeout, default.leaf.timeout);
+    assert_eq!(shown.database, default.database);
+    assert_eq!(shown.policy.schedules.sweep, default.policy.schedules.sweep);
+    assert_eq!(
+        shown.policy.schedules.events,
+        default.policy.schedules.events
+    );
+    assert_eq!(
+        shown.policy.schedules.reminders,
+        default.policy.schedules.reminders
+    );
+    assert_eq!(
+        shown.policy.schedules.digest,
+        default.policy.schedules.digest
+    );
     let (Transport::Smtp(shown), Transport::Smtp(default)) =
         (&sample.email.transport, &least.email.transport)
     else {
@@ -101,4 +125,135 @@ fn the_sample_shows_the_defaults() {
     assert_eq!(least.policy.alerts.operators, least.policy.alerts.to);
     assert_eq!(sample.watch.users().len(), 4);
     assert_eq!(sample.warnings, []);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_fault() {
+    let folder = Folder::with("");
+    fs::remove_file(folder.config()).unwrap();
+    assert_eq!(folder.fault().wrong, "there is no such file");
+    fs::create_dir(folder.config()).unwrap();
+    assert_eq!(folder.fault().wrong, "it is a folder");
+    fs::remove_dir(folder.config()).unwrap();
+    fs::write(folder.config(), b"instance = \"M\xfcller\"").unwrap();
+    assert_eq!(folder.fault().wrong, "it is not UTF-8 text");
+}
+
+#[test]
+fn loading_needs_no_secret_and_checking_says_what_is_wrong_with_each() {
+    let folder = Folder::with("[email.smtp]\n").load().unwrap_err();
+    assert!(folder.to_string().contains("not valid TOML"), "{folder}");
+
+    let folder = Folder::with("");
+    let text = fs::read_to_string(folder.config()).unwrap();
+    let with_login =
+        "smtp.host = \"mail\"\nsmtp.username = \"u\"\nsmtp.password_file = \"smtp-password\"";
+    fs::write(
+        folder.config(),
+        text.replace("smtp.host = \"mail\"", with_login),
+    )
+    .unwrap();
+    let config = folder.load().unwrap();
+
+    let keys = |faults: &[Fault]| -> Vec<String> {
+        faults
+            .iter()
+            .filter_map(|fault| fault.key.clone())
+            .collect()
+    };
+    let missing = config.check_secrets();
+    assert_eq!(
+        keys(&missing),
+        ["leaf.token_file", "email.smtp.password_file"]
+    );
+
+    let token = folder.0.path().join("leaf-token");
+    fs::write(&token, "hunter2\n").unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(folder.0.path().join("smtp-password"), "\n").unwrap();
+    fs::set_permissions(
+        folder.0.path().join("smtp-password"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    let faults = config.check_secrets();
+    assert_eq!(
+        faults[0].write,
+        Some(format!("run: chmod 600 {}", token.display()))
+    );
+    assert!(faults[1].wrong.ends_with("is empty"), "{}", faults[1]);
+
+    let report = report(
+        &Ok(config),
+        &faults,
+        "2026-01-01T00:00:00Z".parse().unwrap(),
+        |_, _, _| None,
+    );
+    assert!(!report.exit_ok);
+    assert!(report.text.starts_with("2 faults\n"), "{}", report.text);
+    assert!(
+        report
+            .text
+            .ends_with("The config cannot be used; see the faults.\n")
+    );
+    assert!(!report.text.contains("hunter2"));
+}
+
+#[test]
+fn debug_output_holds_neither_ping_address_nor_years_of_cron() {
+    let config = Folder::with("[heartbeat]\nurl = \"https://hc.example.com/ping/hunter2\"\n")
+        .load()
+        .unwrap();
+    let debug = format!("{config:?}");
+    assert!(!debug.contains("hunter2"));
+    assert!(debug.contains("Schedule(0 */15 * * * *)"));
+    assert!(debug.len() < 10_000, "{} bytes", debug.len());
+}
+
+#[test]
+fn only_the_database_needs_a_restart() {
+    let old = Folder::with("").load().unwrap();
+    let mut new = old.clone();
+    new.leaf.max_in_flight = 9;
+    assert!(needs_restart(&old, &new).is_empty());
+    new.database.path = "elsewhere.db".into();
+    assert_eq!(needs_restart(&old, &new), ["database.path"]);
+}
+
+#[test]
+fn a_hundred_thousand_growers_keep_their_order_and_only_a_few_pay_for_settings() {
+    let folder = Folder::with("[watch]\nusers_file = \"growers.csv\"\n");
+    let text = fs::read_to_string(folder.config()).unwrap();
+    let without_entry = text.split("[[watch.users]]").next().unwrap().to_owned();
+    fs::write(
+        folder.config(),
+        without_entry + "[watch]\nusers_file = \"growers.csv\"\n",
+    )
+    .unwrap();
+    let mut csv = String::from("id,name,notify\n");
+    for number in 0..100_000_u32 {
+        let notify = if number % 1_000 == 0 {
+            "anna@example.com"
+        } else {
+            ""
+        };
+        writeln!(
+            csv,
+            "00000000-0000-4000-8000-{number:012x},Farm {number},{notify}"
+        )
+        .unwrap();
+    }
+    fs::write(folder.0.path().join("growers.csv"), csv).unwrap();
+    let config = folder.load().unwrap();
+    let users = config.watch.users();
+    assert_eq!(users.len(), 100_000);
+    assert_eq!(users[99_999].name.as_deref(), Some("Farm 99999"));
+    assert_eq!(users.iter().filter(|user| user.own.is_some()).count(), 100);
+    let pace = config.pace_estimate();
+    assert_eq!(pace.sweep.map(|sweep| sweep.as_secs()), Some(25_000));
+    assert!(config.warnings.iter().any(|warning| {
+        warning
+            .what
+            .contains("a sweep of 100000 credentials takes about 6h 56m")
+    }));
 }

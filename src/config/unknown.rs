@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use figment::value::{Dict, Value};
 
-use super::fault::{Fault, Place, nearest};
-use super::reader::{Reader, entry_label};
+use super::fault::{Fault, nearest};
+use super::reader::{Reader, entry_label, is_date};
 use super::source::variable_for;
 
 /// Adds a fault for every key that is set and unknown. To be called when all sections have been read.
@@ -34,6 +34,7 @@ impl Search<'_> {
                 continue;
             }
             match value {
+                value if is_date(value) => {}
                 Value::Dict(_, inner) => self.table(inner, &full, None),
                 Value::Array(_, entries) => {
                     for (at, entry) in entries.iter().enumerate() {
@@ -48,78 +49,110 @@ impl Search<'_> {
     }
 
     fn unknown(&self, path: &str, key: &str, full: &str, entry: Option<usize>) {
-        let place = self.reader.source.place_of(full);
-        let by_variable = matches!(place, Place::Variable(_));
-        let write = self.meant(path, key, full, by_variable);
+        let variable = self.reader.source.variable_at(full);
         self.reader.add(Fault {
-            place,
-            key: Some(match entry {
-                Some(entry) => entry_label(path, entry, key),
-                None => full.to_owned(),
+            place: self.reader.source.place_of(full),
+            key: Some(match (entry, variable) {
+                (_, Some((set, _))) => set.to_owned(),
+                (Some(entry), None) => entry_label(path, entry, key),
+                (None, None) => full.to_owned(),
             }),
             wrong: "unknown key".to_owned(),
-            write: Some(write),
+            write: Some(match variable {
+                Some((set, _)) => self.meant_by_variable(set),
+                None => self.meant_in_file(path, key),
+            }),
         });
     }
 
-    fn meant(&self, path: &str, key: &str, full: &str, by_variable: bool) -> String {
-        let name = |known: &str| match by_variable {
-            true => variable_for(known),
-            false => known.rsplit('.').next().unwrap_or(known).to_owned(),
-        };
-        let siblings: Vec<&str> = self
-            .known
-            .iter()
-            .filter(|known| parent(known) == path && !known.ends_with('*'))
-            .map(String::as_str)
-            .collect();
-        let last = |known: &&str| known.rsplit('.').next().unwrap_or_default().to_owned();
-        if holds_a_secret(key) {
-            let file = siblings
+    fn meant_by_variable(&self, set: &str) -> String {
+        let settings = || {
+            self.known
                 .iter()
-                .find(|known| last(known) == format!("{key}_file"));
-            let file = file.or_else(|| {
-                siblings
-                    .iter()
-                    .find(|known| known.ends_with("_file") && !known.ends_with("users_file"))
-            });
-            let file = file.map_or("a key that ends in _file".to_owned(), |known| name(known));
-            return format!(
-                "a secret never stands in the config: put it into a file of its own and name that file with {file}"
-            );
+                .map(String::as_str)
+                .filter(|known| !self.is_table(known))
+        };
+        if holds_a_secret(last(set)) {
+            let file = self.file_of(parent(set), last(set));
+            let file = file.map_or("a variable that ends in _FILE".to_owned(), variable_for);
+            return in_a_file(&file);
         }
         // A single underscore where a section ends.
-        if by_variable
-            && let Some(known) = self
-                .known
-                .iter()
-                .find(|known| known.replace('.', "_") == full.replace('.', "_"))
-        {
+        let flat = |key: &str| key.replace('.', "_");
+        if let Some(known) = settings().find(|known| flat(known) == flat(set)) {
             return format!(
                 "write {}: two underscores after each section",
                 variable_for(known)
             );
         }
-        let names: Vec<String> = siblings.iter().map(last).collect();
-        if let Some(near) = nearest(key, names.iter().map(String::as_str)) {
-            return format!("did you mean {}?", name(&join(path, near)));
-        }
-        let elsewhere = self
-            .known
-            .iter()
-            .find(|known| known.rsplit('.').next() == Some(key));
-        if let Some(elsewhere) = elsewhere {
-            return match (parent(elsewhere), by_variable) {
-                (_, true) => format!("did you mean {}?", variable_for(elsewhere)),
-                ("", false) => format!("{key} belongs above the first section"),
-                (section, false) => format!("{key} belongs to [{section}]"),
-            };
-        }
-        match path {
-            "" => format!("the sections and keys here are: {}", names.join(", ")),
-            _ => format!("the keys of [{path}] are: {}", names.join(", ")),
+        match nearest(set, settings()) {
+            Some(near) => format!("did you mean {}?", variable_for(near)),
+            None => format!(
+                "variables are called LEAFWATCH_SECTION__KEY after the keys of the config, such as {}",
+                variable_for("leaf.timeout")
+            ),
         }
     }
+
+    fn meant_in_file(&self, path: &str, key: &str) -> String {
+        if holds_a_secret(key) {
+            let file = match self.file_of(path, key) {
+                Some(file) if parent(file) == path => last(file).to_owned(),
+                Some(file) => format!("{} in [{}]", last(file), parent(file)),
+                None => "a key that ends in _file".to_owned(),
+            };
+            return in_a_file(&file);
+        }
+        let siblings: Vec<&str> = self
+            .known
+            .iter()
+            .filter(|known| parent(known) == path && !known.ends_with('*'))
+            .map(|known| last(known))
+            .collect();
+        if let Some(near) = nearest(key, siblings.iter().copied()) {
+            return format!("did you mean {near}?");
+        }
+        match self
+            .known
+            .iter()
+            .find(|known| last(known) == key)
+            .map(|known| parent(known))
+        {
+            Some("") => format!("{key} belongs above the first section"),
+            Some(section) => format!("{key} belongs to [{section}]"),
+            None if path.is_empty() => {
+                format!("the sections and keys here are: {}", siblings.join(", "))
+            }
+            None => format!("the keys of [{path}] are: {}", siblings.join(", ")),
+        }
+    }
+
+    /// The key that names a file for the secret `key`: in its own section if possible, else below it.
+    fn file_of(&self, path: &str, key: &str) -> Option<&str> {
+        let below = |known: &&String| {
+            known.ends_with("_file") && last(known) != "users_file" && known.starts_with(path)
+        };
+        self.known
+            .get(&join(path, &format!("{key}_file")))
+            .or_else(|| {
+                self.known
+                    .iter()
+                    .filter(below)
+                    .min_by_key(|known| known.len())
+            })
+            .map(String::as_str)
+    }
+
+    fn is_table(&self, key: &str) -> bool {
+        let within = format!("{key}.");
+        key.ends_with('*') || self.known.iter().any(|known| known.starts_with(&within))
+    }
+}
+
+fn in_a_file(key: &str) -> String {
+    format!(
+        "a secret never stands in the config: put it into a file of its own and name that file with {key}"
+    )
 }
 
 fn holds_a_secret(key: &str) -> bool {
@@ -134,6 +167,10 @@ fn join(path: &str, key: &str) -> String {
         "" => key.to_owned(),
         _ => format!("{path}.{key}"),
     }
+}
+
+fn last(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
 }
 
 fn parent(key: &str) -> &str {

@@ -19,6 +19,7 @@ pub(super) const WRITE_ID: &str =
     "write the id that Leaf gave the user, such as 3c9d2f1e-1111-4222-8333-444455556666";
 
 pub(super) fn read(watch: &Section<'_>) -> WatchList {
+    let faults = watch.reader().faults_so_far();
     let providers = match watch.list("providers") {
         Some(words) => providers(words.iter().copied(), &mut |wrong, write| {
             watch.fault("providers", &wrong, &write);
@@ -33,13 +34,14 @@ pub(super) fn read(watch: &Section<'_>) -> WatchList {
             roll.add(user, place, |id, other| double_entry(entry, id, other));
         }
     }
-    let before = watch.reader().faults_so_far();
     if let Some(file) = watch.text("users_file") {
         let path = watch.reader().source.folder().join(file);
         growers::read(&path, &mut roll, &mut |fault| watch.reader().add(fault));
     }
     let users = roll.users;
-    if users.is_empty() && watch.reader().faults_so_far() == before && !watch.has("users") {
+    // Where something was not understood, its own fault says enough.
+    let understood = watch.reader().faults_so_far() == faults;
+    if users.is_empty() && understood {
         watch.fault(
             "users",
             "nobody is watched",
@@ -49,7 +51,7 @@ pub(super) fn read(watch: &Section<'_>) -> WatchList {
     let list = WatchList::new(users, providers)
         .expect_of_all(for_all)
         .expect_by_provider(by_provider);
-    if !list.users().is_empty() && list.is_empty() {
+    if !list.users().is_empty() && list.is_empty() && understood {
         watch.fault(
             "providers",
             "no user has a provider, so that no credential is watched",

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod config_samples;
 mod dependencies;
 mod floors;
 mod life;
