@@ -11,5 +11,6 @@ mod config_samples;
 mod dependencies;
 mod floors;
 mod life;
+mod mail_look;
 mod smtp_delivery;
 mod units;

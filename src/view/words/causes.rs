@@ -27,8 +27,10 @@ const OPERATOR: &str = "whoever runs Leafwatch";
 const NOBODY: &str = "nobody here: wait";
 
 /// Why this kind of trouble is likely there, and what to do about it.
-pub fn advice(kind: Kind, cause: Option<&Cause>, provider: Provider) -> Advice {
-    let p = provider.display_name();
+///
+/// Account and own kinds have no provider.
+pub fn advice(kind: Kind, cause: Option<&Cause>, provider: Option<Provider>) -> Advice {
+    let p = provider.map_or("the provider", Provider::display_name);
     match (kind, cause) {
         (_, Some(cause)) if *cause != Cause::Unexplained => of_cause(cause, p),
         (Kind::Invalid, _) => advice_of(
@@ -273,14 +275,14 @@ mod tests {
             },
         ];
         for &kind in Kind::ALL {
-            let without = advice(kind, None, Provider::JOHN_DEERE);
+            let without = advice(kind, None, Some(Provider::JOHN_DEERE));
             assert!(!without.next.is_empty());
             assert_eq!(
                 without,
-                advice(kind, Some(&Cause::Unexplained), Provider::JOHN_DEERE)
+                advice(kind, Some(&Cause::Unexplained), Some(Provider::JOHN_DEERE))
             );
             for cause in &causes {
-                let told = advice(kind, Some(cause), Provider::JOHN_DEERE);
+                let told = advice(kind, Some(cause), Some(Provider::JOHN_DEERE));
                 assert!(!told.why.is_empty() && !told.next.is_empty(), "{told:?}");
             }
         }

@@ -64,25 +64,24 @@ pub fn credential(name: &str, provider: Provider) -> String {
     format!("{name} ({})", provider.display_name())
 }
 
-/// What happened to the connection of `name`, in one sentence for somebody who is no programmer. For account and own
-/// kinds `name` is not used.
-pub fn sentence(kind: Kind, stage: Stage, name: &str, provider: Provider) -> String {
-    let provider = provider.display_name();
+/// What happened, in one sentence for somebody who is no programmer. `whose` is the name and the provider of a
+/// credential; account and own kinds have none.
+pub fn sentence(kind: Kind, stage: Stage, whose: Option<(&str, Provider)>) -> String {
     let [begun, again, still, over] = endings(kind);
-    let ending = match stage {
+    let words = match stage {
         Stage::Begun => begun,
         Stage::Again => again,
         Stage::Still => still,
         Stage::Over => over,
     };
-    match kind.track() {
-        Track::Account | Track::Own => ending.to_owned(),
-        // The name last: it is foreign text, and may itself look like a blank.
-        _ => ending
-            .replace("{it}", "The {provider} connection of {name}")
-            .replace("{provider}", provider)
-            .replace("{name}", name),
-    }
+    let (name, provider) = whose.map_or(("a user", "provider's"), |(name, provider)| {
+        (name, provider.display_name())
+    });
+    // The name last: it is foreign text, and may itself look like a blank.
+    words
+        .replace("{it}", "The {provider} connection of {name}")
+        .replace("{provider}", provider)
+        .replace("{name}", name)
 }
 
 /// Begun, again, still, over.
@@ -213,7 +212,7 @@ mod tests {
     fn every_kind_has_a_sentence_for_every_stage_with_nothing_left_open() {
         for &kind in Kind::ALL {
             for stage in [Stage::Begun, Stage::Again, Stage::Still, Stage::Over] {
-                let words = sentence(kind, stage, "Hillside Farms", Provider::JOHN_DEERE);
+                let words = sentence(kind, stage, Some(("Hillside Farms", Provider::JOHN_DEERE)));
                 assert!(!words.contains(['{', '}']), "{words}");
                 assert!(words.ends_with('.'), "{words}");
                 assert_eq!(

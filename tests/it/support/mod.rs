@@ -1,4 +1,5 @@
 //! What the tests share.
 
 pub mod desk;
+pub mod mail;
 pub mod smtp;

@@ -1,0 +1,352 @@
+//! Renders a letter to the bytes of a mail. Pure: the same letter always gives the same bytes.
+
+use askama::Template;
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
+
+use super::fit::{self, Plan};
+use super::letter::{Letter, OpenElsewhere, Sender};
+use super::page::{self, Block};
+use super::subject::{headline, subject};
+use crate::model::{Address, Audience, clean};
+use crate::view::words;
+
+/// No mail is larger than this, in bytes, headers and encoding included.
+pub const MAX_BYTES: usize = 90_000;
+
+/// How many earlier Message-IDs are referred to.
+const REFERENCES: usize = 20;
+/// How many lines say what else is open.
+const ALSO_OPEN: usize = 20;
+
+/// A finished mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The subject, decoded.
+    pub subject: String,
+    /// The whole mail, ASCII only, ready for every retry.
+    pub bytes: Vec<u8>,
+    /// Its Message-ID, with the angle brackets.
+    pub message_id: String,
+    /// How many entries the mail names; the rest is counted in it.
+    pub named: usize,
+}
+
+/// The letter cannot be made into a mail.
+#[derive(Debug, thiserror::Error)]
+pub enum NotComposed {
+    /// A parsed address was not taken, or nobody was addressed.
+    #[error("the mail cannot be addressed")]
+    Address(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A template did not render.
+    #[error("the mail cannot be rendered")]
+    Template(#[from] askama::Error),
+}
+
+/// Renders `letter`; what does not fit [`MAX_BYTES`] is counted and said where to find.
+///
+/// # Errors
+/// Only where `to` is empty, or an address does not survive being parsed again.
+pub fn compose(letter: &Letter) -> Result<Mail, NotComposed> {
+    let bare = assemble(letter, &Plan::default())?.bytes.len();
+    let mut plan = fit::plan(letter, MAX_BYTES.saturating_sub(bare))?;
+    loop {
+        let mail = assemble(letter, &plan)?;
+        if mail.bytes.len() <= MAX_BYTES || !plan.shrink() {
+            return Ok(mail);
+        }
+    }
+}
+
+/// The two forms of one block.
+pub(super) struct Rendered {
+    pub(super) text: String,
+    pub(super) html: String,
+}
+
+pub(super) fn render(block: &Block) -> Result<Rendered, askama::Error> {
+    let rule = "=".repeat(block.title.chars().count());
+    Ok(Rendered {
+        text: BlockText { block, rule }.render()?,
+        html: BlockHtml { block }.render()?,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "block.txt")]
+struct BlockText<'a> {
+    block: &'a Block,
+    rule: String,
+}
+
+#[derive(Template)]
+#[template(path = "block.html")]
+struct BlockHtml<'a> {
+    block: &'a Block,
+}
+
+#[derive(Template)]
+#[template(path = "page.txt")]
+struct PageText<'a> {
+    headline: &'a Option<String>,
+    doubt: &'a Option<String>,
+    blocks: Vec<&'a str>,
+    lines_title: &'a str,
+    lines: &'a [String],
+    overflow: &'a Option<String>,
+    also_open: &'a [String],
+    footer: &'a [String],
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct PageHtml<'a> {
+    title: &'a str,
+    headline: &'a Option<String>,
+    doubt: &'a Option<String>,
+    blocks: Vec<&'a str>,
+    lines_title: &'a str,
+    lines: &'a [String],
+    overflow: &'a Option<String>,
+    also_open: &'a [String],
+    footer: &'a [String],
+}
+
+fn assemble(letter: &Letter, plan: &Plan) -> Result<Mail, NotComposed> {
+    let subject = subject(letter);
+    let mut blocks = Vec::new();
+    for (at, shared) in letter.shared.iter().enumerate() {
+        let mut block = page::shared_block(shared, letter);
+        let members = plan.members(at).iter();
+        block.members = members
+            .map(|&at| page::line(&letter.entries[at], letter))
+            .collect();
+        let unnamed = shared
+            .credentials
+            .saturating_sub(block.members.len() as u64);
+        if unnamed > 0 {
+            block
+                .members
+                .push(format!("… and {} more", words::number(unnamed)));
+        }
+        blocks.push(render(&block)?);
+    }
+    for &at in &plan.full {
+        blocks.push(render(&page::block(&letter.entries[at], letter))?);
+    }
+    let lines: Vec<String> = plan
+        .lines
+        .iter()
+        .map(|&at| page::line(&letter.entries[at], letter))
+        .collect();
+    let several = letter.tally.total() > 1 || !letter.shared.is_empty();
+    let (headline, doubt) = (several.then(|| headline(letter)), doubt(letter));
+    let (overflow, also_open) = (overflow(letter, plan), also_open(letter));
+    let footer = footer(letter);
+    let lines_title = if blocks.is_empty() {
+        "In short"
+    } else {
+        "In short, the others"
+    };
+    let text = PageText {
+        headline: &headline,
+        doubt: &doubt,
+        blocks: blocks.iter().map(|block| block.text.as_str()).collect(),
+        lines_title,
+        lines: &lines,
+        overflow: &overflow,
+        also_open: &also_open,
+        footer: &footer,
+    };
+    let html = PageHtml {
+        title: &subject,
+        headline: &headline,
+        doubt: &doubt,
+        blocks: blocks.iter().map(|block| block.html.as_str()).collect(),
+        lines_title,
+        lines: &lines,
+        overflow: &overflow,
+        also_open: &also_open,
+        footer: &footer,
+    };
+    let bytes = mime(letter, &subject, text.render()?, html.render()?)?;
+    Ok(Mail {
+        subject,
+        bytes,
+        message_id: letter.message_id.clone(),
+        named: plan.named(),
+    })
+}
+
+/// Headers and both bodies. Everything a mail program could vary is given: dates, ids and the boundary.
+fn mime(
+    letter: &Letter,
+    subject: &str,
+    text: String,
+    html: String,
+) -> Result<Vec<u8>, NotComposed> {
+    let address = |error: lettre::error::Error| NotComposed::Address(Box::new(error));
+    let sender = &letter.sender;
+    let from_name = sender.from_name.as_deref().map(|name| clean(name, 80));
+    let date = std::time::SystemTime::try_from(letter.date)
+        .map_err(|error| NotComposed::Address(Box::new(error)))?;
+    let mut message = Message::builder()
+        .from(mailbox(from_name, &sender.from)?)
+        .subject(subject)
+        .date(date)
+        .message_id(Some(letter.message_id.clone()));
+    for to in &letter.to {
+        message = message.to(mailbox(None, to)?);
+    }
+    if let Some(reply_to) = &sender.reply_to {
+        message = message.reply_to(mailbox(None, reply_to)?);
+    }
+    if let Some(id) = &letter.thread.in_reply_to {
+        message = message.in_reply_to(id.clone());
+    }
+    let references = &letter.thread.references;
+    let newest = &references[references.len().saturating_sub(REFERENCES)..];
+    if !newest.is_empty() {
+        message = message.references(newest.join(" "));
+    }
+    for (name, value) in [
+        ("List-Id", list_id(sender)),
+        ("Auto-Submitted", "auto-generated".to_owned()),
+        ("X-Auto-Response-Suppress", "All".to_owned()),
+    ] {
+        let name = HeaderName::new_from_ascii_str(name);
+        message = message.raw_header(HeaderValue::new(name, value));
+    }
+    let both = MultiPart::alternative()
+        .boundary(boundary(&letter.message_id))
+        .singlepart(part(ContentType::TEXT_PLAIN, text))
+        .singlepart(part(ContentType::TEXT_HTML, html));
+    Ok(message.multipart(both).map_err(address)?.formatted())
+}
+
+/// Quoted-printable: ASCII and short lines on every server's way, and still to be read in the raw.
+fn part(kind: ContentType, content: String) -> SinglePart {
+    let encoding = ContentTransferEncoding::QuotedPrintable;
+    let part = SinglePart::builder().header(kind);
+    match Body::new_with_encoding(content, encoding) {
+        Ok(body) => part.body(body),
+        Err(content) => part.body(content),
+    }
+}
+
+fn mailbox(name: Option<String>, address: &Address) -> Result<Mailbox, NotComposed> {
+    let parsed = address.as_str().parse();
+    let parsed = parsed
+        .map_err(|error: lettre::address::AddressError| NotComposed::Address(Box::new(error)))?;
+    Ok(Mailbox::new(name.filter(|name| !name.is_empty()), parsed))
+}
+
+/// Cannot occur in a body: quoted-printable has no `=_`.
+fn boundary(message_id: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, message_id.as_bytes());
+    let letters = digest.as_ref().iter().take(12);
+    letters.fold("=_leafwatch_".to_owned(), |mut boundary, byte| {
+        boundary.push_str(&format!("{byte:02x}"));
+        boundary
+    })
+}
+
+/// `Leafwatch production <production.leafwatch.example.com>`, by which mail programs can sort.
+fn list_id(sender: &Sender) -> String {
+    let host = sender.from.as_str().rsplit('@').next().unwrap_or_default();
+    let instance: String = sender
+        .instance
+        .iter()
+        .flat_map(|name| name.chars())
+        .map(|letter| {
+            if letter.is_ascii_alphanumeric() {
+                letter
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    match instance.trim_matches('-') {
+        "" => format!("Leafwatch <leafwatch.{host}>"),
+        name => format!("Leafwatch {name} <{name}.leafwatch.{host}>"),
+    }
+}
+
+fn doubt(letter: &Letter) -> Option<String> {
+    letter.doubt.map(|doubt| {
+        format!(
+            "Be careful with this one: {} of {} healthy connections turned at once, in a single check. When so many \
+             fall together the fault is rarely the growers'. It may be Leaf's, the provider's or the app's. Ask Leaf \
+             before you ask any grower to do anything. Nobody but you is told until the next check says the same.",
+            words::number(doubt.turned),
+            words::number(doubt.of),
+        )
+    })
+}
+
+/// What the mail has no room for.
+fn overflow(letter: &Letter, plan: &Plan) -> Option<String> {
+    let listed: u64 = letter.shared.iter().map(|shared| shared.credentials).sum();
+    let shared_named = (0..letter.shared.len()).map(|at| plan.members(at).len() as u64);
+    let counted_there = listed.saturating_sub(shared_named.sum());
+    let named = plan.named() as u64;
+    let unnamed = letter.tally.total().saturating_sub(named + counted_there);
+    (unnamed + counted_there > 0).then(|| {
+        let more = words::number(unnamed + counted_there);
+        let whom = match letter.reader {
+            Audience::Operators => "",
+            Audience::Support => " Whoever runs Leafwatch",
+        };
+        let page = letter
+            .sender
+            .public_url
+            .as_deref()
+            .map(|url| format!(" See also {}", clean(url, 300)));
+        let list = match whom {
+            "" => "All of them are listed by: leafwatch incidents".to_owned(),
+            who => format!(
+                "{} can list all of them with: leafwatch incidents",
+                who.trim()
+            ),
+        };
+        format!(
+            "This mail has no room to name {more} more. {list}{}",
+            page.unwrap_or_default()
+        )
+    })
+}
+
+fn also_open(letter: &Letter) -> Vec<String> {
+    let mut lines: Vec<String> = letter
+        .also_open
+        .iter()
+        .take(ALSO_OPEN)
+        .map(|open: &OpenElsewhere| {
+            let since = words::time(open.since, &letter.zone);
+            let on_it = if open.acknowledged {
+                " (somebody is on it)"
+            } else {
+                ""
+            };
+            let what = clean(&open.what, 120);
+            format!("{what}: {} since {since}{on_it}", words::label(open.kind))
+        })
+        .collect();
+    let unnamed = letter.also_open.len().saturating_sub(ALSO_OPEN) as u64 + letter.also_open_more;
+    if unnamed > 0 {
+        lines.push(format!("… and {} more", words::number(unnamed)));
+    }
+    lines
+}
+
+fn footer(letter: &Letter) -> Vec<String> {
+    let sender = &letter.sender;
+    let answers = sender.reply_to.as_ref().unwrap_or(&sender.from);
+    let mut lines = vec![format!(
+        "Sent by Leafwatch, which checks growers' connections at Leaf. Questions: {answers}"
+    )];
+    if let Some(url) = &sender.public_url {
+        lines.push(format!("Where things stand now: {}", clean(url, 300)));
+    }
+    lines
+}

@@ -1,0 +1,347 @@
+//! One mail before it is rendered: plain data, everything already decided.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::model::{
+    Address, Audience, Cause, Environment, IncidentId, Kind, Provider, Severity, Track, UserId,
+};
+use crate::view::words;
+
+/// One mail to everybody who is due exactly the same.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// Who sends.
+    pub sender: Sender,
+    /// Everybody it goes to; all are named in `To`.
+    pub to: Vec<Address>,
+    /// Operators also get incident numbers with the commands to `ack` and `silence`.
+    pub reader: Audience,
+    /// The Message-ID with its angle brackets: the same over resends.
+    pub message_id: String,
+    /// The `Date` header, and the now of "for 3 h".
+    pub date: Timestamp,
+    /// Earlier mails about the same incidents.
+    pub thread: Thread,
+    /// The zone in which its readers read times.
+    pub zone: TimeZone,
+    /// Why it is sent.
+    pub occasion: Occasion,
+    /// What it tells, the worst first. Where there are very many, the first thousand do: no more fit a mail.
+    pub entries: Vec<Entry>,
+    /// What it tells, counted; includes what `entries` leaves out.
+    pub tally: Tally,
+    /// Causes that several entries share.
+    pub shared: Vec<Shared>,
+    /// Most of the fleet turned at once.
+    pub doubt: Option<Doubt>,
+    /// What else is open that these readers were told of, the worst first.
+    pub also_open: Vec<OpenElsewhere>,
+    /// How many more are open than `also_open` names.
+    pub also_open_more: u64,
+}
+
+/// Who sends, as the config says.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// `instance`, shown in subject and List-Id.
+    pub instance: Option<String>,
+    /// The name before the address in `From`.
+    pub from_name: Option<String>,
+    /// The address in `From`.
+    pub from: Address,
+    /// Where answers go, if elsewhere.
+    pub reply_to: Option<Address>,
+    /// `web.public_url`, for links.
+    pub public_url: Option<String>,
+}
+
+/// The Message-IDs of earlier mails, with their angle brackets.
+#[derive(Debug, Clone, Default)]
+pub struct Thread {
+    /// All of them, oldest first; the newest 20 are used.
+    pub references: Vec<String>,
+    /// The one about the worst incident.
+    pub in_reply_to: Option<String>,
+}
+
+/// Why a letter is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// Something happened.
+    Notices,
+    /// The very first sweep, which had `watched` credentials.
+    FirstLook {
+        /// How many credentials are watched.
+        watched: u64,
+    },
+    /// Nothing but reminders.
+    Reminders,
+}
+
+/// One credential, or one account or own trouble, and all that is told of it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What it is about.
+    pub about: About,
+    /// What is told of it, the worst first. Never empty.
+    pub told: Vec<Told>,
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone)]
+pub enum About {
+    /// A credential, as last read.
+    Connection(Box<Connection>),
+    /// An account or own trouble.
+    Own {
+        /// The incident's subject (a status word, an address, the end of a key), or empty.
+        subject: String,
+        /// Lines of detail: both sides of a contradiction, the faults of a rejected config, the line to add.
+        details: Vec<String>,
+    },
+}
+
+/// A credential, as last read.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The user's name; else its id is shown.
+    pub name: Option<String>,
+    /// The Leaf user.
+    pub user: UserId,
+    /// The provider.
+    pub provider: Provider,
+    /// The raw status word, where the newest answer had one.
+    pub status: Option<String>,
+    /// The raw environment, where the newest answer had one.
+    pub environment: Option<String>,
+    /// The environment that the config expects.
+    pub expected: Option<Environment>,
+    /// When that was read.
+    pub read_at: Timestamp,
+    /// The link with which the grower connects again.
+    pub reconnect_url: Option<String>,
+}
+
+impl Connection {
+    /// The name, or what stands for it.
+    pub fn shown_name(&self) -> String {
+        match &self.name {
+            Some(name) if !name.trim().is_empty() => name.clone(),
+            _ => format!("Leaf user {}", self.user),
+        }
+    }
+}
+
+/// What is told of one incident.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Its number.
+    pub incident: IncidentId,
+    /// What is told.
+    pub telling: Telling,
+    /// Its kind now.
+    pub kind: Kind,
+    /// Its severity now.
+    pub severity: Severity,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// It was already so at the first look.
+    pub first_look: bool,
+    /// It happened while Leafwatch was off.
+    pub while_off: bool,
+    /// Our config changed, not the credential.
+    pub config_changed: bool,
+    /// These readers were not told of its earlier steps.
+    pub new_to_you: bool,
+    /// How sure it is.
+    pub looks: Option<Looks>,
+    /// Why, where known.
+    pub cause: Option<Cause>,
+    /// Events that show it, newest first, redacted.
+    pub evidence: Vec<Evidence>,
+    /// When the next reminder is due.
+    pub next_reminder: Option<Timestamp>,
+    /// How often this credential had trouble in the last 30 days before this.
+    pub times_before: Option<u64>,
+}
+
+/// What a notice tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// It began.
+    Opened,
+    /// It was of another kind before.
+    Changed {
+        /// What it was.
+        from: Kind,
+    },
+    /// It is back.
+    Reopened {
+        /// How long it was well.
+        well_for: Duration,
+    },
+    /// It is still so.
+    Reminder,
+    /// It is well again.
+    Resolved {
+        /// When it ended.
+        at: Timestamp,
+        /// What is still open of the same credential.
+        still_open: Option<Kind>,
+    },
+    /// It is no longer watched.
+    Closed {
+        /// When it was taken out.
+        at: Timestamp,
+    },
+    /// It began and ended before any mail told of it.
+    Brief {
+        /// When it ended.
+        until: Timestamp,
+    },
+}
+
+impl Told {
+    /// Whether somebody has to do something about it now.
+    pub fn is_trouble(&self) -> bool {
+        !matches!(
+            self.telling,
+            Telling::Resolved { .. } | Telling::Closed { .. } | Telling::Brief { .. }
+        )
+    }
+}
+
+/// How many looks since it began said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// Looks that said so.
+    pub bad: u64,
+    /// All looks that brought an answer.
+    pub of: u64,
+    /// The last healthy look before it began.
+    pub last_healthy: Option<Timestamp>,
+}
+
+/// One event that shows it.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// When, where it could be read.
+    pub at: Option<Timestamp>,
+    /// The HTTP status.
+    pub status_code: Option<u16>,
+    /// The provider's answer, redacted.
+    pub text: String,
+}
+
+/// A cause that several entries share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The one likely cause.
+    pub cause: Cause,
+    /// The kind that all of them have.
+    pub kind: Kind,
+    /// Whose key or outage it is.
+    pub provider: Provider,
+    /// Which of [`Letter::entries`] it explains.
+    pub entries: Vec<usize>,
+    /// How many credentials it explains in this mail, those left out of `entries` too.
+    pub credentials: u64,
+    /// Whether the cause was told before, and these are more.
+    pub more: bool,
+}
+
+/// More than half of the healthy fleet turned to one kind in one sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    /// How many turned.
+    pub turned: u64,
+    /// Of how many that were healthy.
+    pub of: u64,
+}
+
+/// Something else that is open.
+#[derive(Debug, Clone)]
+pub struct OpenElsewhere {
+    /// `Hillside Farms (John Deere)`, or the stem of an own incident.
+    pub what: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Since when.
+    pub since: Timestamp,
+    /// Somebody said that they are on it.
+    pub acknowledged: bool,
+}
+
+/// What a letter tells, counted: each credential once, under its worst.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Credentials that need attention, by kind.
+    pub trouble: BTreeMap<Kind, u64>,
+    /// Account and own incidents that need attention.
+    pub own: u64,
+    /// Credentials and incidents that are well again.
+    pub resolved: u64,
+    /// Those that were in trouble for a moment only.
+    pub brief: u64,
+    /// Those no longer watched.
+    pub closed: u64,
+}
+
+impl Tally {
+    /// Counts all of `entries`.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut tally = Tally::default();
+        for entry in entries {
+            tally.add(&entry.told);
+        }
+        tally
+    }
+
+    /// Counts one more entry, of which this is told.
+    pub fn add(&mut self, told: &[Told]) {
+        let trouble = told.iter().filter(|told| told.is_trouble());
+        match trouble.min_by_key(|told| told.kind.rank()) {
+            Some(worst) if matches!(worst.kind.track(), Track::Account | Track::Own) => {
+                self.own += 1;
+            }
+            Some(worst) => *self.trouble.entry(worst.kind).or_default() += 1,
+            None => match told.first().map(|told| told.telling) {
+                Some(Telling::Resolved {
+                    still_open: Some(kind),
+                    ..
+                }) => *self.trouble.entry(kind).or_default() += 1,
+                Some(Telling::Brief { .. }) => self.brief += 1,
+                Some(Telling::Closed { .. }) => self.closed += 1,
+                Some(_) => self.resolved += 1,
+                None => {}
+            },
+        }
+    }
+
+    /// Credentials that need attention.
+    pub fn credentials(&self) -> u64 {
+        self.trouble.values().sum()
+    }
+
+    /// All entries.
+    pub fn total(&self) -> u64 {
+        self.credentials() + self.own + self.resolved + self.brief + self.closed
+    }
+}
+
+impl Entry {
+    /// What stands in every subject about it: `Hillside Farms (John Deere)`.
+    pub fn stem(&self) -> String {
+        match (&self.about, self.told.first()) {
+            (About::Connection(connection), _) => {
+                words::credential(&connection.shown_name(), connection.provider)
+            }
+            (About::Own { subject, .. }, Some(told)) => words::stem(told.kind, subject),
+            (About::Own { subject, .. }, None) => subject.clone(),
+        }
+    }
+}

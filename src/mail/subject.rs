@@ -1,0 +1,227 @@
+//! The subject line: the worst first, one stem through an incident's life.
+
+use super::letter::{Entry, Letter, Occasion, Tally, Telling, Told};
+use crate::model::clean;
+use crate::view::words;
+
+/// How long a name may be in a subject, in characters.
+const NAME_MAX: usize = 90;
+
+/// `[Leafwatch production] INVALID: Hillside Farms (John Deere)`.
+pub(super) fn subject(letter: &Letter) -> String {
+    let instance = letter
+        .sender
+        .instance
+        .as_deref()
+        .map(|name| clean(name, 40));
+    let mark = match instance {
+        Some(name) if !name.is_empty() => format!("[Leafwatch {name}]"),
+        _ => "[Leafwatch]".to_owned(),
+    };
+    format!("{mark} {}", headline(letter))
+}
+
+/// The same without the mark in brackets.
+pub(super) fn headline(letter: &Letter) -> String {
+    let tally = &letter.tally;
+    if let Occasion::FirstLook { watched } = letter.occasion {
+        return first_look(tally, watched);
+    }
+    match letter.entries.as_slice() {
+        [only] if tally.total() == 1 => alone(only, letter),
+        _ => together(letter),
+    }
+}
+
+fn first_look(tally: &Tally, watched: u64) -> String {
+    let credentials = tally.credentials();
+    let need = if credentials == 1 { "needs" } else { "need" };
+    let mut line = format!(
+        "First look: {} of {} {need} attention: {}",
+        words::number(credentials),
+        words::counted(watched, "credential"),
+        kinds(tally)
+    );
+    if tally.own > 0 {
+        line.push_str(&format!("; {}", own(tally)));
+    }
+    line
+}
+
+/// One entry: its name is the subject.
+fn alone(entry: &Entry, letter: &Letter) -> String {
+    let stem = clean(&entry.stem(), NAME_MAX);
+    let lead = entry.told.iter().find(|told| told.is_trouble());
+    let Some(told) = lead.or(entry.told.first()) else {
+        return stem;
+    };
+    let label = words::label(told.kind);
+    let named = matches!(&entry.about, super::letter::About::Connection(_));
+    let with = |suffix: String| if named { suffix } else { String::new() };
+    match told.telling {
+        Telling::Opened => format!("{}: {stem}", words::shout(told.kind)),
+        Telling::Changed { .. } => format!("CHANGED: {stem}{}", with(format!(", now {label}"))),
+        Telling::Reopened { .. } => format!("REOPENED: {stem}{}", with(format!(", {label} again"))),
+        Telling::Reminder => {
+            let open_for = words::duration(words::between(told.since, letter.date));
+            let what = with(format!(", {label}"));
+            format!("REMINDER: {stem}{what} for {open_for}")
+        }
+        Telling::Resolved {
+            still_open: Some(kind),
+            ..
+        } => format!("STILL {}: {stem}, {}", words::shout(kind), mended(told)),
+        Telling::Resolved { at, .. } => {
+            let lasted = words::duration(words::between(told.since, at));
+            format!("RESOLVED: {stem} after {lasted}")
+        }
+        Telling::Closed { .. } => format!("CLOSED: {stem}, no longer watched"),
+        Telling::Brief { until } => {
+            let lasted = words::duration(words::between(told.since, until));
+            format!("RESOLVED: {stem}, was {label} for {lasted}")
+        }
+    }
+}
+
+/// The half that is mended while another is not.
+fn mended(told: &Told) -> &'static str {
+    match told.kind {
+        crate::model::Kind::EnvironmentMismatch => "environment corrected",
+        crate::model::Kind::Unreadable => "readable again",
+        _ => "access mended",
+    }
+}
+
+/// Several entries: what needs attention is counted first.
+fn together(letter: &Letter) -> String {
+    let tally = &letter.tally;
+    let mut parts = Vec::new();
+    let mut worst_named = false;
+    // An account or own trouble comes first by rank, and is named: there is rarely a second.
+    if let Some(entry) = letter.entries.first().filter(|entry| is_own_trouble(entry)) {
+        parts.push(alone(entry, letter));
+        worst_named = true;
+    }
+    match tally.credentials() {
+        0 => {}
+        1 if !worst_named => {
+            let entry = letter.entries.iter().find(|entry| needs_attention(entry));
+            parts.extend(entry.map(|entry| alone(entry, letter)));
+        }
+        credentials => {
+            let verb = verb_of_all(letter);
+            let need = if credentials == 1 { "needs" } else { "need" };
+            let still = if verb == "REMINDER: " { "still " } else { "" };
+            parts.push(format!(
+                "{verb}{} {still}{need} attention: {}",
+                words::counted(credentials, "credential"),
+                kinds(tally)
+            ));
+        }
+    }
+    let own_more = tally.own.saturating_sub(u64::from(worst_named));
+    let troubled = !parts.is_empty();
+    if own_more > 0 {
+        parts.push(own(&Tally {
+            own: own_more,
+            ..Tally::default()
+        }));
+    }
+    for (count, one, many, first) in [
+        (tally.resolved, "resolved", "resolved", "RESOLVED: "),
+        (
+            tally.brief,
+            "briefly in trouble",
+            "briefly in trouble",
+            "RESOLVED: ",
+        ),
+        (
+            tally.closed,
+            "no longer watched",
+            "no longer watched",
+            "CLOSED: ",
+        ),
+    ] {
+        if count == 0 {
+            continue;
+        }
+        let word = if count == 1 { one } else { many };
+        if troubled || !parts.is_empty() {
+            parts.push(format!("{} {word}", words::number(count)));
+        } else {
+            let counted = match letter.entries.iter().any(is_own) {
+                true => words::counted(count, "incident"),
+                false => words::counted(count, "credential"),
+            };
+            let word = if first == "RESOLVED: " && word == "resolved" {
+                ""
+            } else {
+                word
+            };
+            parts.push(format!("{first}{counted} {word}").trim_end().to_owned());
+        }
+    }
+    parts.join("; ")
+}
+
+fn is_own(entry: &Entry) -> bool {
+    matches!(entry.about, super::letter::About::Own { .. })
+}
+
+fn is_own_trouble(entry: &Entry) -> bool {
+    is_own(entry) && entry.told.iter().any(Told::is_trouble)
+}
+
+fn needs_attention(entry: &Entry) -> bool {
+    let still = |told: &Told| {
+        matches!(
+            told.telling,
+            Telling::Resolved {
+                still_open: Some(_),
+                ..
+            }
+        )
+    };
+    !is_own(entry)
+        && entry
+            .told
+            .iter()
+            .any(|told| told.is_trouble() || still(told))
+}
+
+/// Where all that need attention are told for the same reason, that reason.
+fn verb_of_all(letter: &Letter) -> &'static str {
+    let mut verbs = letter
+        .entries
+        .iter()
+        .filter(|entry| needs_attention(entry))
+        .flat_map(|entry| entry.told.iter().filter(|told| told.is_trouble()))
+        .map(|told| match told.telling {
+            Telling::Changed { .. } => "CHANGED: ",
+            Telling::Reopened { .. } => "REOPENED: ",
+            Telling::Reminder => "REMINDER: ",
+            _ => "",
+        });
+    match verbs.next() {
+        Some(first) if verbs.all(|verb| verb == first) => first,
+        _ => "",
+    }
+}
+
+/// `45 invalid, 2 environment mismatch`, the worst first.
+fn kinds(tally: &Tally) -> String {
+    let mut kinds: Vec<_> = tally.trouble.iter().collect();
+    kinds.sort_by_key(|(kind, _)| kind.rank());
+    let words: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, count)| format!("{} {}", words::number(*count), words::label(*kind)))
+        .collect();
+    words.join(", ")
+}
+
+fn own(tally: &Tally) -> String {
+    match tally.own {
+        1 => "1 problem of Leafwatch's own".to_owned(),
+        many => format!("{} problems of Leafwatch's own", words::number(many)),
+    }
+}

@@ -1,0 +1,587 @@
+//! How every kind of mail looks: subjects, words, headers, and the size that none exceeds.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use leafwatch::mail::letter::{
+    About, Connection, Doubt, Entry, Evidence, Letter, Looks, Occasion, OpenElsewhere, Sender,
+    Shared, Tally, Telling, Thread, Told,
+};
+use leafwatch::mail::{MAX_BYTES, Mail, compose};
+use leafwatch::model::{Audience, Cause, Environment, IncidentId, Kind, Provider, Track};
+
+use crate::support::mail::Opened;
+
+fn at(text: &str) -> Timestamp {
+    format!("2026-11-24T{text}:00Z").parse().unwrap()
+}
+
+fn told(incident: i64, kind: Kind, telling: Telling) -> Told {
+    Told {
+        incident: IncidentId(incident),
+        telling,
+        kind,
+        severity: kind.severity(),
+        since: at("14:15"),
+        first_look: false,
+        while_off: false,
+        config_changed: false,
+        new_to_you: false,
+        looks: Some(Looks {
+            bad: 1,
+            of: 1,
+            last_healthy: Some(at("14:00")),
+        }),
+        cause: None,
+        evidence: Vec::new(),
+        next_reminder: Some("2026-11-25T14:00:00Z".parse().unwrap()),
+        times_before: Some(2),
+    }
+}
+
+fn connection(name: &str) -> Connection {
+    Connection {
+        name: Some(name.to_owned()),
+        user: "3c9d2f1e-1111-4222-8333-444455556666".parse().unwrap(),
+        provider: Provider::JOHN_DEERE,
+        status: Some("OK".to_owned()),
+        environment: Some("PRODUCTION".to_owned()),
+        expected: Some(Environment::Production),
+        read_at: at("14:15"),
+        reconnect_url: None,
+    }
+}
+
+fn entry(connection: Connection, told: Vec<Told>) -> Entry {
+    Entry {
+        about: About::Connection(Box::new(connection)),
+        told,
+    }
+}
+
+fn hillside(told: Vec<Told>) -> Entry {
+    entry(connection("Hillside Farms"), told)
+}
+
+/// The commonest of all: a grower's access is gone, and the events say why.
+fn revoked() -> Entry {
+    let mut told = told(12, Kind::Invalid, Telling::Opened);
+    told.cause = Some(Cause::GrowerMustReconnect);
+    told.evidence = vec![Evidence {
+        at: Some(at("13:58")),
+        status_code: Some(400),
+        text: r#"{"error":"invalid_grant","error_description":"The refresh token is invalid or expired."}"#
+            .to_owned(),
+    }];
+    let mut connection = connection("Hillside Farms");
+    connection.status = Some("UNAUTHENTICATED".to_owned());
+    connection.reconnect_url =
+        Some("https://connect.example.com/?user=3c9d2f1e-1111-4222-8333-444455556666".to_owned());
+    entry(connection, vec![told])
+}
+
+fn staged() -> Entry {
+    let mut told = told(13, Kind::EnvironmentMismatch, Telling::Opened);
+    told.cause = Some(Cause::WrongEnvironment {
+        expected: Environment::Production,
+    });
+    let mut connection = connection("Prairie Wind");
+    connection.environment = Some("STAGE".to_owned());
+    entry(connection, vec![told])
+}
+
+fn own(kind: Kind, subject: &str, details: &[&str]) -> Entry {
+    let mut told = told(30, kind, Telling::Opened);
+    (told.looks, told.times_before) = (None, None);
+    Entry {
+        about: About::Own {
+            subject: subject.to_owned(),
+            details: details.iter().map(|line| (*line).to_owned()).collect(),
+        },
+        told: vec![told],
+    }
+}
+
+fn letter(entries: Vec<Entry>) -> Letter {
+    Letter {
+        sender: Sender {
+            instance: None,
+            from_name: Some("Leafwatch".to_owned()),
+            from: "leafwatch@example.com".parse().unwrap(),
+            reply_to: Some("support-lead@example.com".parse().unwrap()),
+            public_url: None,
+        },
+        to: vec![
+            "anna@example.com".parse().unwrap(),
+            "bob@example.com".parse().unwrap(),
+        ],
+        reader: Audience::Support,
+        message_id: "<4f1c.12@leafwatch.example.com>".to_owned(),
+        date: at("14:16"),
+        thread: Thread::default(),
+        zone: TimeZone::get("America/Chicago").unwrap(),
+        occasion: Occasion::Notices,
+        tally: Tally::of(&entries),
+        entries,
+        shared: Vec::new(),
+        doubt: None,
+        also_open: Vec::new(),
+        also_open_more: 0,
+    }
+}
+
+fn for_operators(entries: Vec<Entry>) -> Letter {
+    Letter {
+        reader: Audience::Operators,
+        ..letter(entries)
+    }
+}
+
+/// Composes, and checks what holds for every mail.
+fn open(letter: &Letter) -> (Mail, Opened) {
+    let mail = compose(letter).unwrap();
+    assert!(mail.bytes.is_ascii());
+    assert!(mail.bytes.len() <= MAX_BYTES, "{}", mail.bytes.len());
+    assert_eq!(mail, compose(letter).unwrap(), "not a pure function");
+    let opened = Opened::new(&mail.bytes);
+    assert_eq!(opened.header("Subject").unwrap(), mail.subject);
+    assert_same_words(&opened);
+    for remote in ["<img", "<link", "src=", "url(", "@import", "<script"] {
+        assert!(!opened.html.contains(remote), "{remote}");
+    }
+    (mail, opened)
+}
+
+/// Every line of the text stands in the HTML too, but for headings and rules.
+fn assert_same_words(opened: &Opened) {
+    let html = opened
+        .html_words()
+        .to_lowercase()
+        .replace("link to connect again", "");
+    for line in opened.text.lines() {
+        let line = line.trim_start_matches("- ").to_lowercase();
+        if line.starts_with("===") || line == "-- " || line.starts_with("link to connect again: ") {
+            continue;
+        }
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let cell = line.replacen(": ", " ", 1);
+        assert!(
+            html.contains(&line) || html.contains(&cell),
+            "only in the text: {line}\n{html}"
+        );
+    }
+}
+
+fn subject(letter: &Letter) -> String {
+    open(letter).0.subject
+}
+
+macro_rules! look {
+    ($name:literal, $letter:expr) => {
+        let (mail, opened) = open(&$letter);
+        insta::assert_snapshot!(
+            format!("{}_text", $name),
+            format!("Subject: {}\n\n{}", mail.subject, opened.text)
+        );
+        insta::assert_snapshot!(format!("{}_html", $name), opened.html);
+    };
+}
+
+fn resolved(still_open: Option<Kind>) -> Telling {
+    Telling::Resolved {
+        at: at("17:27"),
+        still_open,
+    }
+}
+
+#[test]
+fn a_revoked_grower_as_support_and_as_operator_see_it() {
+    look!("invalid_support", letter(vec![revoked()]));
+    look!("invalid_operator", for_operators(vec![revoked()]));
+}
+
+#[test]
+fn an_environment_mismatch_alone_and_beside_an_invalid_status() {
+    look!("environment_mismatch", letter(vec![staged()]));
+    let mut both = revoked();
+    let About::Connection(connection) = &mut both.about else {
+        panic!()
+    };
+    connection.environment = Some("STAGE".to_owned());
+    both.told.extend(staged().told);
+    look!("invalid_and_mismatch", for_operators(vec![both]));
+}
+
+#[test]
+fn the_other_kinds_about_a_credential() {
+    let mut missing = told(14, Kind::Missing, Telling::Opened);
+    missing.cause = Some(Cause::CredentialGone);
+    look!("missing", letter(vec![hillside(vec![missing])]));
+    let mut limited = told(15, Kind::LimitedPermission, Telling::Opened);
+    limited.cause = Some(Cause::TermsToAccept {
+        url: Some("https://terms.example.com/accept".to_owned()),
+    });
+    look!("limited_permission", letter(vec![hillside(vec![limited])]));
+    let mut early = told(16, Kind::FailingEvents, Telling::Opened);
+    early.cause = Some(Cause::GrowerMustReconnect);
+    look!("early_warning", letter(vec![hillside(vec![early])]));
+    let unavailable = told(17, Kind::ProviderUnavailable, Telling::Opened);
+    look!(
+        "provider_unavailable",
+        for_operators(vec![hillside(vec![unavailable])])
+    );
+    let unreadable = told(18, Kind::Unreadable, Telling::Opened);
+    look!(
+        "unreadable",
+        for_operators(vec![hillside(vec![unreadable])])
+    );
+}
+
+#[test]
+fn an_incident_from_opened_to_closed_keeps_its_stem() {
+    let say = |kind, telling| letter(vec![hillside(vec![told(12, kind, telling)])]);
+    let changed = say(
+        Kind::Invalid,
+        Telling::Changed {
+            from: Kind::FailingEvents,
+        },
+    );
+    let reopened = say(
+        Kind::Invalid,
+        Telling::Reopened {
+            well_for: Duration::from_secs(4800),
+        },
+    );
+    let mut reminder = say(Kind::Invalid, Telling::Reminder);
+    reminder.date = "2026-11-27T14:15:00Z".parse().unwrap();
+    reminder.entries[0].told[0].looks = Some(Looks {
+        bad: 90,
+        of: 100,
+        last_healthy: Some(at("14:00")),
+    });
+    let resolved_all = say(Kind::Invalid, resolved(None));
+    let half = say(Kind::EnvironmentMismatch, resolved(Some(Kind::Invalid)));
+    let closed = say(Kind::Invalid, Telling::Closed { at: at("17:27") });
+    let brief = say(Kind::Invalid, Telling::Brief { until: at("14:40") });
+    look!("changed", changed);
+    look!("reopened", reopened);
+    look!("reminder", reminder);
+    look!("resolved", resolved_all);
+    look!("half_resolved", half);
+    look!("closed", closed);
+    look!("brief", brief);
+    let subjects: Vec<_> = [
+        &changed,
+        &reopened,
+        &reminder,
+        &resolved_all,
+        &half,
+        &closed,
+        &brief,
+    ]
+    .map(subject)
+    .to_vec();
+    insta::assert_snapshot!(subjects.join("\n"), @"");
+}
+
+#[test]
+fn several_are_counted_and_the_worst_is_first() {
+    let mut well = hillside(vec![told(9, Kind::Invalid, resolved(None))]);
+    well.about = About::Connection(Box::new(connection("Sunny Acres")));
+    let mut letter = letter(vec![revoked(), staged(), well]);
+    letter.also_open = vec![OpenElsewhere {
+        what: "Big Creek (Climate FieldView)".to_owned(),
+        kind: Kind::Missing,
+        since: at("09:00"),
+        acknowledged: true,
+    }];
+    letter.also_open_more = 3;
+    letter.sender.public_url = Some("https://leafwatch.example.com".to_owned());
+    look!("several", letter);
+}
+
+fn many(count: usize, kind: Kind, cause: Option<Cause>) -> Vec<Entry> {
+    (0..count)
+        .map(|n| {
+            let mut told = told(100 + n as i64, kind, Telling::Opened);
+            told.cause = cause.clone();
+            told.evidence = revoked().told[0].evidence.clone();
+            entry(connection(&format!("Grower {}", n + 1)), vec![told])
+        })
+        .collect()
+}
+
+fn app_secret() -> Cause {
+    Cause::AppSecretWrong {
+        key_tail: Some("9f3c".to_owned()),
+    }
+}
+
+#[test]
+fn a_shared_cause_is_told_once_with_the_list_below_it() {
+    let mut entries = many(5, Kind::Invalid, Some(app_secret()));
+    entries.push(staged());
+    let mut letter = letter(entries);
+    letter.shared = vec![Shared {
+        cause: app_secret(),
+        kind: Kind::Invalid,
+        provider: Provider::JOHN_DEERE,
+        entries: (0..5).collect(),
+        credentials: 5,
+        more: false,
+    }];
+    look!("shared_cause", letter);
+    letter.shared[0].more = true;
+    letter.doubt = Some(Doubt { turned: 5, of: 8 });
+    look!("stragglers_and_doubt", letter);
+}
+
+#[test]
+fn the_first_look_and_reminders_are_summed_up() {
+    let entries = many(3, Kind::Invalid, None);
+    let mut first = letter(entries);
+    first.occasion = Occasion::FirstLook { watched: 5000 };
+    for entry in &mut first.entries {
+        entry.told[0].first_look = true;
+        entry.told[0].looks = Some(Looks {
+            bad: 1,
+            of: 1,
+            last_healthy: None,
+        });
+    }
+    first.tally.trouble.insert(Kind::Invalid, 298);
+    first.tally.trouble.insert(Kind::EnvironmentMismatch, 2);
+    look!("first_look", first);
+
+    let mut reminders = letter(many(2, Kind::Invalid, None));
+    reminders.occasion = Occasion::Reminders;
+    for entry in &mut reminders.entries {
+        entry.told[0].telling = Telling::Reminder;
+        entry.told[0].new_to_you = true;
+    }
+    look!("reminders", reminders);
+}
+
+#[test]
+fn account_and_own_troubles_speak_to_operators() {
+    look!(
+        "leaf_login",
+        for_operators(vec![own(Kind::LeafLogin, "", &[])])
+    );
+    look!(
+        "unknown_status",
+        for_operators(vec![own(
+            Kind::UnknownStatus,
+            "SUSPENDED",
+            &[
+                "17 credentials have it now.",
+                "[rules.status_words]",
+                "invalid = [\"SUSPENDED\"]"
+            ]
+        )])
+    );
+    look!(
+        "contradiction",
+        for_operators(vec![own(
+            Kind::EnvironmentContradiction,
+            "…9f3c",
+            &[
+                "STAGE, the likelier mistake: Prairie Wind (John Deere)",
+                "PRODUCTION: Hillside Farms (John Deere) and 46 more"
+            ]
+        )])
+    );
+    let mut subjects = Vec::new();
+    for &kind in Kind::ALL {
+        if matches!(kind.track(), Track::Account | Track::Own) {
+            let mut letter = for_operators(vec![own(kind, "", &["a line of detail"])]);
+            subjects.push(subject(&letter));
+            letter.entries[0].told[0].telling = resolved(None);
+            letter.tally = Tally::of(&letter.entries);
+            subjects.push(subject(&letter));
+        }
+    }
+    insta::assert_snapshot!(subjects.join("\n"), @"");
+}
+
+#[test]
+fn what_happened_out_of_sight_is_marked() {
+    let mut entry = revoked();
+    entry.told[0].while_off = true;
+    entry.told[0].config_changed = true;
+    let (_, opened) = open(&letter(vec![entry]));
+    assert!(opened.text.contains("It happened while Leafwatch was off."));
+    assert!(
+        opened
+            .text
+            .contains("Our config changed, not the connection.")
+    );
+}
+
+#[test]
+fn subjects_of_mixed_mails_count_credentials() {
+    let well = |name: &str| {
+        entry(
+            connection(name),
+            vec![told(9, Kind::Invalid, resolved(None))],
+        )
+    };
+    let account = || own(Kind::LeafLogin, "", &[]);
+    let mut forty_seven = many(45, Kind::Invalid, None);
+    forty_seven.extend((0..2).map(|_| staged()));
+    let again = |name: &str| {
+        let telling = Telling::Reopened {
+            well_for: Duration::from_secs(60),
+        };
+        entry(connection(name), vec![told(9, Kind::Invalid, telling)])
+    };
+    let mut named = letter(vec![revoked()]);
+    named.sender.instance = Some("production".to_owned());
+    let letters = [
+        named,
+        letter(forty_seven),
+        letter(vec![revoked(), well("A"), well("B")]),
+        letter(vec![well("A"), well("B")]),
+        letter(vec![again("A"), again("B")]),
+        letter(vec![again("A"), staged()]),
+        for_operators(vec![account(), revoked()]),
+        for_operators(vec![account(), revoked(), staged(), well("A")]),
+        for_operators(vec![account(), own(Kind::Storage, "", &[])]),
+    ];
+    let subjects: Vec<_> = letters.iter().map(subject).collect();
+    insta::assert_snapshot!(subjects.join("\n"), @"");
+}
+
+#[test]
+fn the_headers_thread_sort_and_keep_machines_quiet() {
+    let mut letter = letter(vec![revoked()]);
+    letter.sender.instance = Some("Nord/Süd".to_owned());
+    letter.thread = Thread {
+        references: (0..25)
+            .map(|n| format!("<{n}@leafwatch.example.com>"))
+            .collect(),
+        in_reply_to: Some("<7@leafwatch.example.com>".to_owned()),
+    };
+    let (_, opened) = open(&letter);
+    let references = opened.header("References").unwrap();
+    assert!(
+        references.starts_with("<5@leafwatch.example.com> <6@"),
+        "{references}"
+    );
+    assert_eq!(references.split(' ').count(), 20);
+    insta::assert_snapshot!(opened.head().replace(&references, "(20 of them)"), @"");
+}
+
+#[test]
+fn foreign_text_neither_breaks_a_header_nor_the_page() {
+    let mut nasty = revoked();
+    let About::Connection(connection) = &mut nasty.about else {
+        panic!()
+    };
+    connection.name = Some("Söhne <b>&\r\nBcc: eve@example.com \u{202e}x".to_owned());
+    connection.status = Some("</td><script>alert(1)</script>".to_owned());
+    connection.reconnect_url = Some("https://x.example/?a=\"><img src=x>".to_owned());
+    nasty.told[0].evidence[0].text = "<img src=https://evil.example/x>\0".to_owned();
+    let mut letter = letter(vec![nasty]);
+    letter.sender.from_name = Some("Leaf\r\nwatch\0".to_owned());
+    let mail = compose(&letter).unwrap();
+    let opened = Opened::new(&mail.bytes);
+    assert_eq!(
+        opened.header("Subject").unwrap(),
+        "[Leafwatch] INVALID: Söhne <b>& Bcc: eve@example.com x (John Deere)"
+    );
+    assert_eq!(opened.header("Bcc"), None);
+    assert_eq!(
+        opened.header("From").unwrap(),
+        "\"Leaf watch\" <leafwatch@example.com>"
+    );
+    for tag in ["<script", "<img", "<b>&"] {
+        assert!(!opened.html.contains(tag), "{tag}");
+    }
+    assert!(opened.text.contains("</td><script>alert(1)</script>"));
+}
+
+#[test]
+fn no_mail_grows_beyond_its_bound_and_what_is_left_out_is_counted() {
+    for (given, all) in [
+        (30, 30),
+        (300, 300),
+        (1_000, 10_000),
+        (10_000, 10_000),
+        (1_000, 100_000),
+    ] {
+        let mut letter = letter(many(given, Kind::Invalid, None));
+        letter.tally.trouble.insert(Kind::Invalid, all);
+        let began = std::time::Instant::now();
+        let mail = compose(&letter).unwrap();
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{given}: {:?}",
+            began.elapsed()
+        );
+        assert!(mail.bytes.len() <= MAX_BYTES, "{}", mail.bytes.len());
+        let opened = Opened::new(&mail.bytes);
+        let left_out = all - mail.named as u64;
+        if left_out == 0 {
+            assert!(!opened.text.contains("has no room"));
+            continue;
+        }
+        assert!(
+            mail.named > 150 && mail.bytes.len() > MAX_BYTES * 9 / 10,
+            "{}",
+            mail.named
+        );
+        let told = format!("{} more", leafwatch::view::words::number(left_out));
+        assert!(opened.text.contains(&told) && opened.text.contains("leafwatch incidents"));
+        assert!(opened.html.contains(&told));
+    }
+}
+
+#[test]
+fn a_shared_cause_of_a_whole_fleet_fits_too() {
+    let mut letter = letter(many(1_000, Kind::Invalid, Some(app_secret())));
+    letter.tally.trouble.insert(Kind::Invalid, 100_000);
+    letter.shared = vec![Shared {
+        cause: app_secret(),
+        kind: Kind::Invalid,
+        provider: Provider::JOHN_DEERE,
+        entries: (0..1_000).collect(),
+        credentials: 100_000,
+        more: false,
+    }];
+    let (mail, opened) = open(&letter);
+    assert_eq!(
+        mail.subject,
+        "[Leafwatch] 100,000 credentials need attention: 100,000 invalid"
+    );
+    assert!(
+        opened
+            .text
+            .contains("100,000 credentials (John Deere), likely one cause")
+    );
+    let more = format!(
+        "… and {} more",
+        leafwatch::view::words::number(100_000 - mail.named as u64)
+    );
+    assert!(opened.text.contains(&more));
+}
+
+#[test]
+fn long_words_in_far_scripts_stay_within_the_bound() {
+    let long = "農場".repeat(500);
+    let mut entries = many(200, Kind::Invalid, None);
+    for entry in &mut entries {
+        let About::Connection(connection) = &mut entry.about else {
+            panic!()
+        };
+        connection.name = Some(long.clone());
+        connection.status = Some(long.clone());
+        entry.told[0].evidence[0].text = long.clone();
+    }
+    let details: Vec<&str> = vec![&long; 500];
+    entries.insert(0, own(Kind::ConfigRejected, &long, &details));
+    let mail = compose(&for_operators(entries)).unwrap();
+    assert!(mail.bytes.len() <= MAX_BYTES, "{}", mail.bytes.len());
+    assert!(mail.named > 3);
+}
