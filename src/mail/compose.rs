@@ -1,21 +1,18 @@
 //! Renders a letter to the bytes of a mail. Pure: the same letter always gives the same bytes.
 
 use askama::Template;
-use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 
 use super::fit::{self, Plan};
-use super::letter::{Letter, OpenElsewhere, Sender};
+use super::letter::{Letter, OpenElsewhere};
+use super::mime::mime;
 use super::page::{self, Block};
 use super::subject::{headline, subject};
-use crate::model::{Address, Audience, clean};
+use crate::model::{Audience, clean};
 use crate::view::words;
 
 /// No mail is larger than this, in bytes, headers and encoding included.
 pub const MAX_BYTES: usize = 90_000;
 
-/// How many earlier Message-IDs are referred to.
-const REFERENCES: usize = 20;
 /// How many lines say what else is open.
 const ALSO_OPEN: usize = 20;
 
@@ -176,100 +173,6 @@ fn assemble(letter: &Letter, plan: &Plan) -> Result<Mail, NotComposed> {
         message_id: letter.message_id.clone(),
         named: plan.named(),
     })
-}
-
-/// Headers and both bodies. Everything a mail program could vary is given: dates, ids and the boundary.
-fn mime(
-    letter: &Letter,
-    subject: &str,
-    text: String,
-    html: String,
-) -> Result<Vec<u8>, NotComposed> {
-    let address = |error: lettre::error::Error| NotComposed::Address(Box::new(error));
-    let sender = &letter.sender;
-    let from_name = sender.from_name.as_deref().map(|name| clean(name, 80));
-    let date = std::time::SystemTime::try_from(letter.date)
-        .map_err(|error| NotComposed::Address(Box::new(error)))?;
-    let mut message = Message::builder()
-        .from(mailbox(from_name, &sender.from)?)
-        .subject(subject)
-        .date(date)
-        .message_id(Some(letter.message_id.clone()));
-    for to in &letter.to {
-        message = message.to(mailbox(None, to)?);
-    }
-    if let Some(reply_to) = &sender.reply_to {
-        message = message.reply_to(mailbox(None, reply_to)?);
-    }
-    if let Some(id) = &letter.thread.in_reply_to {
-        message = message.in_reply_to(id.clone());
-    }
-    let references = &letter.thread.references;
-    let newest = &references[references.len().saturating_sub(REFERENCES)..];
-    if !newest.is_empty() {
-        message = message.references(newest.join(" "));
-    }
-    for (name, value) in [
-        ("List-Id", list_id(sender)),
-        ("Auto-Submitted", "auto-generated".to_owned()),
-        ("X-Auto-Response-Suppress", "All".to_owned()),
-    ] {
-        let name = HeaderName::new_from_ascii_str(name);
-        message = message.raw_header(HeaderValue::new(name, value));
-    }
-    let both = MultiPart::alternative()
-        .boundary(boundary(&letter.message_id))
-        .singlepart(part(ContentType::TEXT_PLAIN, text))
-        .singlepart(part(ContentType::TEXT_HTML, html));
-    Ok(message.multipart(both).map_err(address)?.formatted())
-}
-
-/// Quoted-printable: ASCII and short lines on every server's way, and still to be read in the raw.
-fn part(kind: ContentType, content: String) -> SinglePart {
-    let encoding = ContentTransferEncoding::QuotedPrintable;
-    let part = SinglePart::builder().header(kind);
-    match Body::new_with_encoding(content, encoding) {
-        Ok(body) => part.body(body),
-        Err(content) => part.body(content),
-    }
-}
-
-fn mailbox(name: Option<String>, address: &Address) -> Result<Mailbox, NotComposed> {
-    let parsed = address.as_str().parse();
-    let parsed = parsed
-        .map_err(|error: lettre::address::AddressError| NotComposed::Address(Box::new(error)))?;
-    Ok(Mailbox::new(name.filter(|name| !name.is_empty()), parsed))
-}
-
-/// Cannot occur in a body: quoted-printable has no `=_`.
-fn boundary(message_id: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, message_id.as_bytes());
-    let letters = digest.as_ref().iter().take(12);
-    letters.fold("=_leafwatch_".to_owned(), |mut boundary, byte| {
-        boundary.push_str(&format!("{byte:02x}"));
-        boundary
-    })
-}
-
-/// `Leafwatch production <production.leafwatch.example.com>`, by which mail programs can sort.
-fn list_id(sender: &Sender) -> String {
-    let host = sender.from.as_str().rsplit('@').next().unwrap_or_default();
-    let instance: String = sender
-        .instance
-        .iter()
-        .flat_map(|name| name.chars())
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    match instance.trim_matches('-') {
-        "" => format!("Leafwatch <leafwatch.{host}>"),
-        name => format!("Leafwatch {name} <{name}.leafwatch.{host}>"),
-    }
 }
 
 fn doubt(letter: &Letter) -> Option<String> {

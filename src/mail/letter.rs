@@ -1,15 +1,16 @@
 //! One mail before it is rendered: plain data, everything already decided.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::{
-    Address, Audience, Cause, Environment, IncidentId, Kind, Provider, Severity, Track, UserId,
+    Address, Audience, Cause, Environment, IncidentId, Kind, Provider, Severity, UserId,
 };
 use crate::view::words;
+
+pub use super::tally::Tally;
 
 /// One mail to everybody who is due exactly the same.
 #[derive(Debug, Clone)]
@@ -170,7 +171,7 @@ pub struct Told {
 }
 
 /// What a notice tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Telling {
     /// It began.
     Opened,
@@ -191,7 +192,7 @@ pub enum Telling {
         /// When it ended.
         at: Timestamp,
         /// What is still open of the same credential.
-        still_open: Option<Kind>,
+        still_open: Option<Box<StillOpen>>,
     },
     /// It is no longer watched.
     Closed {
@@ -203,6 +204,15 @@ pub enum Telling {
         /// When it ended.
         until: Timestamp,
     },
+}
+
+/// What keeps a credential in trouble after another of its incidents ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StillOpen {
+    /// Its kind.
+    pub kind: Kind,
+    /// Why, where known.
+    pub cause: Option<Cause>,
 }
 
 impl Told {
@@ -220,7 +230,7 @@ impl Told {
 pub struct Looks {
     /// Looks that said so.
     pub bad: u64,
-    /// All looks that brought an answer.
+    /// All looks since it began that brought an answer.
     pub of: u64,
     /// The last healthy look before it began.
     pub last_healthy: Option<Timestamp>,
@@ -274,63 +284,6 @@ pub struct OpenElsewhere {
     pub since: Timestamp,
     /// Somebody said that they are on it.
     pub acknowledged: bool,
-}
-
-/// What a letter tells, counted: each credential once, under its worst.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Credentials that need attention, by kind.
-    pub trouble: BTreeMap<Kind, u64>,
-    /// Account and own incidents that need attention.
-    pub own: u64,
-    /// Credentials and incidents that are well again.
-    pub resolved: u64,
-    /// Those that were in trouble for a moment only.
-    pub brief: u64,
-    /// Those no longer watched.
-    pub closed: u64,
-}
-
-impl Tally {
-    /// Counts all of `entries`.
-    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let mut tally = Tally::default();
-        for entry in entries {
-            tally.add(&entry.told);
-        }
-        tally
-    }
-
-    /// Counts one more entry, of which this is told.
-    pub fn add(&mut self, told: &[Told]) {
-        let trouble = told.iter().filter(|told| told.is_trouble());
-        match trouble.min_by_key(|told| told.kind.rank()) {
-            Some(worst) if matches!(worst.kind.track(), Track::Account | Track::Own) => {
-                self.own += 1;
-            }
-            Some(worst) => *self.trouble.entry(worst.kind).or_default() += 1,
-            None => match told.first().map(|told| told.telling) {
-                Some(Telling::Resolved {
-                    still_open: Some(kind),
-                    ..
-                }) => *self.trouble.entry(kind).or_default() += 1,
-                Some(Telling::Brief { .. }) => self.brief += 1,
-                Some(Telling::Closed { .. }) => self.closed += 1,
-                Some(_) => self.resolved += 1,
-                None => {}
-            },
-        }
-    }
-
-    /// Credentials that need attention.
-    pub fn credentials(&self) -> u64 {
-        self.trouble.values().sum()
-    }
-
-    /// All entries.
-    pub fn total(&self) -> u64 {
-        self.credentials() + self.own + self.resolved + self.brief + self.closed
-    }
 }
 
 impl Entry {

@@ -1,11 +1,14 @@
 //! TELLS. Composes mails (pure) and hands them to a mail server or a folder. Never decides who is told.
 
 mod compose;
+mod facts;
 mod fit;
 pub mod letter;
+mod mime;
 mod page;
 pub mod send;
 mod subject;
+mod tally;
 
 pub use compose::{MAX_BYTES, Mail, NotComposed, compose};
 pub use letter::Letter;

@@ -1,17 +1,12 @@
 //! A letter turned into the words of its body: the same for text and HTML, in the order in which a reader needs them.
 
-use jiff::tz::TimeZone;
-
-use super::letter::{About, Connection, Entry, Evidence, Letter, Shared, Telling, Told};
+use super::facts::Writer;
+use super::letter::{About, Connection, Entry, Letter, Shared, Telling, Told};
 use crate::model::{Audience, Cause, Kind, Provider, Severity, clean};
-use crate::view::words::{self, Stage};
+use crate::view::words;
 
 /// How long a foreign word may be, in characters.
-const WORD_MAX: usize = 120;
-/// How much of an event's body is shown.
-const EVIDENCE_MAX: usize = 400;
-/// How many events are shown of one incident.
-const EVIDENCE_LINES: usize = 3;
+pub(super) const WORD_MAX: usize = 120;
 /// How many lines of detail an own incident may have.
 const DETAIL_LINES: usize = 20;
 
@@ -36,12 +31,12 @@ impl Tone {
     }
 }
 
-/// One thing to do.
+/// One thing to do, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) next: String,
     pub(super) link: Option<String>,
-    pub(super) why: String,
+    pub(super) whys: Vec<String>,
 }
 
 /// One entry in full.
@@ -84,23 +79,32 @@ pub(super) fn block(entry: &Entry, letter: &Letter) -> Block {
     };
     for told in &entry.told {
         block.happened.push(writer.happened(entry, told));
-        block.facts.extend(writer.facts_of(entry, told));
+        for fact in writer.facts_of(entry, told) {
+            if !block.facts.contains(&fact) {
+                block.facts.push(fact);
+            }
+        }
         block.evidence.extend(writer.evidence(&told.evidence));
     }
-    // A credential in the wrong environment is connected again with the right one, whatever else it lacks.
     let mut troubles: Vec<&Told> = entry.told.iter().filter(|told| told.is_trouble()).collect();
+    // A credential in the wrong environment is connected again with the right one, whatever else it lacks.
     troubles.sort_by_key(|told| told.kind != Kind::EnvironmentMismatch);
-    for told in &troubles {
-        let step = writer.step(entry, told);
-        if !block.steps.contains(&step) {
-            block.steps.push(step);
-        }
+    for told in entry
+        .told
+        .iter()
+        .filter(|told| !told.is_trouble())
+        .chain(troubles.iter().copied())
+    {
+        add_step(&mut block.steps, writer.step(entry, told));
     }
     match &entry.about {
         About::Connection(connection) => {
-            block.facts.extend(writer.facts_of_connection(connection));
-            if let ([told], 1) = (troubles.as_slice(), letter.tally.total()) {
-                let link = link(connection, told);
+            if !only_brief(entry) {
+                block.facts.extend(writer.facts_of_connection(connection));
+            }
+            let alone = letter.tally.total() == 1 && !in_wrong_environment(connection);
+            if let ([told], true) = (troubles.as_slice(), alone) {
+                let link = link(connection, told.kind, told.cause.as_ref());
                 let cause = told.cause.as_ref();
                 block.forward =
                     words::for_the_grower(told.kind, cause, connection.provider, link.as_deref())
@@ -118,7 +122,9 @@ pub(super) fn block(entry: &Entry, letter: &Letter) -> Block {
             }
         }
     }
-    block.facts.push(("Incident", incidents(entry)));
+    if !only_brief(entry) {
+        block.facts.push(("Incident", incidents(entry)));
+    }
     if letter.reader == Audience::Operators {
         block.commands = commands(entry, &troubles);
     }
@@ -154,17 +160,32 @@ pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
         },
         badge: words::label(shared.kind).to_uppercase(),
         title,
-        happened: Vec::new(),
+        happened: vec![
+            match shared.more {
+                true => "They have joined those of which you were told before.",
+                false => "They failed together, and what is known points to one cause.",
+            }
+            .to_owned(),
+        ],
         steps: vec![Step {
             next: clean(&advice.next, 500),
             link: None,
-            why: clean(&advice.why, 500),
+            whys: vec![format!("Likely cause: {}", clean(&advice.why, 500))],
         }],
         forward: None,
         facts: vec![("Who mends it", advice.who.to_owned())],
         details: Vec::new(),
         evidence: evidence.map_or_else(Vec::new, |told| Writer { letter }.evidence(&told.evidence)),
-        commands: Vec::new(),
+        commands: match letter.reader {
+            Audience::Operators => vec![
+                "leafwatch ack INCIDENT --reason \"…\"".to_owned(),
+                format!(
+                    "leafwatch silence --provider {} --problem {} --for 3d --reason \"…\"",
+                    shared.provider, shared.kind
+                ),
+            ],
+            Audience::Support => Vec::new(),
+        },
         members: Vec::new(),
     }
 }
@@ -176,22 +197,22 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
     for told in &entry.told {
         let label = words::label(told.kind);
         let since = writer.time(told.since);
-        parts.push(match told.telling {
+        parts.push(match &told.telling {
             Telling::Opened | Telling::Reminder if told.first_look => {
                 format!("{label}, already so at the first look")
             }
             Telling::Opened | Telling::Reminder => format!("{label} since {since}"),
             Telling::Changed { from } => {
-                format!("{label} (was {}) since {since}", words::label(from))
+                format!("{label} (was {}) since {since}", words::label(*from))
             }
             Telling::Reopened { .. } => format!("{label} again since {since}"),
             Telling::Resolved { at, .. } => format!(
                 "{label} no more, after {}",
-                words::duration(words::between(told.since, at))
+                words::duration(words::between(told.since, *at))
             ),
             Telling::Closed { .. } => "no longer watched".to_owned(),
             Telling::Brief { until } => {
-                format!("was {label} from {since} to {}", writer.time(until))
+                format!("was {label} from {since} to {}", writer.time(*until))
             }
         });
     }
@@ -202,7 +223,7 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
 }
 
 fn tone(told: &Told) -> Tone {
-    match told.telling {
+    match &told.telling {
         Telling::Resolved {
             still_open: Some(_),
             ..
@@ -215,22 +236,22 @@ fn tone(told: &Told) -> Tone {
 }
 
 fn badge(told: &Told) -> String {
-    match told.telling {
+    match &told.telling {
         Telling::Opened => words::shout(told.kind),
         Telling::Changed { .. } => format!("CHANGED: {}", words::label(told.kind)),
         Telling::Reopened { .. } => format!("REOPENED: {}", words::label(told.kind)),
         Telling::Reminder => format!("STILL OPEN: {}", words::label(told.kind)),
         Telling::Resolved {
-            still_open: Some(kind),
+            still_open: Some(open),
             ..
-        } => format!("STILL {}", words::shout(kind)),
+        } => format!("STILL {}", words::shout(open.kind)),
         Telling::Resolved { .. } => "RESOLVED".to_owned(),
         Telling::Closed { .. } => "CLOSED".to_owned(),
         Telling::Brief { .. } => "OVER".to_owned(),
     }
 }
 
-fn provider(entry: &Entry) -> Option<Provider> {
+pub(super) fn provider(entry: &Entry) -> Option<Provider> {
     match &entry.about {
         About::Connection(connection) => Some(connection.provider),
         About::Own { .. } => None,
@@ -246,23 +267,49 @@ fn incidents(entry: &Entry) -> String {
     words::listed(&numbers)
 }
 
+/// Two troubles that are mended by the same step ask for it once.
+fn add_step(steps: &mut Vec<Step>, step: Option<Step>) {
+    let Some(step) = step else { return };
+    match steps
+        .iter_mut()
+        .find(|known| known.next == step.next && known.link == step.link)
+    {
+        Some(known) => known.whys.extend(step.whys),
+        None => steps.push(step),
+    }
+}
+
+/// Whether what is told is all over already, and has one line.
+fn only_brief(entry: &Entry) -> bool {
+    let brief = |told: &Told| matches!(told.telling, Telling::Brief { .. });
+    entry.told.iter().all(brief)
+}
+
+/// Whether it was read in another environment than the one expected.
+pub(super) fn in_wrong_environment(connection: &Connection) -> bool {
+    match (&connection.environment, connection.expected) {
+        (Some(word), Some(expected)) => !expected.is(word),
+        _ => false,
+    }
+}
+
 /// The link of the button, where connecting again mends it.
-fn link(connection: &Connection, told: &Told) -> Option<String> {
-    let mends = told.cause.as_ref().map_or_else(
-        || {
+pub(super) fn link(connection: &Connection, kind: Kind, cause: Option<&Cause>) -> Option<String> {
+    let url = connection.reconnect_url.as_ref()?;
+    reconnect_mends(kind, cause).then(|| clean(url, 1000))
+}
+
+/// Whether connecting again mends it.
+pub(super) fn reconnect_mends(kind: Kind, cause: Option<&Cause>) -> bool {
+    match cause {
+        None | Some(Cause::Unexplained) => {
             matches!(
-                told.kind,
+                kind,
                 Kind::Invalid | Kind::Missing | Kind::EnvironmentMismatch
             )
-        },
-        |cause| {
-            cause.reconnect_mends() && (*cause != Cause::Unexplained || told.kind == Kind::Invalid)
-        },
-    );
-    connection
-        .reconnect_url
-        .clone()
-        .filter(|_| mends && told.is_trouble())
+        }
+        Some(cause) => cause.reconnect_mends(),
+    }
 }
 
 fn commands(entry: &Entry, troubles: &[&Told]) -> Vec<String> {
@@ -277,197 +324,4 @@ fn commands(entry: &Entry, troubles: &[&Told]) -> Vec<String> {
         ));
     }
     lines
-}
-
-/// Words that need the letter's zone and date.
-struct Writer<'a> {
-    letter: &'a Letter,
-}
-
-impl Writer<'_> {
-    fn zone(&self) -> &TimeZone {
-        &self.letter.zone
-    }
-
-    fn time(&self, at: jiff::Timestamp) -> String {
-        words::time(at, self.zone())
-    }
-
-    fn happened(&self, entry: &Entry, told: &Told) -> String {
-        let whose = match &entry.about {
-            About::Connection(connection) => Some((
-                clean(&connection.shown_name(), WORD_MAX),
-                connection.provider,
-            )),
-            About::Own { .. } => None,
-        };
-        let whose = whose
-            .as_ref()
-            .map(|(name, provider)| (name.as_str(), *provider));
-        let say = |kind, stage| words::sentence(kind, stage, whose);
-        let label = words::label(told.kind);
-        let mut text = match told.telling {
-            Telling::Opened => say(told.kind, Stage::Begun),
-            Telling::Changed { from } => format!(
-                "{} Before, it was told as: {}.",
-                say(told.kind, Stage::Begun),
-                words::label(from)
-            ),
-            Telling::Reopened { well_for } => format!(
-                "{} It had been well for {}.",
-                say(told.kind, Stage::Again),
-                words::duration(well_for)
-            ),
-            Telling::Reminder => say(told.kind, Stage::Still),
-            Telling::Resolved { still_open, .. } => {
-                let over = say(told.kind, Stage::Over);
-                match still_open {
-                    Some(kind) => format!("{over} But: {}", say(kind, Stage::Still)),
-                    None => over,
-                }
-            }
-            Telling::Closed { .. } => format!(
-                "{} is no longer watched. It is not known to be mended ({label}).",
-                clean(&entry.stem(), WORD_MAX)
-            ),
-            Telling::Brief { until } => format!(
-                "{} was {label} from {} to {}. It is over; there is nothing to do.",
-                clean(&entry.stem(), WORD_MAX),
-                self.time(told.since),
-                self.time(until)
-            ),
-        };
-        for (so, words) in [
-            (
-                told.config_changed,
-                " Our config changed, not the connection.",
-            ),
-            (told.while_off, " It happened while Leafwatch was off."),
-            (told.new_to_you, " New to you: others were told before."),
-        ] {
-            if so {
-                text.push_str(words);
-            }
-        }
-        text
-    }
-
-    fn step(&self, entry: &Entry, told: &Told) -> Step {
-        let link = match &entry.about {
-            About::Connection(connection) => link(connection, told),
-            About::Own { .. } => None,
-        };
-        let advice = words::advice(told.kind, told.cause.as_ref(), provider(entry));
-        Step {
-            next: clean(&advice.next, 500),
-            link: link.map(|url| clean(&url, 1000)),
-            why: clean(&advice.why, 500),
-        }
-    }
-
-    /// What is known of one incident. Where a credential has several, each begins with its kind.
-    fn facts_of(&self, entry: &Entry, told: &Told) -> Vec<(&'static str, String)> {
-        let mut facts = Vec::new();
-        let label = words::label(told.kind);
-        if entry.told.len() > 1 || told.is_trouble() {
-            facts.push(("Problem", format!("{label} ({})", told.severity.name())));
-        }
-        let lasted = |end| words::duration(words::between(told.since, end));
-        match told.telling {
-            Telling::Resolved { at, .. } | Telling::Closed { at } => {
-                facts.push(("From", self.time(told.since)));
-                facts.push(("To", format!("{}, after {}", self.time(at), lasted(at))));
-            }
-            // Its sentence says when.
-            Telling::Brief { .. } => {}
-            _ if told.first_look => {
-                let seen = self.time(told.since);
-                facts.push(("Since", format!("already so at the first look, {seen}")));
-            }
-            _ => facts.push(("Since", self.time(told.since))),
-        }
-        if let Some(looks) = told.looks {
-            facts.push(("How sure", self.sure(told, looks)));
-        }
-        if let Some(times) = told.times_before.filter(|_| told.is_trouble()) {
-            let words = match times {
-                0 => "no other trouble".to_owned(),
-                1 => "trouble once before".to_owned(),
-                many => format!("trouble {} times before", words::number(many)),
-            };
-            facts.push(("Last 30 days", words));
-        }
-        if told.is_trouble() {
-            let advice = words::advice(told.kind, told.cause.as_ref(), provider(entry));
-            facts.push(("Who mends it", advice.who.to_owned()));
-        }
-        if let Some(next) = told.next_reminder.filter(|_| told.is_trouble()) {
-            facts.push(("Next reminder", format!("{}, if still so", self.time(next))));
-        }
-        facts
-    }
-
-    fn sure(&self, told: &Told, looks: super::letter::Looks) -> String {
-        let of = words::counted(looks.of, "look");
-        let mut text = if matches!(told.telling, Telling::Reminder) && looks.bad < looks.of {
-            format!(
-                "well in {} of {of} since it began",
-                words::number(looks.of - looks.bad)
-            )
-        } else {
-            format!("{} of {of} said so", words::number(looks.bad))
-        };
-        text.push_str(&match looks.last_healthy {
-            Some(at) => format!("; last healthy {}", self.time(at)),
-            None => "; never seen healthy".to_owned(),
-        });
-        text
-    }
-
-    fn facts_of_connection(&self, connection: &Connection) -> Vec<(&'static str, String)> {
-        let mut facts = Vec::new();
-        facts.push((
-            "Status at Leaf",
-            match &connection.status {
-                Some(word) => format!(
-                    "{} ({})",
-                    clean(word, WORD_MAX),
-                    self.time(connection.read_at)
-                ),
-                None => format!("none ({})", self.time(connection.read_at)),
-            },
-        ));
-        let environment = connection
-            .environment
-            .as_deref()
-            .map(|word| clean(word, WORD_MAX));
-        let fact = match (environment, connection.expected) {
-            (Some(word), Some(expected)) if expected.is(&word) => format!("{word}, as expected"),
-            (Some(word), Some(expected)) => format!("{word}; expected is {expected}"),
-            (Some(word), None) => word,
-            (None, Some(expected)) => format!("not told by Leaf; expected is {expected}"),
-            (None, None) => "not told by Leaf".to_owned(),
-        };
-        if connection.provider.has_environment() || connection.environment.is_some() {
-            facts.push(("Environment", fact));
-        }
-        facts.push(("Leaf user", connection.user.to_string()));
-        facts
-    }
-
-    fn evidence(&self, evidence: &[Evidence]) -> Vec<String> {
-        let shown = evidence.iter().take(EVIDENCE_LINES);
-        shown
-            .map(|event| {
-                let at = event
-                    .at
-                    .map_or_else(|| "undated".to_owned(), |at| self.time(at));
-                let code = event
-                    .status_code
-                    .map(|code| format!(" HTTP {code}"))
-                    .unwrap_or_default();
-                format!("{at}:{code} {}", clean(&event.text, EVIDENCE_MAX))
-            })
-            .collect()
-    }
 }

@@ -1,7 +1,7 @@
 //! The subject line: the worst first, one stem through an incident's life.
 
-use super::letter::{Entry, Letter, Occasion, Tally, Telling, Told};
-use crate::model::clean;
+use super::letter::{About, Entry, Letter, Occasion, Tally, Telling, Told};
+use crate::model::{Kind, clean};
 use crate::view::words;
 
 /// How long a name may be in a subject, in characters.
@@ -43,7 +43,7 @@ fn first_look(tally: &Tally, watched: u64) -> String {
         kinds(tally)
     );
     if tally.own > 0 {
-        line.push_str(&format!("; {}", own(tally)));
+        line.push_str(&format!("; {}", own(tally.own)));
     }
     line
 }
@@ -56,9 +56,9 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
         return stem;
     };
     let label = words::label(told.kind);
-    let named = matches!(&entry.about, super::letter::About::Connection(_));
+    let named = matches!(&entry.about, About::Connection(_));
     let with = |suffix: String| if named { suffix } else { String::new() };
-    match told.telling {
+    match &told.telling {
         Telling::Opened => format!("{}: {stem}", words::shout(told.kind)),
         Telling::Changed { .. } => format!("CHANGED: {stem}{}", with(format!(", now {label}"))),
         Telling::Reopened { .. } => format!("REOPENED: {stem}{}", with(format!(", {label} again"))),
@@ -68,16 +68,20 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
             format!("REMINDER: {stem}{what} for {open_for}")
         }
         Telling::Resolved {
-            still_open: Some(kind),
+            still_open: Some(open),
             ..
-        } => format!("STILL {}: {stem}, {}", words::shout(kind), mended(told)),
+        } => format!(
+            "STILL {}: {stem}, {}",
+            words::shout(open.kind),
+            mended(told)
+        ),
         Telling::Resolved { at, .. } => {
-            let lasted = words::duration(words::between(told.since, at));
+            let lasted = words::duration(words::between(told.since, *at));
             format!("RESOLVED: {stem} after {lasted}")
         }
         Telling::Closed { .. } => format!("CLOSED: {stem}, no longer watched"),
         Telling::Brief { until } => {
-            let lasted = words::duration(words::between(told.since, until));
+            let lasted = words::duration(words::between(told.since, *until));
             format!("RESOLVED: {stem}, was {label} for {lasted}")
         }
     }
@@ -86,8 +90,8 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
 /// The half that is mended while another is not.
 fn mended(told: &Told) -> &'static str {
     match told.kind {
-        crate::model::Kind::EnvironmentMismatch => "environment corrected",
-        crate::model::Kind::Unreadable => "readable again",
+        Kind::EnvironmentMismatch => "environment corrected",
+        Kind::Unreadable => "readable again",
         _ => "access mended",
     }
 }
@@ -96,76 +100,59 @@ fn mended(told: &Told) -> &'static str {
 fn together(letter: &Letter) -> String {
     let tally = &letter.tally;
     let mut parts = Vec::new();
-    let mut worst_named = false;
     // An account or own trouble comes first by rank, and is named: there is rarely a second.
-    if let Some(entry) = letter.entries.first().filter(|entry| is_own_trouble(entry)) {
-        parts.push(alone(entry, letter));
-        worst_named = true;
+    let own_first = letter.entries.first().filter(|entry| is_own_trouble(entry));
+    parts.extend(own_first.map(|entry| alone(entry, letter)));
+    let mut troubled = letter.entries.iter().filter(|entry| needs_attention(entry));
+    match (tally.credentials(), troubled.next()) {
+        (0, _) => {}
+        (1, Some(only)) if own_first.is_none() => parts.push(alone(only, letter)),
+        (credentials, _) => parts.push(attention(letter, credentials)),
     }
-    match tally.credentials() {
+    match tally.own.saturating_sub(u64::from(own_first.is_some())) {
         0 => {}
-        1 if !worst_named => {
-            let entry = letter.entries.iter().find(|entry| needs_attention(entry));
-            parts.extend(entry.map(|entry| alone(entry, letter)));
-        }
-        credentials => {
-            let verb = verb_of_all(letter);
-            let need = if credentials == 1 { "needs" } else { "need" };
-            let still = if verb == "REMINDER: " { "still " } else { "" };
-            parts.push(format!(
-                "{verb}{} {still}{need} attention: {}",
-                words::counted(credentials, "credential"),
-                kinds(tally)
-            ));
-        }
+        more => parts.push(own(more)),
     }
-    let own_more = tally.own.saturating_sub(u64::from(worst_named));
-    let troubled = !parts.is_empty();
-    if own_more > 0 {
-        parts.push(own(&Tally {
-            own: own_more,
-            ..Tally::default()
-        }));
+    let noun = if letter.entries.iter().any(is_own) {
+        "incident"
+    } else {
+        "credential"
+    };
+    let leads = parts.is_empty();
+    if tally.resolved > 0 {
+        parts.push(match leads {
+            true => format!("RESOLVED: {}", words::counted(tally.resolved, noun)),
+            false => format!("{} resolved", words::number(tally.resolved)),
+        });
     }
-    for (count, one, many, first) in [
-        (tally.resolved, "resolved", "resolved", "RESOLVED: "),
-        (
-            tally.brief,
-            "briefly in trouble",
-            "briefly in trouble",
-            "RESOLVED: ",
-        ),
-        (
-            tally.closed,
-            "no longer watched",
-            "no longer watched",
-            "CLOSED: ",
-        ),
+    for (count, what, verb) in [
+        (tally.brief, "briefly in trouble", "RESOLVED"),
+        (tally.closed, "no longer watched", "CLOSED"),
     ] {
-        if count == 0 {
-            continue;
-        }
-        let word = if count == 1 { one } else { many };
-        if troubled || !parts.is_empty() {
-            parts.push(format!("{} {word}", words::number(count)));
-        } else {
-            let counted = match letter.entries.iter().any(is_own) {
-                true => words::counted(count, "incident"),
-                false => words::counted(count, "credential"),
-            };
-            let word = if first == "RESOLVED: " && word == "resolved" {
-                ""
-            } else {
-                word
-            };
-            parts.push(format!("{first}{counted} {word}").trim_end().to_owned());
+        if count > 0 {
+            parts.push(match parts.is_empty() {
+                true => format!("{verb}: {} {what}", words::counted(count, noun)),
+                false => format!("{} {what}", words::number(count)),
+            });
         }
     }
     parts.join("; ")
 }
 
+/// `REMINDER: 12 credentials still need attention: 12 invalid`.
+fn attention(letter: &Letter, credentials: u64) -> String {
+    let verb = verb_of_all(letter);
+    let still = if verb == "REMINDER: " { "still " } else { "" };
+    let need = if credentials == 1 { "needs" } else { "need" };
+    format!(
+        "{verb}{} {still}{need} attention: {}",
+        words::counted(credentials, "credential"),
+        kinds(&letter.tally)
+    )
+}
+
 fn is_own(entry: &Entry) -> bool {
-    matches!(entry.about, super::letter::About::Own { .. })
+    matches!(entry.about, About::Own { .. })
 }
 
 fn is_own_trouble(entry: &Entry) -> bool {
@@ -219,8 +206,8 @@ fn kinds(tally: &Tally) -> String {
     words.join(", ")
 }
 
-fn own(tally: &Tally) -> String {
-    match tally.own {
+fn own(count: u64) -> String {
+    match count {
         1 => "1 problem of Leafwatch's own".to_owned(),
         many => format!("{} problems of Leafwatch's own", words::number(many)),
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use leafwatch::mail::letter::{
     About, Connection, Doubt, Entry, Evidence, Letter, Looks, Occasion, OpenElsewhere, Sender,
-    Shared, Tally, Telling, Thread, Told,
+    Shared, StillOpen, Tally, Telling, Thread, Told,
 };
 use leafwatch::mail::{MAX_BYTES, Mail, compose};
 use leafwatch::model::{Audience, Cause, Environment, IncidentId, Kind, Provider, Track};
@@ -191,7 +191,7 @@ macro_rules! look {
 fn resolved(still_open: Option<Kind>) -> Telling {
     Telling::Resolved {
         at: at("17:27"),
-        still_open,
+        still_open: still_open.map(|kind| Box::new(StillOpen { kind, cause: None })),
     }
 }
 
@@ -282,7 +282,15 @@ fn an_incident_from_opened_to_closed_keeps_its_stem() {
     ]
     .map(subject)
     .to_vec();
-    insta::assert_snapshot!(subjects.join("\n"), @"");
+    insta::assert_snapshot!(subjects.join("\n"), @r"
+    [Leafwatch] CHANGED: Hillside Farms (John Deere), now invalid
+    [Leafwatch] REOPENED: Hillside Farms (John Deere), invalid again
+    [Leafwatch] REMINDER: Hillside Farms (John Deere), invalid for 3 d
+    [Leafwatch] RESOLVED: Hillside Farms (John Deere) after 3 h 12 min
+    [Leafwatch] STILL INVALID: Hillside Farms (John Deere), environment corrected
+    [Leafwatch] CLOSED: Hillside Farms (John Deere), no longer watched
+    [Leafwatch] RESOLVED: Hillside Farms (John Deere), was invalid for 25 min
+    ");
 }
 
 #[test]
@@ -306,10 +314,22 @@ fn many(count: usize, kind: Kind, cause: Option<Cause>) -> Vec<Entry> {
         .map(|n| {
             let mut told = told(100 + n as i64, kind, Telling::Opened);
             told.cause = cause.clone();
-            told.evidence = revoked().told[0].evidence.clone();
+            told.evidence = evidence_of(cause.as_ref());
             entry(connection(&format!("Grower {}", n + 1)), vec![told])
         })
         .collect()
+}
+
+fn evidence_of(cause: Option<&Cause>) -> Vec<Evidence> {
+    let (status_code, text) = match cause {
+        Some(Cause::AppSecretWrong { .. }) => (401, r#"{"error":"invalid_client"}"#),
+        _ => return Vec::new(),
+    };
+    vec![Evidence {
+        at: Some(at("13:58")),
+        status_code: Some(status_code),
+        text: text.to_owned(),
+    }]
 }
 
 fn app_secret() -> Cause {
@@ -332,6 +352,7 @@ fn a_shared_cause_is_told_once_with_the_list_below_it() {
         more: false,
     }];
     look!("shared_cause", letter);
+    letter.reader = Audience::Operators;
     letter.shared[0].more = true;
     letter.doubt = Some(Doubt { turned: 5, of: 8 });
     look!("stragglers_and_doubt", letter);
@@ -402,7 +423,32 @@ fn account_and_own_troubles_speak_to_operators() {
             subjects.push(subject(&letter));
         }
     }
-    insta::assert_snapshot!(subjects.join("\n"), @"");
+    insta::assert_snapshot!(subjects.join("\n"), @r"
+    [Leafwatch] CRITICAL: Leaf login refused
+    [Leafwatch] RESOLVED: Leaf login refused after 3 h 12 min
+    [Leafwatch] CRITICAL: Leaf unreachable
+    [Leafwatch] RESOLVED: Leaf unreachable after 3 h 12 min
+    [Leafwatch] CRITICAL: wrong Leaf account
+    [Leafwatch] RESOLVED: wrong Leaf account after 3 h 12 min
+    [Leafwatch] CRITICAL: contradicting environments
+    [Leafwatch] RESOLVED: contradicting environments after 3 h 12 min
+    [Leafwatch] WARNING: unknown status word
+    [Leafwatch] RESOLVED: unknown status word after 3 h 12 min
+    [Leafwatch] WARNING: new config rejected
+    [Leafwatch] RESOLVED: new config rejected after 3 h 12 min
+    [Leafwatch] WARNING: mail not deliverable
+    [Leafwatch] RESOLVED: mail not deliverable after 3 h 12 min
+    [Leafwatch] WARNING: check overdue
+    [Leafwatch] RESOLVED: check overdue after 3 h 12 min
+    [Leafwatch] WARNING: events unread
+    [Leafwatch] RESOLVED: events unread after 3 h 12 min
+    [Leafwatch] WARNING: Leaf token expires soon
+    [Leafwatch] RESOLVED: Leaf token expires soon after 3 h 12 min
+    [Leafwatch] WARNING: watch list shrank
+    [Leafwatch] RESOLVED: watch list shrank after 3 h 12 min
+    [Leafwatch] WARNING: database not writable
+    [Leafwatch] RESOLVED: database not writable after 3 h 12 min
+    ");
 }
 
 #[test]
@@ -450,7 +496,17 @@ fn subjects_of_mixed_mails_count_credentials() {
         for_operators(vec![account(), own(Kind::Storage, "", &[])]),
     ];
     let subjects: Vec<_> = letters.iter().map(subject).collect();
-    insta::assert_snapshot!(subjects.join("\n"), @"");
+    insta::assert_snapshot!(subjects.join("\n"), @r"
+    [Leafwatch production] INVALID: Hillside Farms (John Deere)
+    [Leafwatch] 47 credentials need attention: 45 invalid, 2 environment mismatch
+    [Leafwatch] INVALID: Hillside Farms (John Deere); 2 resolved
+    [Leafwatch] RESOLVED: 2 credentials
+    [Leafwatch] REOPENED: 2 credentials need attention: 2 invalid
+    [Leafwatch] 2 credentials need attention: 1 invalid, 1 environment mismatch
+    [Leafwatch] CRITICAL: Leaf login refused; 1 credential needs attention: 1 invalid
+    [Leafwatch] CRITICAL: Leaf login refused; 2 credentials need attention: 1 invalid, 1 environment mismatch; 1 resolved
+    [Leafwatch] CRITICAL: Leaf login refused; 1 problem of Leafwatch's own
+    ");
 }
 
 #[test]
@@ -470,7 +526,21 @@ fn the_headers_thread_sort_and_keep_machines_quiet() {
         "{references}"
     );
     assert_eq!(references.split(' ').count(), 20);
-    insta::assert_snapshot!(opened.head().replace(&references, "(20 of them)"), @"");
+    insta::assert_snapshot!(opened.head().replace(&references, "(20 of them)"), @r#"
+    From: Leafwatch <leafwatch@example.com>
+    Subject: [Leafwatch =?utf-8?b?Tm9yZC9Tw7xkXQ==?= INVALID: Hillside Farms (John Deere)
+    Date: Tue, 24 Nov 2026 14:16:00 +0000
+    Message-ID: <4f1c.12@leafwatch.example.com>
+    To: anna@example.com, bob@example.com
+    Reply-To: support-lead@example.com
+    In-Reply-To: <7@leafwatch.example.com>
+    References: (20 of them)
+    List-Id: Leafwatch Nord-S-d <Nord-S-d.leafwatch.example.com>
+    Auto-Submitted: auto-generated
+    X-Auto-Response-Suppress: All
+    MIME-Version: 1.0
+    Content-Type: multipart/alternative; boundary="=_leafwatch_30c21961b437c8cc4dcceb63"
+    "#);
 }
 
 #[test]
@@ -577,7 +647,11 @@ fn long_words_in_far_scripts_stay_within_the_bound() {
         };
         connection.name = Some(long.clone());
         connection.status = Some(long.clone());
-        entry.told[0].evidence[0].text = long.clone();
+        entry.told[0].evidence = vec![Evidence {
+            at: None,
+            status_code: None,
+            text: long.clone(),
+        }];
     }
     let details: Vec<&str> = vec![&long; 500];
     entries.insert(0, own(Kind::ConfigRejected, &long, &details));

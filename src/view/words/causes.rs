@@ -52,7 +52,7 @@ pub fn advice(kind: Kind, cause: Option<&Cause>, provider: Option<Provider>) -> 
         ),
         (Kind::EnvironmentMismatch, _) => advice_of(
             DEVELOPERS,
-            "It was made with another clientEnvironment than the one expected. Real accounts usually bring no data in STAGE, test accounts none in PRODUCTION.",
+            "It was made in another environment than the one that is expected of it. Real accounts usually bring no data in STAGE, test accounts none in PRODUCTION.",
             format!("Connect {p} again with the environment that is expected."),
         ),
         (Kind::Unreadable, _) => advice_of(
@@ -139,7 +139,7 @@ fn of_cause(cause: &Cause, p: &str) -> Advice {
         ),
         Cause::WrongEnvironment { expected } => advice_of(
             DEVELOPERS,
-            format!("It was not made with clientEnvironment {expected}, as expected. Real accounts usually bring no data in STAGE, test accounts none in PRODUCTION."),
+            format!("It was not made in {expected}, the environment that is expected of it. Real accounts usually bring no data in STAGE, test accounts none in PRODUCTION."),
             format!("Connect {p} again with clientEnvironment {expected}."),
         ),
         Cause::Unexplained => advice_of(DEVELOPERS, "", "Look at the evidence below."),

@@ -88,9 +88,9 @@ pub fn sentence(kind: Kind, stage: Stage, whose: Option<(&str, Provider)>) -> St
 fn endings(kind: Kind) -> [&'static str; 4] {
     match kind {
         Kind::Invalid => [
-            "{it} no longer works.",
-            "{it} has stopped working again.",
-            "{it} still does not work.",
+            "{it} no longer works. No new data comes in through it until it is mended.",
+            "{it} has stopped working again. No new data comes in through it.",
+            "{it} still does not work. No new data comes in through it.",
             "{it} works again.",
         ],
         Kind::Missing => [
@@ -232,12 +232,11 @@ mod tests {
         let words = sentence(
             Kind::Invalid,
             Stage::Begun,
-            "{provider}",
-            Provider::JOHN_DEERE,
+            Some(("{provider}", Provider::JOHN_DEERE)),
         );
         assert_eq!(
             words,
-            "The John Deere connection of {provider} no longer works."
+            "The John Deere connection of {provider} no longer works. No new data comes in through it until it is mended."
         );
     }
 }

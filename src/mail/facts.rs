@@ -1,0 +1,222 @@
+//! The sentences and facts of one entry, which need the letter's zone and date.
+
+use jiff::Timestamp;
+
+use super::letter::{About, Connection, Entry, Evidence, Letter, Looks, Telling, Told};
+use super::page::{Step, WORD_MAX, in_wrong_environment, link, provider, reconnect_mends};
+use crate::model::{Cause, Kind, clean};
+use crate::view::words::{self, Stage};
+
+/// How much of an event's body is shown.
+const EVIDENCE_MAX: usize = 400;
+/// How many events are shown of one incident.
+const EVIDENCE_LINES: usize = 3;
+
+/// One line of the table: what it is, and what is so.
+pub(super) type Fact = (&'static str, String);
+
+/// Writes for one letter.
+pub(super) struct Writer<'a> {
+    pub(super) letter: &'a Letter,
+}
+
+impl Writer<'_> {
+    pub(super) fn time(&self, at: Timestamp) -> String {
+        words::time(at, &self.letter.zone)
+    }
+
+    pub(super) fn happened(&self, entry: &Entry, told: &Told) -> String {
+        let stem = clean(&entry.stem(), WORD_MAX);
+        let label = words::label(told.kind);
+        let mut text = match &told.telling {
+            Telling::Opened => say(entry, told.kind, Stage::Begun),
+            Telling::Changed { from } => format!(
+                "{} Before, it was told as: {}.",
+                say(entry, told.kind, Stage::Begun),
+                words::label(*from)
+            ),
+            Telling::Reopened { well_for } => format!(
+                "{} It had been well for {}.",
+                say(entry, told.kind, Stage::Again),
+                words::duration(*well_for)
+            ),
+            Telling::Reminder => say(entry, told.kind, Stage::Still),
+            Telling::Resolved { still_open, .. } => {
+                let over = say(entry, told.kind, Stage::Over);
+                match still_open {
+                    Some(open) => format!("{over} But: {}", say(entry, open.kind, Stage::Still)),
+                    None => over,
+                }
+            }
+            Telling::Closed { .. } => format!(
+                "{stem} is no longer watched. It is not known to be mended (last known: {label})."
+            ),
+            Telling::Brief { until } => format!(
+                "{stem} was {label} from {} to {}. It is over; there is nothing to do.",
+                self.time(told.since),
+                self.time(*until)
+            ),
+        };
+        for (so, words) in [
+            (
+                told.config_changed,
+                " Our config changed, not the connection.",
+            ),
+            (told.while_off, " It happened while Leafwatch was off."),
+            (told.new_to_you, " New to you: others were told before."),
+        ] {
+            if so {
+                text.push_str(words);
+            }
+        }
+        text
+    }
+
+    /// What to do about it; nothing about what is over.
+    pub(super) fn step(&self, entry: &Entry, told: &Told) -> Option<Step> {
+        let (kind, cause) = match &told.telling {
+            Telling::Resolved {
+                still_open: Some(open),
+                ..
+            } => (open.kind, open.cause.as_ref()),
+            _ if told.is_trouble() => (told.kind, told.cause.as_ref()),
+            _ => return None,
+        };
+        let advice = words::advice(kind, cause, provider(entry));
+        let (mut next, mut button, mut label) = (advice.next, None, "Good to know");
+        if let About::Connection(connection) = &entry.about {
+            button = link(connection, kind, cause);
+            label = "Likely cause";
+            let again = reconnect_mends(kind, cause) && in_wrong_environment(connection);
+            if let (true, Some(expected)) = (again, connection.expected) {
+                // Connected again as it was, it would only be broken in another way.
+                let right = Cause::WrongEnvironment { expected };
+                let kind = Kind::EnvironmentMismatch;
+                next = words::advice(kind, Some(&right), provider(entry)).next;
+            }
+        }
+        let why = clean(&advice.why, 500);
+        Some(Step {
+            next: clean(&next, 500),
+            link: button,
+            whys: match why.is_empty() {
+                true => Vec::new(),
+                false => vec![format!("{label}: {why}")],
+            },
+        })
+    }
+
+    /// What is known of one incident. Where a credential has several, each begins with its kind.
+    pub(super) fn facts_of(&self, entry: &Entry, told: &Told) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if entry.told.len() > 1 || told.is_trouble() {
+            let (label, severity) = (words::label(told.kind), told.severity.name());
+            facts.push(("Problem", format!("{label} ({severity})")));
+        }
+        let end = |at| {
+            let lasted = words::duration(words::between(told.since, at));
+            format!("{}, after {lasted}", self.time(at))
+        };
+        let since = self.time(told.since);
+        match told.telling {
+            // Its sentence says it all, in one line.
+            Telling::Brief { .. } => return Vec::new(),
+            Telling::Resolved { at, .. } => facts.extend([("From", since), ("To", end(at))]),
+            Telling::Closed { at } => facts.extend([("Since", since), ("Watched until", end(at))]),
+            _ if told.first_look => {
+                facts.push(("Since", format!("already so at the first look, {since}")));
+            }
+            _ => facts.push(("Since", since)),
+        }
+        facts.extend(told.looks.map(|looks| ("How sure", self.sure(told, looks))));
+        if !told.is_trouble() {
+            return facts;
+        }
+        facts.extend(told.times_before.map(|times| {
+            let words = match times {
+                0 => "no other trouble".to_owned(),
+                1 => "trouble once before".to_owned(),
+                many => format!("trouble {} times before", words::number(many)),
+            };
+            ("Last 30 days", words)
+        }));
+        let advice = words::advice(told.kind, told.cause.as_ref(), provider(entry));
+        facts.push(("Who mends it", advice.who.to_owned()));
+        facts.extend(told.next_reminder.map(|next| {
+            (
+                "Next reminder",
+                format!("{}, if it is still so", self.time(next)),
+            )
+        }));
+        facts
+    }
+
+    fn sure(&self, told: &Told, looks: Looks) -> String {
+        let Looks { bad, of, .. } = looks;
+        let counted = words::counted(of, "look");
+        let mut text = match bad {
+            _ if told.telling == Telling::Reminder && bad < of => {
+                return format!(
+                    "well in {} of {counted} since it began",
+                    words::number(of - bad)
+                );
+            }
+            1 if of == 1 => "1 look said so".to_owned(),
+            _ if bad == of => format!("all {counted} said so"),
+            _ => format!("{} of {counted} said so", words::number(bad)),
+        };
+        if told.is_trouble() {
+            text.push_str(&match looks.last_healthy {
+                Some(at) => format!("; last healthy {}", self.time(at)),
+                None => "; never seen healthy".to_owned(),
+            });
+        }
+        text
+    }
+
+    pub(super) fn facts_of_connection(&self, connection: &Connection) -> Vec<Fact> {
+        let word = connection.status.as_deref().unwrap_or("none");
+        let word = clean(word, WORD_MAX);
+        let read_at = self.time(connection.read_at);
+        let mut facts = vec![("Status at Leaf", format!("{word}, read {read_at}"))];
+        let environment = connection.environment.as_deref();
+        let environment = environment.map(|word| clean(word, WORD_MAX));
+        if connection.provider.has_environment() || environment.is_some() {
+            let words = match (environment, connection.expected) {
+                (Some(word), Some(expected)) if expected.is(&word) => {
+                    format!("{word}, as expected")
+                }
+                (Some(word), Some(expected)) => format!("{word}; expected is {expected}"),
+                (Some(word), None) => word,
+                (None, Some(expected)) => format!("not told by Leaf; expected is {expected}"),
+                (None, None) => "not told by Leaf".to_owned(),
+            };
+            facts.push(("Environment", words));
+        }
+        facts.push(("Leaf user", connection.user.to_string()));
+        facts
+    }
+
+    pub(super) fn evidence(&self, evidence: &[Evidence]) -> Vec<String> {
+        let shown = evidence.iter().take(EVIDENCE_LINES).map(|event| {
+            let at = event
+                .at
+                .map_or_else(|| "undated".to_owned(), |at| self.time(at));
+            let code = event
+                .status_code
+                .map_or_else(String::new, |code| format!(" HTTP {code}"));
+            format!("{at}:{code} {}", clean(&event.text, EVIDENCE_MAX))
+        });
+        shown.collect()
+    }
+}
+
+fn say(entry: &Entry, kind: Kind, stage: Stage) -> String {
+    match &entry.about {
+        About::Connection(connection) => {
+            let name = clean(&connection.shown_name(), WORD_MAX);
+            words::sentence(kind, stage, Some((&name, connection.provider)))
+        }
+        About::Own { .. } => words::sentence(kind, stage, None),
+    }
+}
