@@ -2,4 +2,6 @@
 
 pub mod heartbeat;
 pub mod judge;
+mod letter;
+pub mod pack;
 pub mod systemd;

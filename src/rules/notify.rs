@@ -92,7 +92,7 @@ impl Told {
 }
 
 /// What is left to say to one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Say {
     /// It began; nothing was told before.
     Opened,

@@ -13,21 +13,21 @@ use crate::model::{
 };
 use crate::rules::incidents::{Known, Plan, Step, SuspectChange, What};
 
-/// A notice whose time has come, with its incident.
-#[derive(Debug, Clone, PartialEq)]
+/// A notice whose time has come. Light: there may be a hundred thousand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueNotice {
     /// Its number.
     pub id: i64,
     /// What it wants told.
     pub kind: NoticeKind,
-    /// The incident as it is now.
-    pub incident: Incident,
+    /// Of which incident.
+    pub incident: IncidentId,
 }
 
 /// The account and ourselves stand in the tables as credential 0.
 const NOBODY: CredentialId = CredentialId(0);
 
-const COLUMNS: &str = "i.id, i.credential, i.track, i.subject, i.kind, i.began_at, i.opened_at, i.opened_sweep, i.kind_at,
+pub(super) const COLUMNS: &str = "i.id, i.credential, i.track, i.subject, i.kind, i.began_at, i.opened_at, i.opened_sweep, i.kind_at,
   i.ended_at, i.ended_by, i.reopened, i.well_sweep, i.well_at, i.first_look, i.while_off, i.config_changed, i.doubted";
 
 /// When and in which sweep something is written.
@@ -418,16 +418,15 @@ impl Tx<'_> {
 
     /// Notices whose time has come and whose addressees are not chosen yet.
     pub fn due_notices(&self, now: Timestamp) -> Result<Vec<DueNotice>> {
-        let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT {COLUMNS}, n.id, n.kind FROM notice n JOIN incident i ON i.id = n.incident
-             WHERE n.due_at <= ?1 AND n.done_at IS NULL AND n.routed = 0 ORDER BY n.id"
-        ))?;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, kind, incident FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0 ORDER BY id",
+        )?;
         let rows = statement.query_map([At(now)], |row| {
-            let Word(kind) = row.get(19)?;
+            let Word(kind) = row.get(1)?;
             Ok(DueNotice {
-                id: row.get(18)?,
+                id: row.get(0)?,
                 kind,
-                incident: incident(row)?,
+                incident: IncidentId(row.get(2)?),
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -35,7 +35,7 @@ pub struct Torn {
 
 impl Tx<'_> {
     /// The answer that stands, and the life it belongs to (the last one known where nothing stands).
-    pub(super) fn standing(&self, credential: CredentialId) -> Result<(Option<Standing>, Epoch)> {
+    pub fn standing(&self, credential: CredentialId) -> Result<(Option<Standing>, Epoch)> {
         let mut statement = self.conn.prepare_cached(
             "SELECT s.from_at, s.to_sweep IS NULL, s.epoch, s.epoch_since, s.leaf_id, s.leaf_created, s.reading,
                r.status, r.environment, r.scopes, r.key_print, r.key_tail

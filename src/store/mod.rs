@@ -5,6 +5,7 @@
 mod credentials;
 mod error;
 mod events;
+mod facts;
 mod incidents;
 mod looks;
 mod migrate;
@@ -16,6 +17,7 @@ mod writer;
 
 pub use credentials::Registered;
 pub use error::Error;
+pub use facts::{Alike, LookCount};
 pub use incidents::{DueNotice, Stamp};
 pub use looks::{Gap, Torn};
 pub use open::{Access, Db, Lock};

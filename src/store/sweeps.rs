@@ -154,6 +154,19 @@ impl Tx<'_> {
         Ok(at.map(|At(at)| at))
     }
 
+    /// When the sweep that runs now began.
+    pub fn running_sweep(&self) -> Result<Option<Timestamp>> {
+        let sql = "SELECT s.started_at FROM sweep s JOIN run r ON r.id = s.run
+                   WHERE s.id = (SELECT max(id) FROM sweep) AND s.finished_at IS NULL
+                     AND r.id = (SELECT max(id) FROM run) AND r.stopped_at IS NULL";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(at.map(|At(at)| at))
+    }
+
     /// The newest sweep's number, finished or not; incidents that open between sweeps are dated by it.
     pub fn newest_sweep(&self) -> Result<SweepId> {
         let sql = "SELECT coalesce(max(id), 0) FROM sweep";

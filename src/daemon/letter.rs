@@ -1,0 +1,582 @@
+//! Gathers the facts of one mail from the store: what is known of each incident when the mail is rendered.
+//!
+//! Decides nothing; the wording is the mail's and the view's.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::pack::{PackError, Packer};
+use crate::mail::letter::{
+    About, Connection, Doubt, Entry, Evidence, Letter, Looks, Occasion, OpenElsewhere, Shared,
+    StillOpen, Tally, Telling, Thread, Told,
+};
+use crate::model::{
+    Address, Answer, Audience, Cause, Credential, CredentialId, Event, EventVerdict, Incident,
+    IncidentId, Kind, Reading, Severity, Track,
+};
+use crate::rules::diagnose::{self, Findings};
+use crate::rules::fleet;
+use crate::rules::notify::Say;
+use crate::store::{Alike, Tx};
+use crate::view::words;
+
+/// One thing to say, light enough for a hundred thousand of them. Ordered the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Item {
+    pub(super) rank: (std::cmp::Reverse<Severity>, Kind),
+    pub(super) credential: Option<CredentialId>,
+    pub(super) incident: IncidentId,
+    pub(super) say: Say,
+}
+
+/// More entries than this never fit a mail; they are counted.
+const DETAILED: usize = 400;
+/// Events shown as evidence.
+const EVIDENCE: usize = 3;
+/// Events that a diagnosis is made from.
+const EVENTS: u32 = 20;
+/// Lines that say what else is open.
+const ELSEWHERE: usize = 20;
+/// Earlier mails that are referred to.
+const THREAD: u32 = 20;
+
+/// The letter that says `items` to `addresses`.
+pub(super) fn write(
+    tx: &Tx<'_>,
+    packer: &Packer<'_>,
+    audience: Audience,
+    items: &[Item],
+    addresses: &[String],
+    message_id: &str,
+    now: Timestamp,
+) -> Result<Letter, PackError> {
+    let writer = Writer {
+        tx,
+        packer,
+        now,
+        reader: addresses.first().map_or("", String::as_str),
+    };
+    let to: Vec<Address> = addresses
+        .iter()
+        .filter_map(|address| address.parse().ok())
+        .collect();
+    let (entries, tally) = writer.entries(items)?;
+    let (also_open, also_open_more) = writer.elsewhere(items)?;
+    let shared = writer.shared(&entries, items)?;
+    Ok(Letter {
+        sender: packer.sender.clone(),
+        to,
+        reader: audience,
+        message_id: message_id.to_owned(),
+        date: now,
+        thread: writer.thread(items)?,
+        zone: packer.bench.policy.schedules.zone.clone(),
+        occasion: writer.occasion(items)?,
+        doubt: writer.doubt(items)?,
+        entries: entries.into_iter().map(|(entry, _)| entry).collect(),
+        tally,
+        shared,
+        also_open,
+        also_open_more,
+    })
+}
+
+struct Writer<'a> {
+    tx: &'a Tx<'a>,
+    packer: &'a Packer<'a>,
+    now: Timestamp,
+    reader: &'a str,
+}
+
+/// The client key of an entry's credential, for shared causes.
+type Key = Option<[u8; 16]>;
+
+impl Writer<'_> {
+    fn entries(&self, items: &[Item]) -> Result<(Vec<(Entry, Key)>, Tally), PackError> {
+        let mut groups: Vec<Vec<Item>> = Vec::new();
+        let mut at: HashMap<CredentialId, usize> = HashMap::new();
+        for item in items {
+            match item.credential.and_then(|id| at.get(&id).copied()) {
+                Some(group) => groups[group].push(*item),
+                None => {
+                    item.credential.map(|id| at.insert(id, groups.len()));
+                    groups.push(vec![*item]);
+                }
+            }
+        }
+        let mut entries = Vec::new();
+        let mut tally = Tally::default();
+        for (number, group) in groups.iter().enumerate() {
+            if number < DETAILED {
+                let entry = self.entry(group)?;
+                tally.add(&entry.0.told);
+                entries.push(entry);
+            } else {
+                let told = group
+                    .iter()
+                    .map(|item| self.bare(*item))
+                    .collect::<Result<Vec<_>, _>>()?;
+                tally.add(&told);
+            }
+        }
+        Ok((entries, tally))
+    }
+
+    fn entry(&self, group: &[Item]) -> Result<(Entry, Key), PackError> {
+        let mut told = Vec::new();
+        let mut subject = String::new();
+        let subject_of = match group.first().and_then(|item| item.credential) {
+            Some(id) => Some(self.subject(id)?),
+            None => None,
+        };
+        for item in group {
+            let Some(incident) = self.tx.incident(item.incident)? else {
+                continue;
+            };
+            subject = incident.subject.clone();
+            told.push(self.told(&incident, item.say, subject_of.as_ref())?);
+        }
+        let Some(found) = subject_of else {
+            let details = match group.first() {
+                Some(item) => self.details(item.incident, &subject)?,
+                None => Vec::new(),
+            };
+            return Ok((
+                Entry {
+                    about: About::Own { subject, details },
+                    told,
+                },
+                None,
+            ));
+        };
+        let key = found
+            .reading
+            .as_ref()
+            .and_then(|reading| reading.key.as_ref())
+            .map(|key| key.print);
+        let watch = self.packer.bench.watch;
+        let Credential { user, provider } = found.credential;
+        let reading = found.reading.unwrap_or_default();
+        let connection = Connection {
+            name: found.name,
+            user,
+            provider,
+            status: reading.status,
+            environment: reading.environment,
+            expected: watch.expectation(found.credential).environment,
+            read_at: self
+                .tx
+                .last_whole_sweep()?
+                .unwrap_or(self.now)
+                .max(found.since),
+            reconnect_url: watch.reconnect_url(user),
+        };
+        Ok((
+            Entry {
+                about: About::Connection(Box::new(connection)),
+                told,
+            },
+            key,
+        ))
+    }
+
+    fn subject(&self, id: CredentialId) -> Result<Found, PackError> {
+        let credential = self.tx.credential(id)?;
+        let named = self
+            .packer
+            .bench
+            .watch
+            .user(credential.user)
+            .and_then(|user| user.name.as_deref());
+        let name = match named {
+            Some(name) => Some(name.to_owned()),
+            None => self.tx.leaf_name(credential.user)?,
+        };
+        let standing = self.tx.standing(id)?.0;
+        let since = standing
+            .as_ref()
+            .map_or(self.now, |standing| standing.since);
+        let reading = standing.and_then(|standing| match standing.answer {
+            Answer::Reading(reading) => Some(reading),
+            Answer::Missing => None,
+        });
+        Ok(Found {
+            id,
+            credential,
+            name,
+            reading,
+            since,
+            events: self.tx.newest_events(id, EVENTS)?,
+        })
+    }
+
+    /// What is told of one incident of an entry that only is counted.
+    fn bare(&self, item: Item) -> Result<Told, PackError> {
+        let incident = self
+            .tx
+            .incident(item.incident)?
+            .ok_or(crate::store::Error::Stopped)?;
+        let still_open = self.still_open(&incident, item.say, None)?;
+        Ok(Told {
+            incident: incident.id,
+            telling: telling(&incident, item.say, still_open, self.now, None),
+            kind: incident.kind,
+            severity: incident.kind.severity(),
+            since: incident.began_at,
+            first_look: false,
+            while_off: false,
+            config_changed: false,
+            new_to_you: false,
+            looks: None,
+            cause: None,
+            evidence: Vec::new(),
+            next_reminder: None,
+            times_before: None,
+        })
+    }
+
+    fn told(
+        &self,
+        incident: &Incident,
+        say: Say,
+        found: Option<&Found>,
+    ) -> Result<Told, PackError> {
+        let well_since = match say {
+            Say::Reopened => self.tx.last_end(incident.id)?,
+            _ => None,
+        };
+        let still_open = self.still_open(incident, say, found)?;
+        let month_ago = self.now - SignedDuration::from_hours(30 * 24);
+        let telling = telling(incident, say, still_open, self.now, well_since);
+        let trouble = matches!(
+            say,
+            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder
+        );
+        Ok(Told {
+            since: match say {
+                Say::Changed { .. } | Say::Reopened => incident.kind_at,
+                _ => incident.began_at,
+            },
+            first_look: incident.origin.first_look,
+            while_off: incident.origin.while_off,
+            config_changed: incident.origin.config_changed,
+            looks: match found {
+                Some(found) if trouble => self.looks(incident, found)?,
+                _ => None,
+            },
+            cause: found.and_then(|found| self.cause(incident.kind, found)),
+            evidence: match found {
+                Some(found) if trouble && incident.track == Track::Access => {
+                    evidence(&found.events)
+                }
+                _ => Vec::new(),
+            },
+            times_before: Some(self.tx.times_before(incident, month_ago)?),
+            telling,
+            ..self.bare(Item {
+                rank: incident.kind.rank(),
+                credential: incident.credential,
+                incident: incident.id,
+                say,
+            })?
+        })
+    }
+
+    fn still_open(
+        &self,
+        incident: &Incident,
+        say: Say,
+        found: Option<&Found>,
+    ) -> Result<Option<Box<StillOpen>>, PackError> {
+        let (Say::Resolved, Some(id)) = (say, incident.credential) else {
+            return Ok(None);
+        };
+        let worst = self
+            .tx
+            .open_of(id)?
+            .into_iter()
+            .map(|open| open.kind)
+            .min_by_key(|kind| kind.rank());
+        Ok(worst.map(|kind| {
+            Box::new(StillOpen {
+                kind,
+                cause: found.and_then(|found| self.cause(kind, found)),
+            })
+        }))
+    }
+
+    fn looks(&self, incident: &Incident, found: &Found) -> Result<Option<Looks>, PackError> {
+        if incident.track != Track::Access || incident.kind == Kind::FailingEvents {
+            return Ok(None);
+        }
+        let words = &self.packer.bench.policy.status_words;
+        let count = self
+            .tx
+            .looks_since_then(found.id, incident.began_at, words)?;
+        let last_healthy = self.tx.last_healthy(found.id, incident.began_at, words)?;
+        Ok(Some(Looks {
+            bad: count.bad,
+            of: count.of,
+            last_healthy,
+        }))
+    }
+
+    fn cause(&self, kind: Kind, found: &Found) -> Option<Cause> {
+        diagnose::diagnose(&Findings {
+            kind,
+            reading: found.reading.as_ref(),
+            events: &found.events,
+            expected: self
+                .packer
+                .bench
+                .watch
+                .expectation(found.credential)
+                .environment,
+            words: &self.packer.bench.policy.status_words,
+        })
+    }
+
+    /// What stands beside an account or own incident.
+    fn details(&self, incident: IncidentId, subject: &str) -> Result<Vec<String>, PackError> {
+        let Some(known) = self.tx.incident(incident)? else {
+            return Ok(Vec::new());
+        };
+        let mut details: Vec<String> = self.tx.last_why(incident)?.into_iter().collect();
+        match known.kind {
+            Kind::UnknownStatus if !subject.is_empty() => {
+                details.push("Add the word to the list that fits it, and reload:".to_owned());
+                details.push(format!("[rules.status_words]\nhealthy = [{subject:?}]   # or invalid, limited_permission, provider_unavailable"));
+            }
+            Kind::EnvironmentContradiction => {
+                for torn in self
+                    .tx
+                    .contradicted_keys()?
+                    .into_iter()
+                    .filter(|torn| subject.contains(&format!("…{}", torn.tail)))
+                    .take(ELSEWHERE)
+                {
+                    let found = self.subject(torn.credential)?;
+                    let name = found
+                        .name
+                        .unwrap_or_else(|| format!("Leaf user {}", found.credential.user));
+                    details.push(format!(
+                        "{}: {}",
+                        torn.environment,
+                        words::credential(&name, found.credential.provider)
+                    ));
+                }
+            }
+            _ => {}
+        }
+        Ok(details)
+    }
+
+    fn thread(&self, items: &[Item]) -> Result<Thread, PackError> {
+        let mut thread = Thread::default();
+        let later = items
+            .iter()
+            .filter(|item| !matches!(item.say, Say::Opened | Say::Brief))
+            .take(DETAILED);
+        for item in later {
+            let mut known = self.tx.thread(item.incident, self.reader, THREAD)?;
+            thread.in_reply_to = thread.in_reply_to.or_else(|| known.first().cloned());
+            known.reverse();
+            thread.references.extend(known);
+        }
+        // Message-IDs begin with the time, so that their order is the order of the mails.
+        thread.references.sort();
+        thread.references.dedup();
+        Ok(thread)
+    }
+
+    fn occasion(&self, items: &[Item]) -> Result<Occasion, PackError> {
+        let reminders = items.iter().all(|item| item.say == Say::Reminder);
+        if reminders {
+            return Ok(Occasion::Reminders);
+        }
+        for item in items {
+            let first = self
+                .tx
+                .incident(item.incident)?
+                .is_some_and(|incident| incident.origin.first_look);
+            if !first || item.say != Say::Opened {
+                return Ok(Occasion::Notices);
+            }
+        }
+        Ok(Occasion::FirstLook {
+            watched: u64::from(self.tx.watched()?),
+        })
+    }
+
+    fn doubt(&self, items: &[Item]) -> Result<Option<Doubt>, PackError> {
+        for item in items
+            .iter()
+            .filter(|item| item.say == Say::Opened)
+            .take(DETAILED)
+        {
+            let Some(incident) = self
+                .tx
+                .incident(item.incident)?
+                .filter(|incident| incident.doubted)
+            else {
+                continue;
+            };
+            let turned = self.tx.opened_count(incident.opened_sweep, incident.kind)?;
+            let of = u64::from(self.tx.newest_counts()?.were_healthy).max(turned);
+            return Ok(Some(Doubt { turned, of }));
+        }
+        Ok(None)
+    }
+
+    fn elsewhere(&self, items: &[Item]) -> Result<(Vec<OpenElsewhere>, u64), PackError> {
+        let told = self.tx.open_and_told(self.reader)?;
+        let mut others: Vec<Incident> = told
+            .into_iter()
+            .filter(|incident| !items.iter().any(|item| item.incident == incident.id))
+            .collect();
+        others.sort_by_key(|incident| (incident.kind.rank(), incident.began_at));
+        let more = others.len().saturating_sub(ELSEWHERE) as u64;
+        let mut elsewhere = Vec::new();
+        for incident in others.into_iter().take(ELSEWHERE) {
+            let what = match incident.credential {
+                None => words::stem(incident.kind, &incident.subject),
+                Some(id) => {
+                    let found = self.subject(id)?;
+                    let name = found
+                        .name
+                        .unwrap_or_else(|| format!("Leaf user {}", found.credential.user));
+                    words::credential(&name, found.credential.provider)
+                }
+            };
+            let acknowledged = self.tx.is_acknowledged(incident.id, self.now)?;
+            elsewhere.push(OpenElsewhere {
+                what,
+                kind: incident.kind,
+                since: incident.began_at,
+                acknowledged,
+            });
+        }
+        Ok((elsewhere, more))
+    }
+
+    /// Causes that several of the entries share, each claimed only on evidence; an entry is explained once.
+    fn shared(&self, entries: &[(Entry, Key)], items: &[Item]) -> Result<Vec<Shared>, PackError> {
+        let thresholds = &self.packer.bench.policy.thresholds;
+        let since = self.now - thresholds.shared_cause_window;
+        if !items
+            .iter()
+            .any(|item| item.is_trouble() && item.credential.is_some())
+        {
+            return Ok(Vec::new());
+        }
+        let mut shared: Vec<Shared> = Vec::new();
+        let mut explained = vec![false; entries.len()];
+        for alike in self.tx.turned_alike(since)? {
+            let refused = match &alike.key {
+                Some((print, _)) => self.tx.key_is_refused(print, since)?,
+                None => false,
+            };
+            if !refused && !fleet::shared_by_number(alike.turned, alike.all, thresholds) {
+                continue;
+            }
+            let of_it: Vec<usize> = (0..entries.len())
+                .filter(|&at| !explained[at] && belongs(&entries[at], &alike))
+                .collect();
+            if of_it.len() < 2 {
+                continue;
+            }
+            of_it.iter().for_each(|&at| explained[at] = true);
+            let cause = self.shared_cause(&alike, refused, &entries[of_it[0]].0);
+            let (kind, provider) = (alike.kind, alike.provider);
+            let credentials = u64::from(alike.turned).max(of_it.len() as u64);
+            shared.push(Shared {
+                cause,
+                kind,
+                provider,
+                entries: of_it,
+                credentials,
+                more: false,
+            });
+        }
+        Ok(shared)
+    }
+
+    fn shared_cause(&self, alike: &Alike, refused: bool, first: &Entry) -> Cause {
+        if refused {
+            let key_tail = alike.key.as_ref().map(|(_, tail)| tail.clone());
+            return Cause::AppSecretWrong { key_tail };
+        }
+        first
+            .told
+            .first()
+            .and_then(|told| told.cause.clone())
+            .unwrap_or(Cause::Unexplained)
+    }
+}
+
+/// What is known of a credential when it is written about.
+struct Found {
+    id: CredentialId,
+    credential: Credential,
+    name: Option<String>,
+    reading: Option<Reading>,
+    since: Timestamp,
+    events: Vec<Event>,
+}
+
+fn belongs((entry, key): &(Entry, Key), alike: &Alike) -> bool {
+    let About::Connection(connection) = &entry.about else {
+        return false;
+    };
+    let of_kind = entry
+        .told
+        .iter()
+        .any(|told| told.is_trouble() && told.kind == alike.kind);
+    let of_key = alike
+        .key
+        .as_ref()
+        .is_none_or(|(print, _)| key.as_ref() == Some(print));
+    of_kind && connection.provider == alike.provider && of_key
+}
+
+fn telling(
+    incident: &Incident,
+    say: Say,
+    still_open: Option<Box<StillOpen>>,
+    now: Timestamp,
+    well_since: Option<Timestamp>,
+) -> Telling {
+    let ended = incident.ended_at.unwrap_or(now);
+    match say {
+        Say::Opened => Telling::Opened,
+        Say::Changed { from } => Telling::Changed { from },
+        Say::Reopened => {
+            let well_since = well_since.unwrap_or(incident.kind_at);
+            Telling::Reopened {
+                well_for: words::between(well_since, incident.kind_at),
+            }
+        }
+        Say::Reminder => Telling::Reminder,
+        Say::Resolved => Telling::Resolved {
+            at: ended,
+            still_open,
+        },
+        Say::Closed => Telling::Closed { at: ended },
+        Say::Brief => Telling::Brief { until: ended },
+    }
+}
+
+fn evidence(events: &[Event]) -> Vec<Evidence> {
+    let failures = events
+        .iter()
+        .filter(|event| event.verdict() == EventVerdict::Failure);
+    failures
+        .take(EVIDENCE)
+        .map(|event| Evidence {
+            at: event.at,
+            status_code: event.status_code,
+            text: event.body.clone(),
+        })
+        .collect()
+}
