@@ -298,6 +298,46 @@ impl<'a> Bench<'a> {
         tx.apply_own(subject, &plan, self.stamp(sweep, now))
     }
 
+    /// Settles one own trouble: whether `condition` is true of `subject` now.
+    pub fn own_one(
+        &self,
+        tx: &Tx<'_>,
+        kind: Kind,
+        subject: &str,
+        condition: Option<&Condition>,
+        now: Timestamp,
+    ) -> Result<()> {
+        if condition.is_none() && !tx.own_subjects(kind)?.iter().any(|known| known == subject) {
+            return Ok(());
+        }
+        let sweep = tx.newest_sweep()?;
+        self.steady(
+            tx,
+            Track::Own,
+            subject,
+            condition,
+            sweep,
+            Duration::ZERO,
+            now,
+        )
+    }
+
+    /// Ends the watch of credentials that were taken out of the config: their open incidents are closed.
+    pub fn unwatch(&self, tx: &Tx<'_>, dropped: &[CredentialId], now: Timestamp) -> Result<()> {
+        let sweep = tx.newest_sweep()?;
+        for id in dropped {
+            let known = tx.known(*id, self.policy, now)?;
+            let nobody = Expectation {
+                environment: None,
+                named: false,
+            };
+            let plan = incidents::decide(&known, Fact::Unwatched, &self.moment(now, now, nobody));
+            tx.apply(*id, None, &plan, self.stamp(sweep, now))?;
+            tx.unwatch(*id, now)?;
+        }
+        Ok(())
+    }
+
     /// Settles own trouble of one kind: `conditions` are all that is true of it now, each with its subject.
     pub fn own(
         &self,

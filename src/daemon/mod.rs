@@ -1,7 +1,14 @@
 //! RUNS. The loops: schedule, sweep, gather, judge, deliver, and their orderly stop.
 
+pub mod backlog;
+pub mod context;
+pub mod deliver;
+pub mod gather;
 pub mod heartbeat;
 pub mod judge;
 mod letter;
 pub mod pack;
+pub mod roster;
+pub mod settings;
+pub mod sweep;
 pub mod systemd;

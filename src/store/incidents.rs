@@ -334,6 +334,15 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Credentials with open trouble.
+    pub fn troubled(&self) -> Result<Vec<CredentialId>> {
+        let sql =
+            "SELECT DISTINCT credential FROM incident WHERE ended_at IS NULL AND credential > 0";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| Ok(CredentialId(row.get(0)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Credentials whose suspicion takes a second look.
     pub fn wanting_second_look(&self) -> Result<Vec<CredentialId>> {
         let sql = "SELECT DISTINCT credential FROM suspect WHERE kind = 'missing' AND credential > 0 AND more_looks = 0";
