@@ -128,10 +128,17 @@ impl Writer<'_> {
             }
             _ => facts.push(("Since", since)),
         }
-        facts.extend(told.looks.map(|looks| ("How sure", self.sure(told, looks))));
         if !told.is_trouble() {
+            facts.extend(told.looks.map(|looks| {
+                let of = words::counted(looks.of, "look");
+                (
+                    "Seen",
+                    format!("in {} of {of} in that time", words::number(looks.bad)),
+                )
+            }));
             return facts;
         }
+        facts.extend(told.looks.map(|looks| ("How sure", self.sure(told, looks))));
         facts.extend(told.times_before.map(|times| {
             let words = match times {
                 0 => "no other trouble".to_owned(),
@@ -165,12 +172,10 @@ impl Writer<'_> {
             _ if bad == of => format!("all {counted} said so"),
             _ => format!("{} of {counted} said so", words::number(bad)),
         };
-        if told.is_trouble() {
-            text.push_str(&match looks.last_healthy {
-                Some(at) => format!("; last healthy {}", self.time(at)),
-                None => "; never seen healthy".to_owned(),
-            });
-        }
+        text.push_str(&match looks.last_healthy {
+            Some(at) => format!("; last healthy {}", self.time(at)),
+            None => "; never seen healthy".to_owned(),
+        });
         text
     }
 

@@ -79,8 +79,6 @@ pub enum Occasion {
         /// How many credentials are watched.
         watched: u64,
     },
-    /// Nothing but reminders.
-    Reminders,
 }
 
 /// One credential, or one account or own trouble, and all that is told of it.

@@ -295,8 +295,9 @@ pub(super) fn in_wrong_environment(connection: &Connection) -> bool {
 
 /// The link of the button, where connecting again mends it.
 pub(super) fn link(connection: &Connection, kind: Kind, cause: Option<&Cause>) -> Option<String> {
-    let url = connection.reconnect_url.as_ref()?;
-    reconnect_mends(kind, cause).then(|| clean(url, 1000))
+    let url = clean(connection.reconnect_url.as_deref()?, 1000);
+    let on_the_web = url.starts_with("https://") || url.starts_with("http://");
+    (on_the_web && reconnect_mends(kind, cause)).then_some(url)
 }
 
 /// Whether connecting again mends it.
