@@ -51,11 +51,14 @@ impl Writer<'_> {
             Telling::Closed { .. } => format!(
                 "{stem} is no longer watched. It is not known to be mended (last known: {label})."
             ),
-            Telling::Brief { until } => format!(
-                "{stem} was {label} from {} to {}. It is over; there is nothing to do.",
-                self.time(told.since),
-                self.time(*until)
-            ),
+            Telling::Brief { until, still_open } => {
+                let (from, to) = (self.time(told.since), self.time(*until));
+                let end = match still_open {
+                    Some(open) => format!("But: {}", say(entry, open.kind, Stage::Still)),
+                    None => "It is over; there is nothing to do.".to_owned(),
+                };
+                format!("{stem} was {label} from {from} to {to}. {end}")
+            }
         };
         for (so, words) in [
             (
@@ -74,13 +77,10 @@ impl Writer<'_> {
 
     /// What to do about it; nothing about what is over.
     pub(super) fn step(&self, entry: &Entry, told: &Told) -> Option<Step> {
-        let (kind, cause) = match &told.telling {
-            Telling::Resolved {
-                still_open: Some(open),
-                ..
-            } => (open.kind, open.cause.as_ref()),
-            _ if told.is_trouble() => (told.kind, told.cause.as_ref()),
-            _ => return None,
+        let (kind, cause) = match told.telling.still_open() {
+            Some(open) => (open.kind, open.cause.as_ref()),
+            None if told.is_trouble() => (told.kind, told.cause.as_ref()),
+            None => return None,
         };
         let advice = words::advice(kind, cause, provider(entry));
         let (mut next, mut button, mut label) = (advice.next, None, "Good to know");

@@ -153,11 +153,7 @@ pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
         .and_then(|&at| letter.entries.get(at));
     let evidence = told_of.and_then(|entry| entry.told.first());
     Block {
-        tone: if shared.kind.severity() == Severity::Critical {
-            Tone::Critical
-        } else {
-            Tone::Warning
-        },
+        tone: tone_of(shared.kind.severity()),
         badge: words::label(shared.kind).to_uppercase(),
         title,
         happened: vec![
@@ -211,7 +207,7 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
                 words::duration(words::between(told.since, *at))
             ),
             Telling::Closed { .. } => "no longer watched".to_owned(),
-            Telling::Brief { until } => {
+            Telling::Brief { until, .. } => {
                 format!("was {label} from {since} to {}", writer.time(*until))
             }
         });
@@ -223,30 +219,34 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
 }
 
 fn tone(told: &Told) -> Tone {
-    match &told.telling {
-        Telling::Resolved {
-            still_open: Some(_),
-            ..
-        } => Tone::Critical,
+    if let Some(open) = told.telling.still_open() {
+        return tone_of(open.kind.severity());
+    }
+    match told.telling {
         Telling::Resolved { .. } | Telling::Brief { .. } => Tone::Well,
         Telling::Closed { .. } => Tone::Plain,
-        _ if told.severity == Severity::Critical => Tone::Critical,
-        _ => Tone::Warning,
+        _ => tone_of(told.severity),
+    }
+}
+
+fn tone_of(severity: Severity) -> Tone {
+    match severity {
+        Severity::Critical => Tone::Critical,
+        Severity::Warning => Tone::Warning,
     }
 }
 
 fn badge(told: &Told) -> String {
-    match &told.telling {
+    let verb = words::verb(told.telling.notice());
+    if let Some(open) = told.telling.still_open() {
+        return format!("STILL {}", words::shout(open.kind));
+    }
+    match told.telling {
         Telling::Opened => words::shout(told.kind),
-        Telling::Changed { .. } => format!("CHANGED: {}", words::label(told.kind)),
-        Telling::Reopened { .. } => format!("REOPENED: {}", words::label(told.kind)),
-        Telling::Reminder => format!("STILL OPEN: {}", words::label(told.kind)),
-        Telling::Resolved {
-            still_open: Some(open),
-            ..
-        } => format!("STILL {}", words::shout(open.kind)),
-        Telling::Resolved { .. } => "RESOLVED".to_owned(),
-        Telling::Closed { .. } => "CLOSED".to_owned(),
+        Telling::Changed { .. } | Telling::Reopened { .. } | Telling::Reminder => {
+            format!("{verb}: {}", words::label(told.kind))
+        }
+        Telling::Resolved { .. } | Telling::Closed { .. } => verb.to_owned(),
         Telling::Brief { .. } => "OVER".to_owned(),
     }
 }
@@ -281,7 +281,9 @@ fn add_step(steps: &mut Vec<Step>, step: Option<Step>) {
 
 /// Whether what is told is all over already, and has one line.
 fn only_brief(entry: &Entry) -> bool {
-    let brief = |told: &Told| matches!(told.telling, Telling::Brief { .. });
+    let brief = |told: &Told| {
+        matches!(told.telling, Telling::Brief { .. }) && told.telling.still_open().is_none()
+    };
     entry.told.iter().all(brief)
 }
 

@@ -268,7 +268,13 @@ fn an_incident_from_opened_to_closed_keeps_its_stem() {
     let resolved_all = say(Kind::Invalid, resolved(None));
     let half = say(Kind::EnvironmentMismatch, resolved(Some(Kind::Invalid)));
     let closed = say(Kind::Invalid, Telling::Closed { at: at("17:27") });
-    let brief = say(Kind::Invalid, Telling::Brief { until: at("14:40") });
+    let brief = say(
+        Kind::Invalid,
+        Telling::Brief {
+            until: at("14:40"),
+            still_open: None,
+        },
+    );
     look!("changed", changed);
     look!("reopened", reopened);
     look!("reminder", reminder);
@@ -453,6 +459,44 @@ fn account_and_own_troubles_speak_to_operators() {
     [Leafwatch] WARNING: database not writable
     [Leafwatch] RESOLVED: database not writable after 3 h 12 min
     ");
+}
+
+/// Nobody must be left holding a RESOLVED for what is broken.
+#[test]
+fn resolved_is_said_only_where_nothing_of_the_credential_is_open() {
+    let open = || {
+        Some(Box::new(StillOpen {
+            kind: Kind::EnvironmentMismatch,
+            cause: None,
+        }))
+    };
+    let half = Telling::Resolved {
+        at: at("17:27"),
+        still_open: open(),
+    };
+    let brief = Telling::Brief {
+        until: at("14:40"),
+        still_open: open(),
+    };
+    for telling in [half, brief] {
+        let entry = |name| {
+            entry(
+                connection(name),
+                vec![told(12, Kind::Invalid, telling.clone())],
+            )
+        };
+        for letter in [
+            letter(vec![entry("A")]),
+            letter(vec![entry("A"), entry("B")]),
+        ] {
+            let (mail, opened) = self::open(&letter);
+            for words in [&mail.subject, &opened.text, &opened.html_words()] {
+                assert!(!words.contains("RESOLVED"), "{words}");
+            }
+            assert!(opened.text.contains("STILL ENVIRONMENT MISMATCH"));
+            assert!(opened.text.contains("WHAT TO DO"));
+        }
+    }
 }
 
 #[test]

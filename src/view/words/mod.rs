@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use causes::{Advice, advice, for_the_grower};
-pub use troubles::{Stage, credential, label, sentence, shout, stem};
+pub use troubles::{Stage, credential, label, sentence, shout, stem, verb};
 
 /// How long, in the two largest units that say something: `40 s`, `3 h 12 min`, `2 d 4 h`.
 pub fn duration(length: Duration) -> String {
