@@ -41,6 +41,8 @@ pub struct Context {
     pub committed: Arc<Notify>,
     /// Wakes the sender: something was packed.
     pub packed: Arc<Notify>,
+    /// Tells that a sweep ended.
+    pub swept: Arc<Notify>,
     /// Stops taking work.
     pub stop: CancellationToken,
     /// Stops the sweep and the round of events that run now: the daemon stops, or the roster changed.

@@ -289,7 +289,7 @@ impl Writer<'_> {
         say: Say,
         found: Option<&Found>,
     ) -> Result<Option<Box<StillOpen>>, PackError> {
-        let (Say::Resolved, Some(id)) = (say, incident.credential) else {
+        let (Say::Resolved | Say::Brief, Some(id)) = (say, incident.credential) else {
             return Ok(None);
         };
         let worst = self
@@ -391,10 +391,6 @@ impl Writer<'_> {
     }
 
     fn occasion(&self, items: &[Item]) -> Result<Occasion, PackError> {
-        let reminders = items.iter().all(|item| item.say == Say::Reminder);
-        if reminders {
-            return Ok(Occasion::Reminders);
-        }
         for item in items {
             let first = self
                 .tx
@@ -563,7 +559,10 @@ fn telling(
             still_open,
         },
         Say::Closed => Telling::Closed { at: ended },
-        Say::Brief => Telling::Brief { until: ended },
+        Say::Brief => Telling::Brief {
+            until: ended,
+            still_open,
+        },
     }
 }
 

@@ -9,6 +9,8 @@ pub mod judge;
 mod letter;
 pub mod pack;
 pub mod roster;
+pub mod schedule;
 pub mod settings;
 pub mod sweep;
 pub mod systemd;
+pub mod upkeep;

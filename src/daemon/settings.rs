@@ -22,6 +22,8 @@ pub struct Settings {
     pub transport: Transport,
     /// Workers of a sweep: as many as requests may be in flight.
     pub max_in_flight: usize,
+    /// Leaf's token comes from a file, so that its end is an operator's business.
+    pub configured_token: bool,
     /// How long history is kept.
     pub keep: Keep,
 }

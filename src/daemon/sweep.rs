@@ -84,6 +84,7 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
     let ended = end(context, &settings, &state, &scope, began, began_mono).await;
     context.vitals.rests(Loop::Sweep);
     context.committed.notify_one();
+    context.swept.notify_one();
     ended
 }
 

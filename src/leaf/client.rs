@@ -144,6 +144,15 @@ impl Client {
         Ok(())
     }
 
+    /// Whether `settings` could be used; nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Where they could not.
+    pub fn check(&self, settings: &Settings) -> Result<(), BuildError> {
+        Base::parse(&settings.base_url).map(drop)
+    }
+
     /// Makes sure that there is a token.
     ///
     /// # Errors

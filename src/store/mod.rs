@@ -13,6 +13,7 @@ mod open;
 mod outbox;
 mod row;
 mod sweeps;
+mod upkeep;
 mod writer;
 
 pub use credentials::Registered;

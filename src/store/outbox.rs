@@ -263,6 +263,15 @@ impl Tx<'_> {
         Ok(at.map(|At(at)| at))
     }
 
+    /// How many notices were due before `since` and are told to nobody yet.
+    pub fn overdue_notices(&self, since: Timestamp) -> Result<u32> {
+        let sql = "SELECT count(*) FROM notice WHERE done_at IS NULL AND due_at < ?1";
+        Ok(self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([At(since)], |row| row.get(0))?)
+    }
+
     /// Whether a notice is due, or something waits for an address that has no message under way.
     pub fn anything_to_pack(&self, now: Timestamp) -> Result<bool> {
         let due = "SELECT 1 FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0";

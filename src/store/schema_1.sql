@@ -150,6 +150,7 @@ CREATE TABLE notice (
   done_at INTEGER, done_as TEXT                -- told, folded
 ) STRICT;
 CREATE INDEX notice_due ON notice(due_at) WHERE done_at IS NULL AND routed = 0;
+CREATE INDEX notice_open ON notice(due_at) WHERE done_at IS NULL;
 CREATE INDEX notice_of ON notice(incident);
 
 -- To whom a notice is due, by which rule; then the message that told it, or nothing was left to say.
