@@ -65,6 +65,10 @@ pub(super) fn fingerprint(client_key: &str, key: &hmac::Key) -> Option<KeyPrint>
     Some(KeyPrint { print, tail })
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one of it lives, on the stack, while one answer is read"
+)]
 enum Found {
     Nothing,
     Object(Parts),

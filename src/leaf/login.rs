@@ -3,20 +3,18 @@
 //! The password lives only while its request does; neither it nor an answer ever gets into an error.
 
 use std::borrow::Cow;
-use std::sync::atomic::Ordering::Relaxed;
 
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::Halt;
-use super::client::{Live, Shared};
+use super::ask::{Live, Shared};
 use super::counters::count;
 use super::gate::Lane;
 use super::loose::Word;
 use super::session::Token;
 use super::settings::{Auth, SecretSource};
 use super::wire::{self, Answer, MOST_BYTES, Sent};
-use crate::rules::pace::RETRIES;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,7 +49,8 @@ impl Shared {
     ) -> Result<Token, Halt> {
         let password = password.read().map_err(Halt::LoginRefused)?;
         let url = format!("{}/api/authenticate", live.base.text);
-        for tries in 0..=RETRIES {
+        let mut tries = 0;
+        loop {
             count(&self.counts.logins);
             if tries > 0 {
                 count(&self.counts.retries);
@@ -71,7 +70,7 @@ impl Shared {
             {
                 return Ok(token);
             }
-            self.counts.logins_failed.fetch_add(1, Relaxed);
+            count(&self.counts.logins_failed);
             let pause = match &sent {
                 Sent::Answer(answer) if is_refusal(answer) => {
                     return Err(Halt::LoginRefused(format!("HTTP {}", answer.status)));
@@ -86,9 +85,8 @@ impl Shared {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return Err(Halt::LoginUnreachable(in_words(sent))),
             }
+            tries += 1;
         }
-        // Not reached: the last try has no pause after it.
-        Err(Halt::LoginUnreachable("no answer".to_owned()))
     }
 
     fn token_in(&self, answer: &Answer) -> Option<Token> {

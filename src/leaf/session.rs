@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use reqwest::header::HeaderValue;
 
 use super::Halt;
-use super::client::Shared;
+use super::ask::Shared;
 use super::jwt;
 use crate::clock::Clock;
 

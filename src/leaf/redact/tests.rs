@@ -265,7 +265,7 @@ proptest! {
         form in 0..FORMS, key in key(), secret in "[A-Za-z0-9_~+/-]{7,60}[0-9][A-Za-z0-9]", word in "[a-zü]{1,12}",
     ) {
         // A slash cannot stand in a URL's password.
-        prop_assume!(form != 25 || !secret.contains('/'));
+        let secret = if form == 25 { secret.replace('/', "_") } else { secret };
         gone(&planted(form, &key, &secret, &word), &secret)?;
     }
 
@@ -274,16 +274,15 @@ proptest! {
         form in prop::sample::select(&ANY_SECRET[..]), key in key(), secret in "\\PC{8,40}", word in "[a-zü😀]{1,12}",
     ) {
         prop_assume!(unlike_the_rest(&secret));
-        let secret: String = secret.chars().filter(|c| clean_block(&c.to_string()) != "").collect();
+        let secret: String = secret.chars().filter(|c| !clean_block(&c.to_string()).is_empty()).collect();
         gone(&planted(form, &key, &secret, &word), &secret)?;
     }
 
     #[test]
     fn a_passphrase_with_blanks_is_gone_where_a_line_or_quotes_hold_it(
         form in prop::sample::select(vec![0usize, 1, 3, 6, 12, 13, 14, 15, 16, 17, 20]),
-        key in key(), secret in "[A-Za-z0-9]{3,9}( [A-Za-z0-9!?.]{1,9}){1,5}", word in "[a-z]{1,12}",
+        key in key(), secret in "[A-Za-z0-9]{6,9}( [A-Za-z0-9!?.]{1,9}){1,5}", word in "[a-z]{1,12}",
     ) {
-        prop_assume!(unlike_the_rest(&secret));
         gone(&planted(form, &key, &secret, &word), &secret)?;
     }
 
