@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::ask::{Attempt, Live, Shared};
 use super::counters::Counters;
 use super::gate::{Closed, Lane};
-use super::settings::{BuildError, Settings};
+use super::settings::{Base, BuildError, Settings};
 use super::wire::MOST_BYTES;
 use crate::clock::Clock;
 use crate::model::{Credential, NoAnswer, Outcome};
