@@ -186,15 +186,17 @@ impl<'a> Bench<'a> {
     /// Returns whether we are blind now.
     pub fn swept(&self, tx: &Tx<'_>, swept: &Swept) -> Result<bool> {
         let first = tx.last_whole_sweep()?.is_none();
-        let (known, missing) = if first {
+        let (seen, missing) = tx.census()?;
+        let nobody_seen = seen == 0;
+        let (known, missing) = if nobody_seen {
             tx.standing_answers()?
         } else {
-            tx.census()?
+            (seen, missing)
         };
         let census = Census {
             known,
             missing,
-            first,
+            nobody_seen,
         };
         let account = fleet::account(swept.sight, &swept.reason, census);
         let blind = match &account {
@@ -245,7 +247,7 @@ impl<'a> Bench<'a> {
         let census = Census {
             known: 0,
             missing: 0,
-            first: false,
+            nobody_seen: false,
         };
         match fleet::account(sight, reason, census) {
             Some(Some(condition)) => self.account(
