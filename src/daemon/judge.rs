@@ -269,7 +269,15 @@ impl<'a> Bench<'a> {
         elapsed: Duration,
         now: Timestamp,
     ) -> Result<()> {
-        self.steady(tx, Track::Account, "", condition, sweep, elapsed, now)
+        self.steady(
+            tx,
+            (Track::Account, None),
+            "",
+            condition,
+            sweep,
+            elapsed,
+            now,
+        )
     }
 
     #[expect(
@@ -279,7 +287,7 @@ impl<'a> Bench<'a> {
     fn steady(
         &self,
         tx: &Tx<'_>,
-        track: Track,
+        track: (Track, Option<Kind>),
         subject: &str,
         condition: Option<&Condition>,
         sweep: SweepId,
@@ -357,7 +365,7 @@ impl<'a> Bench<'a> {
                 .find(|condition| condition.subject == subject);
             self.steady(
                 tx,
-                Track::Own,
+                (Track::Own, Some(kind)),
                 &subject,
                 condition,
                 sweep,

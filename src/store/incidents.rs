@@ -70,22 +70,28 @@ impl Tx<'_> {
         })
     }
 
-    /// What is known of one condition of the account (any subject is one track) or of our own.
+    /// What is known of the account, whose kinds follow each other in one incident, or of one kind of own trouble.
     pub fn known_own(
         &self,
-        track: Track,
+        (track, own): (Track, Option<Kind>),
         subject: &str,
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Known> {
         let mut incidents = self.incidents_of(NOBODY, policy, now)?;
-        incidents.retain(|incident| incident.track == track && incident.subject == subject);
+        incidents.retain(|incident| {
+            incident.track == track
+                && incident.subject == subject
+                && own.is_none_or(|kind| kind == incident.kind)
+        });
         let mut statement = self.conn.prepare_cached(
             "SELECT kind, subject, began_at, 1 + more_looks, held_ms FROM suspect WHERE credential = 0 AND subject = ?1",
         )?;
         let rows = statement.query_map([subject], suspect)?;
         let mut suspects: Vec<Suspect> = rows.collect::<rusqlite::Result<_>>()?;
-        suspects.retain(|suspect| suspect.kind.track() == track);
+        suspects.retain(|suspect| {
+            suspect.kind.track() == track && own.is_none_or(|kind| kind == suspect.kind)
+        });
         Ok(Known {
             incidents,
             suspects,

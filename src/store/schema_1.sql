@@ -111,7 +111,9 @@ CREATE TABLE incident (
   cause TEXT,                                  -- the shared cause under which it was told
   remind_at INTEGER, reminded INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE UNIQUE INDEX incident_live ON incident(credential, track, subject) WHERE ended_at IS NULL;
+-- One a track, but for our own trouble: there each kind is its own.
+CREATE UNIQUE INDEX incident_live ON incident(credential, track, subject, iif(track = 'own', kind, ''))
+  WHERE ended_at IS NULL;
 CREATE INDEX incident_of ON incident(credential, track, opened_at);
 CREATE INDEX incident_opened ON incident(opened_at);
 CREATE INDEX incident_sweep ON incident(opened_sweep) WHERE ended_at IS NULL;
