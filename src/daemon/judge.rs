@@ -445,11 +445,17 @@ impl<'a> Bench<'a> {
     }
 
     fn doubt_fleet(&self, tx: &Tx<'_>, swept: &Swept, first: bool) -> Result<()> {
-        tx.end_doubts(
-            swept.sweep,
-            swept.at,
-            swept.at + self.policy.alerts.group_wait,
-        )?;
+        for (incident, id, kind) in tx.doubted_before(swept.sweep)? {
+            let (standing, _) = tx.standing(id)?;
+            let expected = self.watch.expectation(tx.credential(id)?).environment;
+            let words = &self.policy.status_words;
+            let same = standing
+                .is_some_and(|standing| judge::says(&standing.answer, kind, expected, words));
+            if same && !tx.in_gap(id)? {
+                let due = swept.at + self.policy.alerts.group_wait;
+                tx.end_doubt(incident, swept.at, due)?;
+            }
+        }
         if first {
             return Ok(());
         }
@@ -460,7 +466,7 @@ impl<'a> Bench<'a> {
     /// each mail, while the sweep runs.
     pub fn doubt_turned(&self, tx: &Tx<'_>, sweep: SweepId, counts: Counts) -> Result<()> {
         for (kind, turned) in tx.opened_in(sweep)? {
-            if fleet::doubtful(turned, counts.were_healthy) {
+            if kind.told_by_one_look() && fleet::doubtful(turned, counts.were_healthy) {
                 tx.doubt(sweep, kind)?;
             }
         }

@@ -291,8 +291,8 @@ impl Tx<'_> {
             )?,
             What::Reopen { id, kind } => self.execute(
                 "UPDATE incident SET ended_at = NULL, ended_by = NULL, kind = ?2, kind_at = ?3, reopened = reopened + 1,
-                   well_sweep = NULL, well_at = NULL, config_changed = 0 WHERE id = ?1",
-                params![id.0, Word(*kind), now],
+                   well_sweep = NULL, well_at = NULL, config_changed = 0, opened_sweep = ?4 WHERE id = ?1",
+                params![id.0, Word(*kind), now, stamp.sweep.0],
             )?,
             What::Well { id } => self.execute(
                 "UPDATE incident SET well_sweep = ?2, well_at = ?3 WHERE id = ?1",
@@ -384,7 +384,7 @@ impl Tx<'_> {
             || self.conn.prepare_cached(open)?.exists([])?)
     }
 
-    /// How many incidents of each kind opened in `sweep` of credentials that were well before.
+    /// How many incidents of each kind opened or came back in `sweep` of credentials that were well before.
     pub fn opened_in(&self, sweep: SweepId) -> Result<Vec<(Kind, u32)>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT kind, count(*) FROM incident WHERE opened_sweep = ?1 AND ended_at IS NULL AND credential > 0
@@ -406,19 +406,23 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Ends the doubt about incidents of earlier sweeps that are still open: a second sweep said the same. Each gets a
-    /// notice, so that those who were not told yet are told now.
-    pub fn end_doubts(&self, sweep: SweepId, now: Timestamp, due: Timestamp) -> Result<u32> {
+    /// Doubtful incidents of earlier sweeps.
+    pub fn doubted_before(&self, sweep: SweepId) -> Result<Vec<(IncidentId, CredentialId, Kind)>> {
         let mut statement = self.conn.prepare_cached(
-            "UPDATE incident SET doubted = 0 WHERE doubted = 1 AND opened_sweep < ?1 AND well_sweep IS NULL RETURNING id",
+            "SELECT id, credential, kind FROM incident WHERE doubted = 1 AND opened_sweep < ?1 ORDER BY id",
         )?;
-        let confirmed: Vec<i64> = statement
-            .query_map([sweep.0], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        for id in &confirmed {
-            self.add_notice(IncidentId(*id), NoticeKind::Opened, now, due)?;
-        }
-        Ok(confirmed.len() as u32)
+        let rows = statement.query_map([sweep.0], |row| {
+            let Word(kind) = row.get(2)?;
+            Ok((IncidentId(row.get(0)?), CredentialId(row.get(1)?), kind))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Ends the doubt about an incident: a second sweep said the same. It gets a notice, so that those who were not told
+    /// yet are told now.
+    pub fn end_doubt(&self, id: IncidentId, now: Timestamp, due: Timestamp) -> Result<()> {
+        self.execute("UPDATE incident SET doubted = 0 WHERE id = ?1", [id.0])?;
+        self.add_notice(id, NoticeKind::Opened, now, due)
     }
 
     /// One incident.

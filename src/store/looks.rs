@@ -67,7 +67,7 @@ impl Tx<'_> {
     }
 
     /// Whether the credential gave no answer when last asked in a whole sweep.
-    pub(super) fn in_gap(&self, credential: CredentialId) -> Result<bool> {
+    pub fn in_gap(&self, credential: CredentialId) -> Result<bool> {
         let sql = "SELECT 1 FROM gap WHERE credential = ?1 AND to_sweep IS NULL";
         Ok(self.conn.prepare_cached(sql)?.exists([credential.0])?)
     }
