@@ -2,7 +2,7 @@
 //!
 //! Callable without the loops; sweep, gather, deliver, `check` and simulations all come through here.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -99,7 +99,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Vec<CredentialId>> {
         let mut told = Vec::new();
         for look in looks {
-            let known = tx.known(look.id, self.policy, look.at)?;
+            let known = tx.known(look.id, self.policy, look.at, look.leaf_at)?;
             let moment = self.moment(
                 look.at,
                 look.leaf_at,
@@ -142,11 +142,11 @@ impl<'a> Bench<'a> {
             }
         }
         tx.events_were_read(id, now)?;
-        let known = tx.known(id, self.policy, now)?;
+        let known = tx.known(id, self.policy, now, leaf_now)?;
         let moment = self.moment(now, leaf_now, self.watch.expectation(credential));
         let plan = incidents::decide(&known, Fact::Events, &moment);
         tx.apply(id, None, &plan, self.stamp(tx.newest_sweep()?, now))?;
-        self.note_brief_breakage(tx, id, &known, &plan, &new_failures, leaf_now)
+        self.note_brief_breakage(tx, id, &known, &plan, &new_failures, &moment)
     }
 
     /// Failures between two healthy looks that make no warning: recorded, never mailed.
@@ -157,7 +157,7 @@ impl<'a> Bench<'a> {
         known: &Known,
         plan: &Plan,
         new_failures: &[&Event],
-        leaf_now: Timestamp,
+        moment: &Moment<'_>,
     ) -> Result<()> {
         let healthy = known.standing.as_ref().is_some_and(|standing| {
             judge::access(&standing.answer, &self.policy.status_words) == Access::Healthy
@@ -167,14 +167,21 @@ impl<'a> Bench<'a> {
                 .incidents
                 .iter()
                 .any(|i| i.is_open() && i.track == Track::Access);
-        let of_this_epoch = |event: &&&Event| {
-            let since = known.epoch.since;
+        if !(healthy && quiet && new_failures.len() >= 2) {
+            return Ok(());
+        }
+        // What failed before the looks became healthy was seen as what it was, or by nobody.
+        let healthy_since = tx
+            .healthy_since(id, &self.policy.status_words)?
+            .map(|at| at + moment.leaf_now.duration_since(moment.now));
+        let since = known.epoch.since.max(healthy_since);
+        let counts = |event: &&&Event| {
             Sign::of(event).is_some_and(|sign| {
-                sign.at <= leaf_now && since.is_none_or(|since| sign.at >= since)
+                sign.at <= moment.leaf_now && since.is_none_or(|since| sign.at >= since)
             })
         };
-        let failures: Vec<_> = new_failures.iter().filter(of_this_epoch).collect();
-        if healthy && quiet && failures.len() >= 2 {
+        let failures: Vec<_> = new_failures.iter().filter(counts).collect();
+        if failures.len() >= 2 {
             for event in failures {
                 tx.mark_brief(id, &event.identity)?;
             }
@@ -404,7 +411,7 @@ impl<'a> Bench<'a> {
         swept: &Swept,
         blind: bool,
     ) -> Result<()> {
-        let known = tx.known(id, self.policy, swept.at)?;
+        let known = tx.known(id, self.policy, swept.at, swept.leaf_at)?;
         let expectation = self.watch.expectation(tx.credential(id)?);
         let moment = Moment {
             blind,
@@ -474,23 +481,22 @@ impl<'a> Bench<'a> {
     }
 
     fn settle_words(&self, tx: &Tx<'_>, now: Timestamp) -> Result<()> {
-        let mut conditions = Vec::new();
+        let mut unmapped: BTreeMap<String, u32> = BTreeMap::new();
         for (word, count) in tx.standing_words()? {
-            let mapped = word
-                .as_deref()
-                .is_some_and(|word| self.policy.status_words.class(word).is_some());
-            if !mapped {
-                let subject = word
-                    .map(|word| word.trim().to_uppercase())
-                    .unwrap_or_default();
-                let why = format!("{count} credentials have a status that nobody mapped");
-                conditions.push(Condition {
-                    kind: Kind::UnknownStatus,
-                    subject,
-                    why,
-                });
+            let class = |word: &String| self.policy.status_words.class(word);
+            if word.as_ref().and_then(class).is_none() {
+                let subject = word.map(|word| word.trim().to_uppercase());
+                *unmapped.entry(subject.unwrap_or_default()).or_default() += count;
             }
         }
+        let conditions: Vec<_> = unmapped
+            .into_iter()
+            .map(|(subject, count)| Condition {
+                kind: Kind::UnknownStatus,
+                subject,
+                why: format!("credentials with a status that nobody mapped: {count}"),
+            })
+            .collect();
         self.own(tx, Kind::UnknownStatus, &conditions, now)
     }
 

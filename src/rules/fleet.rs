@@ -82,7 +82,7 @@ pub struct Census {
 }
 
 impl Census {
-    /// Whether it looks like another API owner's login: more than half, of fewer than 6 or at the first sweep all.
+    /// Whether it looks like another API owner's login: more than half, of fewer than 6 or where nobody was seen yet all.
     fn looks_foreign(self) -> bool {
         match self {
             Census { known: 0, .. } => false,

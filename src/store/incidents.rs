@@ -42,25 +42,27 @@ pub struct Stamp {
 }
 
 impl Tx<'_> {
-    /// All that is known of a credential.
+    /// All that is known of a credential. `now` is by our clock, `leaf_now` by Leaf's, by which events are dated.
     pub fn known(
         &self,
         credential: CredentialId,
         policy: &Policy,
         now: Timestamp,
+        leaf_now: Timestamp,
     ) -> Result<Known> {
         let (standing, epoch) = self.standing(credential)?;
-        if standing.is_none() && epoch.number == 0 {
+        let in_gap = self.in_gap(credential)?;
+        if standing.is_none() && epoch.number == 0 && !in_gap {
             return Ok(Known::default());
         }
         let window = policy.thresholds.failing_events_window;
-        let signs = self.signs(credential, now - window)?;
+        let signs = self.signs(credential, leaf_now - window, leaf_now)?;
         let last_bad_word = match signs.is_empty() {
             true => None,
-            false => self.last_bad_word(credential, &policy.status_words)?,
+            false => self.last_bad_word(credential, &policy.status_words, now - window)?,
         };
         Ok(Known {
-            in_gap: self.in_gap(credential)?,
+            in_gap,
             incidents: self.incidents_of(credential, policy, now)?,
             suspects: self.suspects_of(credential)?,
             standing,
@@ -156,10 +158,14 @@ impl Tx<'_> {
         Ok(suspects)
     }
 
-    /// Whole sweeps from `from` (included, where it was whole) to the newest, and the time watched between them.
+    /// Whole sweeps from `from` (included, where it was whole) to the newest, and the time watched between them. From a
+    /// second look time counts only after the next full sweep: the counters stand still in between.
     fn sweeps_since(&self, from: SweepId) -> Result<(u32, Duration)> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT newest.looks - first.looks + (first.second = 1 OR first.sight = 0), newest.watched_ms - first.watched_ms
+            "SELECT newest.looks - first.looks + (first.second = 1 OR first.sight = 0),
+               newest.watched_ms - CASE first.second WHEN 0 THEN first.watched_ms
+                 ELSE (SELECT coalesce(max(watched_ms), newest.watched_ms) FROM
+                   (SELECT watched_ms FROM sweep WHERE id > first.id AND second = 0 ORDER BY id LIMIT 1)) END
              FROM sweep first, (SELECT looks, watched_ms FROM sweep ORDER BY id DESC LIMIT 1) newest WHERE first.id = ?1",
         )?;
         let counted = statement
@@ -173,10 +179,10 @@ impl Tx<'_> {
         let (mut looks, mut held) = self.sweeps_since(from)?;
         let mut statement = self.conn.prepare_cached(
             "SELECT (SELECT looks FROM sweep WHERE id < coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
-                  - (SELECT looks FROM sweep WHERE id < g.from_sweep ORDER BY id DESC LIMIT 1),
+                  - (SELECT looks FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1),
                     (SELECT watched_ms FROM sweep WHERE id <= coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
-                  - (SELECT watched_ms FROM sweep WHERE id < g.from_sweep ORDER BY id DESC LIMIT 1)
-             FROM gap g WHERE g.credential = ?1 AND g.from_sweep > ?2",
+                  - (SELECT watched_ms FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1)
+             FROM gap g WHERE g.credential = ?1 AND coalesce(g.to_sweep, 1 << 60) > ?2",
         )?;
         let mut rows = statement.query(params![credential.0, from.0])?;
         while let Some(row) = rows.next()? {

@@ -15,6 +15,8 @@ mod leaf_events;
 mod leaf_limits;
 mod leaf_login;
 mod life;
+mod life_account;
+mod life_evidence;
 mod mail_look;
 mod smtp_delivery;
 mod units;
