@@ -330,7 +330,7 @@ impl<'a> Bench<'a> {
         let sweep = tx.newest_sweep()?;
         self.steady(
             tx,
-            Track::Own,
+            (Track::Own, Some(kind)),
             subject,
             condition,
             sweep,
@@ -343,7 +343,7 @@ impl<'a> Bench<'a> {
     pub fn unwatch(&self, tx: &Tx<'_>, dropped: &[CredentialId], now: Timestamp) -> Result<()> {
         let sweep = tx.newest_sweep()?;
         for id in dropped {
-            let known = tx.known(*id, self.policy, now)?;
+            let known = tx.known(*id, self.policy, now, now)?;
             let nobody = Expectation {
                 environment: None,
                 named: false,
