@@ -139,8 +139,8 @@ impl Writer<'_> {
         }
         let Some(found) = subject_of else {
             let details = match group.first() {
-                Some(item) => self.details(item.incident, &subject)?,
-                None => Vec::new(),
+                Some(item) if item.is_trouble() => self.details(item.incident, &subject)?,
+                _ => Vec::new(),
             };
             return Ok((
                 Entry {
@@ -219,7 +219,7 @@ impl Writer<'_> {
             .ok_or(crate::store::Error::Stopped)?;
         let still_open = self.still_open(&incident, item.say, None)?;
         Ok(Told {
-            incident: incident.id,
+            incident: Some(incident.id),
             telling: telling(&incident, item.say, still_open, self.now, None),
             kind: incident.kind,
             severity: incident.kind.severity(),
