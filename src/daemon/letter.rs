@@ -170,7 +170,7 @@ impl Writer<'_> {
                 .last_whole_sweep()?
                 .unwrap_or(self.now)
                 .max(found.since),
-            reconnect_url: watch.reconnect_url(user),
+            reconnect_url: watch.reconnect_url(found.credential),
         };
         Ok((
             Entry {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::judge::Bench;
 use super::letter::{self, Item};
 use crate::mail::{self, letter::Sender};
-use crate::model::{Address, Audience};
+use crate::model::{Audience, Credential};
 use crate::rules::notify::{self, Say, Told};
 use crate::store::{Error, NewEntry, NewMessage, Tx};
 
@@ -72,10 +72,11 @@ impl Packer<'_> {
         }
         for notice in due {
             let incident = tx.incident(notice.incident)?.ok_or(Error::Stopped)?;
-            let own = match incident.credential {
-                Some(id) => self.own_people(tx.credential(id)?.user),
-                None => &[],
+            let credential = match incident.credential {
+                Some(id) => Some(tx.credential(id)?),
+                None => None,
             };
+            let about = self.about(credential);
             let heard = match notice.kind {
                 crate::model::NoticeKind::Opened => Vec::new(),
                 _ => tx.audience(incident.id)?,
@@ -83,25 +84,26 @@ impl Packer<'_> {
             let recipients = notify::recipients(
                 notice.kind,
                 &incident,
-                own,
+                about,
                 heard,
                 &self.bench.policy.alerts,
             );
             for recipient in &recipients {
-                tx.add_addressee(notice.id, &recipient.address, recipient.rule)?;
+                tx.add_addressee(notice.id, &recipient.address, &recipient.rule)?;
             }
             tx.routed(notice.id, recipients.len(), now)?;
         }
         Ok(())
     }
 
-    fn own_people(&self, user: crate::model::UserId) -> &[Address] {
-        let own = self
-            .bench
-            .watch
-            .user(user)
-            .and_then(|user| user.own.as_deref());
-        own.map_or(&[], |own| &own.notify)
+    fn about(&self, credential: Option<Credential>) -> notify::About<'_> {
+        let user = credential.and_then(|credential| self.bench.watch.user(credential.user));
+        let own = user.and_then(|user| user.own.as_deref());
+        notify::About {
+            provider: credential.map(|credential| credential.provider),
+            tags: own.map_or(&[], |own| &own.tags),
+            notify: own.map_or(&[], |own| &own.notify),
+        }
     }
 
     fn audience(&self, address: &str) -> Audience {
