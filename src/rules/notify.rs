@@ -1,9 +1,10 @@
 //! What to tell whom: the people a notice goes to, and what is left to say to one of them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    Address, Alerts, Audience, EndedBy, Incident, Kind, NoticeKind, Provider, Route,
+    Address, Alerts, Audience, Credential, EndedBy, Incident, Kind, NoticeKind, Provider, Route,
+    UserId,
 };
 
 /// Somebody who is to hear of a notice, and why.
@@ -143,6 +144,71 @@ impl Told {
     }
 }
 
+/// What a silence matches: what is left out matches everything. One that names nothing spares account and own trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Silenced {
+    /// A user.
+    pub user: Option<UserId>,
+    /// A provider.
+    pub provider: Option<Provider>,
+    /// A kind of trouble.
+    pub kind: Option<Kind>,
+}
+
+impl Silenced {
+    /// Whether it matches trouble of `kind` of `credential` (none for account and own trouble).
+    pub fn matches(&self, kind: Kind, credential: Option<Credential>) -> bool {
+        let of_kind = self.kind.is_none_or(|wanted| wanted == kind);
+        let of_credential = match credential {
+            Some(Credential { user, provider }) => {
+                self.user.is_none_or(|wanted| wanted == user)
+                    && self.provider.is_none_or(|wanted| wanted == provider)
+            }
+            None => self.kind.is_some() && self.user.is_none() && self.provider.is_none(),
+        };
+        of_kind && of_credential
+    }
+}
+
+/// The mails about an incident so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mailed {
+    /// When the last one was packed.
+    pub last: Timestamp,
+    /// How many reminders running it was.
+    pub reminders: u32,
+}
+
+/// A reminder that would be due within this time after the others leave, leaves with them: mails are packed some
+/// seconds after the hour, and must not slip by a day each time.
+const SLACK: SignedDuration = SignedDuration::from_mins(30);
+
+/// From when on a reminder may leave, after `mailed`.
+pub fn reminder_from(mailed: Mailed, alerts: &Alerts) -> Option<Timestamp> {
+    let last = alerts.remind_after.len().checked_sub(1)?;
+    let step = alerts
+        .remind_after
+        .get((mailed.reminders as usize).min(last))?;
+    // Where the pauses are shorter than the slack, as in a demo, they hold as they are.
+    let step = SignedDuration::try_from(*step).ok()?;
+    let slack = if step > SLACK * 2 {
+        SLACK
+    } else {
+        SignedDuration::ZERO
+    };
+    mailed.last.checked_add(step - slack).ok()
+}
+
+/// How long what comes later of a shared cause waits, after the cause was told `times`; then with the reminders.
+pub fn straggler_wait(times: u32) -> Option<SignedDuration> {
+    const STEPS: [SignedDuration; 3] = [
+        SignedDuration::from_mins(15),
+        SignedDuration::from_hours(1),
+        SignedDuration::from_hours(4),
+    ];
+    STEPS.get(times.saturating_sub(1) as usize).copied()
+}
+
 /// What is left to say to one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Say {
@@ -157,6 +223,8 @@ pub enum Say {
     Reopened,
     /// It is still so.
     Reminder,
+    /// It is still so, and this address was not told before.
+    NewToYou,
     /// It is over.
     Resolved,
     /// It is no longer watched.
@@ -172,7 +240,7 @@ impl Say {
             Say::Opened => "opened",
             Say::Changed { .. } => "changed",
             Say::Reopened => "reopened",
-            Say::Reminder => "reminder",
+            Say::Reminder | Say::NewToYou => "reminder",
             Say::Resolved => "resolved",
             Say::Closed => "closed",
             Say::Brief => "brief",

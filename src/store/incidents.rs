@@ -202,6 +202,9 @@ impl Tx<'_> {
     ) -> Result<()> {
         if let (Some(span), Some(answer)) = (&plan.span, answer) {
             self.begin_span(credential, answer, span, stamp.sweep, stamp.now)?;
+            if span.reconnected {
+                self.end_acks_of(credential, stamp.now, "connected again")?;
+            }
         }
         if plan.ends_gap {
             self.end_gap(credential, stamp.sweep, stamp.now)?;
@@ -270,6 +273,7 @@ impl Tx<'_> {
         stamp: Stamp,
     ) -> Result<(IncidentId, Kind)> {
         let now = At(stamp.now);
+        self.end_ack_by(&step.what, stamp.now)?;
         match &step.what {
             What::Open { kind, subject, began_at, origin } => {
                 let id = self.insert(
@@ -309,7 +313,7 @@ impl Tx<'_> {
             }
             What::End { id, by, config_changed } => self.execute(
                 "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL, doubted = 0,
-                   config_changed = ?4, remind_at = NULL WHERE id = ?1",
+                   config_changed = ?4 WHERE id = ?1",
                 params![id.0, now, Word(*by), config_changed],
             )?,
         };
@@ -320,6 +324,23 @@ impl Tx<'_> {
             .prepare_cached(sql)?
             .query_row([id.0], |row| row.get(0))?;
         Ok((id, kind))
+    }
+
+    /// An ack ends with what it was about: when the incident changes for the worse, comes back, or is over.
+    fn end_ack_by(&self, what: &What, now: Timestamp) -> Result<()> {
+        let (id, by) = match what {
+            What::Reopen { id, .. } => (*id, "it came back"),
+            What::End { id, .. } => (*id, "it is over"),
+            What::Change { id, kind, .. } => {
+                let before = self.incident(*id)?;
+                if before.is_none_or(|before| before.kind.rank() <= kind.rank()) {
+                    return Ok(());
+                }
+                (*id, "it changed for the worse")
+            }
+            _ => return Ok(()),
+        };
+        self.end_ack(id, now, by).map(drop)
     }
 
     fn add_notice(
