@@ -1,3 +1,53 @@
 //! Parses the arguments, runs the command, prints the error chain.
 
-fn main() {}
+#![expect(
+    clippy::print_stderr,
+    reason = "the one place that tells a person why a command failed"
+)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use leafwatch::cli;
+use leafwatch::cli::args::{Cli, Command, ConfigCommand};
+use leafwatch::cli::exit::{Exit, Failure};
+use leafwatch::clock::Clock;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error).into(),
+    };
+    match dispatch(&cli, &Clock::system()) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+/// Help and version are answers too; all else is a command line that was not understood.
+fn refuse(error: &clap::Error) -> Exit {
+    // Nobody is left to be told where even this cannot be printed.
+    let _ = error.print();
+    match error.use_stderr() {
+        true => Exit::Usage,
+        false => Exit::Fine,
+    }
+}
+
+fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Run => cli::run::run(cli, clock),
+        Command::Check(args) => cli::check::check(cli, clock, args),
+        Command::Config(ConfigCommand::Check) => cli::config_check::config_check(cli, clock),
+        Command::Demo(args) => cli::demo::demo(cli, clock, args),
+        Command::Status(_)
+        | Command::Explain(_)
+        | Command::History(_)
+        | Command::Events(_)
+        | Command::Incidents(_)
+        | Command::Deliveries(_) => cli::ask(cli, clock),
+    }
+}

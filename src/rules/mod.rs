@@ -7,3 +7,4 @@ pub mod fleet;
 pub mod incidents;
 pub mod judge;
 pub mod notify;
+pub mod outlook;

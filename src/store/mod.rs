@@ -11,6 +11,7 @@ mod looks;
 mod migrate;
 mod open;
 mod outbox;
+mod queries;
 mod row;
 mod sweeps;
 mod writer;
@@ -22,6 +23,7 @@ pub use incidents::{DueNotice, Stamp};
 pub use looks::{Gap, Torn};
 pub use open::{Access, Db, Lock};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
+pub use queries::{Filter, NotOneUser, Scene};
 pub use sweeps::{Counts, Finished, RunId};
 pub use writer::Writer;
 
