@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::args::Deliveries;
 use super::exit::Failure;
-use super::table::{Look, Page, Style, Table, text, whole};
+use super::table::{Look, Page, Style};
 use crate::store::{Db, Filter, Scene};
 use crate::view::deliveries::{Attempt, Heading, Line, State};
 use crate::view::words;
@@ -46,17 +46,16 @@ pub fn page(
             page.end_list();
             return Ok(page);
         }
-        let mut table = Table::new(&[
-            whole("PACKED"),
-            text("TO"),
-            text("STATE"),
-            text("SUBJECT"),
-            text("MAIL SERVER"),
-        ]);
+        let mut messages = Page::new(look);
         let mut counts = [0_u64; 3];
+        let mut last = String::new();
         tx.each_delivery(filter, address, |line| {
             counts[line.state as usize] += 1;
-            add(&mut table, &line, scene);
+            if line.message_id != last {
+                message(&mut messages, &line, scene);
+                last.clone_from(&line.message_id);
+            }
+            delivery(&mut messages, &line, scene);
         })?;
         let [waiting, accepted, failed] = counts.map(words::number);
         let line = format!(
@@ -64,55 +63,50 @@ pub fn page(
             words::time(since, zone)
         );
         page.say(Style::Bold, &line);
-        if !table.is_empty() {
-            page.gap();
-            page.table(&table);
-        }
+        page.append(messages);
         Ok(page)
     })
 }
 
-fn add(table: &mut Table, line: &Line, scene: &Scene<'_>) {
+fn message(page: &mut Page, line: &Line, scene: &Scene<'_>) {
+    let zone = &scene.policy.schedules.zone;
+    page.gap();
+    let at = format!("{}  ", words::short_time(line.packed_at, zone));
+    page.labelled(0, &at, &line.subject);
+}
+
+fn delivery(page: &mut Page, line: &Line, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
     let style = match line.state {
         State::Waiting => Style::Doubtful,
         State::Accepted => Style::Good,
         State::Failed => Style::Bad,
     };
-    let mut tries: Vec<String> = line
-        .attempts
-        .iter()
-        .map(|attempt| tried(attempt, scene))
-        .collect();
+    page.styled(
+        2,
+        style,
+        &format!("{}: {}", line.address, line.state.name()),
+    );
+    for attempt in &line.attempts {
+        let at = format!("{}  ", words::short_time(attempt.at, zone));
+        page.labelled(4, &at, &tried(attempt));
+    }
     if let Some(next) = line.next_try_at {
+        let at = format!("{}  ", words::short_time(next, zone));
         let end = line
             .give_up_at
-            .map(|at| format!(", given up {}", words::short_time(at, zone)));
-        tries.push(format!(
-            "next try {}{}",
-            words::short_time(next, zone),
-            end.unwrap_or_default()
-        ));
+            .map(|end| format!(", given up {}", words::short_time(end, zone)));
+        page.labelled(4, &at, &format!("next try{}", end.unwrap_or_default()));
     }
-    table.styled_row([
-        (words::short_time(line.packed_at, zone), Style::Plain),
-        (line.address.clone(), Style::Plain),
-        (line.state.name().to_owned(), style),
-        (line.subject.clone(), Style::Plain),
-        (tries.join("\n"), Style::Plain),
-    ]);
 }
 
-fn tried(attempt: &Attempt, scene: &Scene<'_>) -> String {
-    let zone = &scene.policy.schedules.zone;
+fn tried(attempt: &Attempt) -> String {
     let code = attempt
         .code
         .map(|code| format!(" {code}"))
         .unwrap_or_default();
     format!(
-        "{} {}{code} {}",
-        words::short_time(attempt.at, zone),
-        attempt.phase,
-        attempt.reply
+        "{}, {}:{code} {}",
+        attempt.server, attempt.phase, attempt.reply
     )
 }

@@ -70,7 +70,7 @@ fn lay_out(page: &mut Page, events: &Events, verbose: bool, scene: &Scene<'_>) {
             in_full(page, event, scene);
             continue;
         }
-        table.styled_row([
+        table.row([
             (when(event, scene), Style::Plain),
             (event.provider.display_name().to_owned(), Style::Plain),
             (code(event), Style::Plain),
@@ -122,7 +122,7 @@ fn in_full(page: &mut Page, event: &Entry, scene: &Scene<'_>) {
     }
     for (label, value) in [("answer:  ", &event.body), ("headers: ", &event.headers)] {
         if !value.is_empty() {
-            page.labelled(2, label, &clean(value, usize::MAX));
+            page.labelled(2, label, &clean(value, value.len()));
         }
     }
 }

@@ -47,9 +47,14 @@ fn one(page: &mut Page, explained: &Explained, scene: &Scene<'_>) {
         true => words::state(line),
         false => "no longer watched".to_owned(),
     };
+    let since = line.since.map(|since| {
+        let zone = &scene.policy.schedules.zone;
+        format!(", since {}", words::time(since, zone))
+    });
+    let provider = line.who.provider.display_name();
     page.say(
         Style::Bold,
-        &format!("{}: {state}", line.who.provider.display_name()),
+        &format!("{provider}: {state}{}", since.unwrap_or_default()),
     );
     known(page, explained, scene);
     if explained.epoch > 0 && line.who.provider.has_events() {
@@ -58,7 +63,7 @@ fn one(page: &mut Page, explained: &Explained, scene: &Scene<'_>) {
     for open in &explained.open {
         incident(page, open, scene);
     }
-    for suspect in &explained.suspects {
+    for suspect in &explained.lacking {
         suspected(page, suspect, scene);
     }
     if !explained.would_open.is_empty() {
@@ -96,16 +101,11 @@ fn known(page: &mut Page, explained: &Explained, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
     let line = &explained.line;
     let mut fact = |label: &str, value: String| page.labelled(2, &format!("{label:<13}"), &value);
-    let said = match (&line.status, line.since) {
-        (Some(word), _) => word.clone(),
-        (None, Some(_)) if explained.epoch == 0 => "it never had this connection".to_owned(),
-        (None, Some(_)) => "no such connection, or no status word".to_owned(),
-        (None, None) => "not asked yet".to_owned(),
-    };
-    fact("Leaf says", said);
-    if let Some(since) = line.since {
-        fact("since", words::time(since, zone));
+    let mut said = words::leaf_says(line).to_owned();
+    if line.missing && explained.epoch == 0 {
+        said.push_str("; it never had one");
     }
+    fact("Leaf says", said);
     if line.environment.is_some() || line.expected_environment.is_some() {
         let expected = match line.expected_environment {
             Some(expected) if !line.in_wrong_environment() => format!(" (expected: {expected})"),
@@ -183,13 +183,18 @@ fn incident(page: &mut Page, open: &OpenIncident, scene: &Scene<'_>) {
         words::time(open.since, zone)
     );
     page.labelled(2, "", &head);
-    for (label, value) in [
-        ("likely cause: ", &open.why),
-        ("next step: ", &open.next_step),
-        ("who mends it: ", &open.who),
-    ] {
-        if !value.is_empty() {
-            page.labelled(4, label, value);
+    match open.ends.well_since {
+        Some(well) => page.labelled(4, "well since: ", &words::time(well, zone)),
+        None => {
+            for (label, value) in [
+                ("likely cause: ", &open.why),
+                ("next step: ", &open.next_step),
+                ("who mends it: ", &open.who),
+            ] {
+                if !value.is_empty() {
+                    page.labelled(4, label, value);
+                }
+            }
         }
     }
     page.labelled(4, "ends on: ", &ending(&open.ends));
@@ -225,7 +230,7 @@ fn ending(ends: &Ending) -> String {
     }
     if !ends.good_for_needed.is_zero() {
         words.push_str(&format!(
-            "; since it came back, only after {} without a bad look, {} so far",
+            "; as it came back, only after {} without a bad look ({} so far)",
             words::duration(ends.good_for_needed),
             words::duration(ends.good_for)
         ));

@@ -1,9 +1,12 @@
 //! `history USER`: what happened, in the order of time.
 
+use std::collections::BTreeSet;
+
 use super::args::Past;
 use super::exit::Failure;
 use super::heading;
 use super::table::{Look, Page, Style, Table, text, whole};
+use crate::model::Provider;
 use crate::store::{Db, Filter, Scene};
 use crate::view::history::{Entry, History, What};
 use crate::view::words;
@@ -28,7 +31,17 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Past, look: Look) -> Result<P
 
 fn lay_out(page: &mut Page, history: &History, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
-    page.say(Style::Bold, &heading(&history.user));
+    let of: BTreeSet<Provider> = history
+        .entries
+        .iter()
+        .filter_map(|entry| entry.provider)
+        .collect();
+    let one = of.first().filter(|_| of.len() == 1);
+    let about = one.map(|provider| format!(": {}", provider.display_name()));
+    page.say(
+        Style::Bold,
+        &(heading(&history.user) + &about.unwrap_or_default()),
+    );
     if let Some(since) = history.since {
         page.say(Style::Dim, &format!("Since {}", words::time(since, zone)));
     }
@@ -36,20 +49,16 @@ fn lay_out(page: &mut Page, history: &History, scene: &Scene<'_>) {
         page.say(Style::Plain, "Nothing is kept of that time.");
         return;
     }
-    let mut table = Table::new(&[whole("WHEN"), whole("FOR"), text("PROVIDER"), text("WHAT")]);
+    let columns = [whole("WHEN"), whole("FOR"), text("WHAT"), text("PROVIDER")];
+    let shown = if one.is_some() { 3 } else { 4 };
+    let mut table = Table::new(&columns[..shown]);
     for entry in &history.entries {
-        let (what, style) = told(entry);
-        table.styled_row([
+        let provider = entry.provider.map_or("all", Provider::display_name);
+        table.row([
             (words::short_time(entry.at, zone), Style::Plain),
             (lasted(entry, scene), Style::Plain),
-            (
-                entry.provider.map_or_else(
-                    || "-".to_owned(),
-                    |provider| provider.display_name().to_owned(),
-                ),
-                Style::Plain,
-            ),
-            (what, style),
+            told(entry),
+            (provider.to_owned(), Style::Dim),
         ]);
     }
     page.gap();
@@ -104,10 +113,7 @@ fn told(entry: &Entry) -> (String, Style) {
                 _ => Style::Doubtful,
             };
             (
-                format!(
-                    "incident {incident} {step}: {} ({why})",
-                    words::label(*kind)
-                ),
+                format!("incident {incident}: {} ({why})", words::step(step, *kind)),
                 style,
             )
         }

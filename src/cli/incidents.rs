@@ -92,10 +92,10 @@ impl Count {
 
 fn add(table: &mut Table, line: &Line, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
-    table.styled_row([
+    table.row([
         (line.incident.to_string(), Style::Plain),
         (kind(line), style(line)),
-        (line.about.shown(line.kind), Style::Plain),
+        (line.about.shown(line.track), Style::Plain),
         (words::short_time(line.began_at, zone), Style::Plain),
         (ended(line, scene), Style::Plain),
         (words::told(&line.told), Style::Plain),
@@ -133,18 +133,15 @@ fn in_full(page: &mut Page, line: &Line, scene: &Scene<'_>) {
     let head = format!(
         "{}  {}: {}, {}",
         line.incident,
-        line.about.shown(line.kind),
+        line.about.shown(line.track),
         kind(line),
         ended(line, scene)
     );
     page.say(style(line), &head);
     for step in &line.steps {
         let at = format!("{}  ", words::short_time(step.at, zone));
-        page.labelled(
-            2,
-            &at,
-            &format!("{}: {} ({})", step.step, words::label(step.kind), step.why),
-        );
+        let said = format!("{} ({})", words::step(&step.step, step.kind), step.why);
+        page.labelled(2, &at, &said);
     }
     for (label, addresses) in [
         ("told: ", &line.told.accepted),

@@ -1,11 +1,13 @@
 //! `status`: the credentials as last known, and whether we see.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 
 use super::args::Status;
 use super::exit::Failure;
 use super::table::{Look, Page, Style, Table, text, whole};
-use crate::model::Severity;
+use crate::model::{Provider, Severity};
 use crate::store::{Db, Scene};
 use crate::view::status::{Counts, Line, Overview, State, Watch};
 use crate::view::words;
@@ -23,8 +25,10 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Status, look: Look) -> Result
         };
         // Few are in trouble on most days; the healthy ones are not kept, but read once more where they are asked for.
         let mut shown = Vec::new();
+        let mut providers = BTreeSet::new();
         tx.each_status(scene, filter, |line| {
             counts.add(&line);
+            providers.insert(line.who.provider);
             if is_listed(&line) {
                 shown.push(line);
             }
@@ -51,7 +55,8 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Status, look: Look) -> Result
             return Ok(page);
         }
         say_watch(&mut page, &overview.watch, scene);
-        say_counts(&mut page, &overview.counts);
+        let one = providers.first().copied().filter(|_| providers.len() == 1);
+        say_counts(&mut page, &overview.counts, one);
         let mut table = Table::new(&[
             text("CREDENTIAL"),
             text("STATE"),
@@ -60,17 +65,18 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Status, look: Look) -> Result
             whole("FOR"),
             whole("LAST LOOK"),
         ]);
+        let mut add = |line: &Line| table.row(cells(line, one, scene));
         let mut quiet = 0;
         for line in &shown {
             quiet += usize::from(is_quiet(line.state));
             if args.all || quiet <= QUIET_SHOWN || !is_quiet(line.state) {
-                add(&mut table, line, scene);
+                add(line);
             }
         }
         if args.all {
             tx.each_status(scene, filter, |line| {
                 if !is_listed(&line) {
-                    add(&mut table, &line, scene);
+                    add(&line);
                 }
             })?;
         }
@@ -97,7 +103,7 @@ fn is_quiet(state: State) -> bool {
     matches!(state, State::NeverLooked | State::NotConnected)
 }
 
-fn configured(scene: &Scene<'_>, provider: Option<crate::model::Provider>) -> u32 {
+fn configured(scene: &Scene<'_>, provider: Option<Provider>) -> u32 {
     let count = match provider {
         None => scene.watch.len(),
         Some(wanted) => {
@@ -206,7 +212,7 @@ fn say_sweeps(page: &mut Page, watch: &Watch, zone: &TimeZone) {
     }
 }
 
-fn say_counts(page: &mut Page, counts: &Counts) {
+fn say_counts(page: &mut Page, counts: &Counts, one: Option<Provider>) {
     let mut parts = Vec::new();
     for (count, what) in [
         (counts.trouble, "in trouble"),
@@ -224,12 +230,15 @@ fn say_counts(page: &mut Page, counts: &Counts) {
         0 => String::new(),
         stale => format!(" ({} stale)", words::number(u64::from(stale))),
     };
-    let watched = words::counted(u64::from(counts.watched), "credential");
+    let provider = one.map(|provider| format!("{} ", provider.display_name()));
+    let noun = format!("{}credential", provider.unwrap_or_default());
+    let watched = words::counted(u64::from(counts.watched), &noun);
     page.gap();
-    page.say(
-        Style::Bold,
-        &format!("{watched}: {}{stale}", words::listed(&parts)).replace(": (", " ("),
-    );
+    let line = match parts.is_empty() {
+        true => watched,
+        false => format!("{watched}: {}{stale}", words::listed(&parts)),
+    };
+    page.say(Style::Bold, &line);
     if counts.configured != counts.watched {
         let note = format!(
             "The config names {}; the daemon takes that up when it is reloaded or started.",
@@ -239,7 +248,7 @@ fn say_counts(page: &mut Page, counts: &Counts) {
     }
 }
 
-fn add(table: &mut Table, line: &Line, scene: &Scene<'_>) {
+fn cells(line: &Line, one: Option<Provider>, scene: &Scene<'_>) -> [(String, Style); 6] {
     let style = match (line.state, line.problems.first()) {
         (State::Trouble, Some(problem)) if problem.severity == Severity::Critical => Style::Bad,
         (State::Trouble | State::UnknownStatus | State::Suspected, _) => Style::Doubtful,
@@ -248,27 +257,22 @@ fn add(table: &mut Table, line: &Line, scene: &Scene<'_>) {
         _ => Style::Dim,
     };
     let length = |since| words::duration(words::between(since, scene.now));
-    table.styled_row([
-        (
-            words::credential(&line.who.user.shown(), line.who.provider),
-            Style::Plain,
-        ),
+    let name = line.who.user.shown();
+    let plain = |text: String| (text, Style::Plain);
+    [
+        plain(match one {
+            Some(_) => name,
+            None => words::credential(&name, line.who.provider),
+        }),
         (words::state(line), style),
-        (
-            line.status.clone().unwrap_or_else(|| "-".to_owned()),
-            Style::Plain,
-        ),
-        (words::environment(line), Style::Plain),
-        (
-            line.since.map_or_else(|| "-".to_owned(), length),
-            Style::Plain,
-        ),
-        (
+        plain(words::leaf_says(line).to_owned()),
+        plain(words::environment(line)),
+        plain(line.since.map_or_else(|| "-".to_owned(), length)),
+        plain(
             line.last_look
                 .map_or_else(|| "never".to_owned(), |at| words::ago(at, scene.now)),
-            Style::Plain,
         ),
-    ]);
+    ]
 }
 
 fn say_hidden(page: &mut Page, args: &Status, quiet: usize, counts: &Counts) {

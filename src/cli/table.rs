@@ -89,6 +89,11 @@ impl Page {
         self.indented(indent, Style::Plain, label, text);
     }
 
+    /// An indented paragraph that stands out.
+    pub fn styled(&mut self, indent: usize, style: Style, text: &str) {
+        self.indented(indent, style, "", text);
+    }
+
     fn indented(&mut self, indent: usize, style: Style, label: &str, text: &str) {
         let hanging = indent + label.width();
         let width = self
@@ -128,7 +133,10 @@ impl Page {
     /// A JSON document with a long list in it: what `heading` has, then `name` with one item a line.
     pub fn begin_list(&mut self, heading: impl Serialize, name: &str) -> serde_json::Result<()> {
         let heading = serde_json::to_string(&heading)?;
-        let heading = heading.trim_start_matches('{').trim_end_matches('}');
+        let heading = heading
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        let heading = heading.unwrap_or_default();
         let comma = if heading.is_empty() { "" } else { "," };
         self.text = format!("{{\"schema\":{SCHEMA},{heading}{comma}\"{name}\":[");
         Ok(())
@@ -180,38 +188,43 @@ pub struct Table {
     cells: String,
     /// Of each cell where it ends in `cells`, and its style.
     ends: Vec<(usize, Style)>,
+    /// Of each column.
     widest: Vec<usize>,
+    /// Of each column, as far as it is kept whole while there is room.
+    longest_word: Vec<usize>,
 }
 
 /// Blanks between two columns.
 const BETWEEN: usize = 2;
 /// No column is made narrower, however narrow the terminal.
 const NARROWEST: usize = 6;
+/// Longer words, such as ids, may be broken.
+const LONG_WORD: usize = 16;
 
 impl Table {
     /// A table without rows.
     pub fn new(columns: &[Column]) -> Self {
+        let widths: Vec<usize> = columns
+            .iter()
+            .map(|column| column.heading.width())
+            .collect();
         Table {
             columns: columns.to_vec(),
             cells: String::new(),
             ends: Vec::new(),
-            widest: columns
-                .iter()
-                .map(|column| column.heading.width())
-                .collect(),
+            widest: widths.clone(),
+            longest_word: widths,
         }
     }
 
-    /// Adds a row of plain cells.
-    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.styled_row(cells.map(|cell| (cell, Style::Plain)));
-    }
-
-    /// Adds a row.
-    pub fn styled_row<const N: usize>(&mut self, cells: [(String, Style); N]) {
-        debug_assert_eq!(N, self.columns.len());
-        for (column, (cell, style)) in cells.into_iter().enumerate() {
+    /// Adds a row; cells that are lacking are empty.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = (String, Style)>) {
+        let blanks = std::iter::repeat_with(|| (String::new(), Style::Plain));
+        let cells = cells.into_iter().chain(blanks).take(self.columns.len());
+        for (column, (cell, style)) in cells.enumerate() {
             self.widest[column] = self.widest[column].max(cell.width());
+            let word = cell.split(' ').map(str::width).max().unwrap_or(0);
+            self.longest_word[column] = self.longest_word[column].max(word.min(LONG_WORD));
             self.cells.push_str(&cell);
             self.ends.push((self.cells.len(), style));
         }
@@ -248,17 +261,22 @@ impl Table {
         }
     }
 
-    /// The widest column that wraps gives first; those that should stay whole only where that is not enough.
+    /// The widest column that wraps gives first, down to its longest word; then words are broken; those that should stay
+    /// whole give only where that is not enough.
     fn widths(&self, terminal: Option<usize>) -> Vec<usize> {
         let mut widths = self.widest.clone();
         let Some(terminal) = terminal else {
             return widths;
         };
         let between = BETWEEN * self.columns.len().saturating_sub(1);
-        for wraps in [true, false] {
+        for (wraps, keeps_words) in [(true, true), (true, false), (false, false)] {
             while widths.iter().sum::<usize>() + between > terminal {
                 let candidates = widths.iter().enumerate().filter(|(column, width)| {
-                    self.columns[*column].wraps == wraps && **width > NARROWEST
+                    let least = match keeps_words {
+                        true => self.longest_word[*column],
+                        false => NARROWEST,
+                    };
+                    self.columns[*column].wraps == wraps && **width > least
                 });
                 let Some((widest, _)) = candidates.max_by_key(|(_, width)| **width) else {
                     break;
@@ -362,12 +380,10 @@ mod tests {
 
     fn example() -> Table {
         let mut table = Table::new(&[text("WHO"), whole("SINCE"), text("WHY")]);
-        table.row([
-            "Hillside Farms".to_owned(),
-            "2026-11-24 08:15".to_owned(),
-            "Leaf's status word is UNAUTHENTICATED".to_owned(),
-        ]);
-        table.row(["大豆農場".to_owned(), "today".to_owned(), String::new()]);
+        let plain = |text: &str| (text.to_owned(), Style::Plain);
+        let why = "Leaf's status word is UNAUTHENTICATED";
+        table.row(["Hillside Farms", "2026-11-24 08:15", why].map(plain));
+        table.row(["大豆農場", "today"].map(plain));
         table
     }
 
@@ -409,7 +425,7 @@ mod tests {
     #[test]
     fn colour_is_put_round_the_text_alone() {
         let mut table = Table::new(&[text("STATE"), text("B")]);
-        table.styled_row([
+        table.row([
             ("bad".to_owned(), Style::Bad),
             ("x".to_owned(), Style::Plain),
         ]);
@@ -429,10 +445,16 @@ mod tests {
         #[derive(Serialize)]
         struct Heading {
             at: u8,
+            nested: Nested,
+        }
+        #[derive(Serialize)]
+        struct Nested {
+            deep: u8,
         }
         for items in 0..3 {
             let mut page = Page::new(Look::default());
-            page.begin_list(Heading { at: 7 }, "items").unwrap();
+            let nested = Nested { deep: 1 };
+            page.begin_list(Heading { at: 7, nested }, "items").unwrap();
             for item in 0..items {
                 page.item(item).unwrap();
             }

@@ -21,7 +21,7 @@ pub struct Line {
     pub packed_at: Timestamp,
     /// Its subject.
     pub subject: String,
-    /// Its Message-ID, without brackets.
+    /// Its Message-ID.
     pub message_id: String,
     /// To whom.
     pub address: String,

@@ -50,7 +50,7 @@ pub struct Explained {
     /// Its open incidents, the worst first.
     pub open: Vec<OpenIncident>,
     /// What is suspected, and what is lacking until it is told.
-    pub suspects: Vec<Lacking>,
+    pub lacking: Vec<Lacking>,
     /// What would open, and when: the kinds that can be told of it and are not open.
     pub would_open: Vec<Opening>,
     /// Who would be told if it broke now, and by which rule.
@@ -106,6 +106,8 @@ pub struct OpenIncident {
 pub struct Ending {
     /// The proof, in words.
     pub proof: String,
+    /// Since when every look was good; none while it is as bad as it was.
+    pub well_since: Option<Timestamp>,
     /// Good looks so far.
     pub good_looks: u32,
     /// Good looks needed.

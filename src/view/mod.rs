@@ -14,7 +14,7 @@ pub mod words;
 
 use serde::Serialize;
 
-use crate::model::{Kind, Provider, UserId};
+use crate::model::{Provider, Track, UserId};
 
 /// The version of the JSON, told as `"schema"` in every document.
 pub const SCHEMA: u32 = 1;
@@ -77,12 +77,13 @@ pub enum About {
 }
 
 impl About {
-    /// In a table: `Hillside Farms (John Deere)`.
-    pub fn shown(&self, kind: Kind) -> String {
+    /// In a table, beside the kind: `Hillside Farms (John Deere)`.
+    pub fn shown(&self, track: Track) -> String {
         match self {
             About::Credential(who) => words::credential(&who.user.shown(), who.provider),
-            About::Leafwatch { subject } if subject.is_empty() => "Leafwatch itself".to_owned(),
-            About::Leafwatch { subject } => words::stem(kind, subject),
+            About::Leafwatch { subject } if !subject.is_empty() => subject.clone(),
+            About::Leafwatch { .. } if track == Track::Account => "the Leaf account".to_owned(),
+            About::Leafwatch { .. } => "Leafwatch itself".to_owned(),
         }
     }
 }

@@ -175,6 +175,8 @@ pub struct Line {
     pub suspects: Vec<Kind>,
     /// The status word as Leaf sent it.
     pub status: Option<String>,
+    /// Leaf has no such credential.
+    pub missing: bool,
     /// The environment as Leaf sent it.
     pub environment: Option<String>,
     /// The environment that the config expects.
@@ -190,10 +192,17 @@ pub struct Line {
 }
 
 impl Line {
-    /// What is listed first: worse, then longer.
+    /// What is listed first: worse, then longer; what recovers after what does not.
     pub fn rank(&self) -> impl Ord + use<> {
+        let recovers = self.problems.iter().all(|problem| problem.recovering);
         let kind = self.problems.first().map(|problem| problem.kind.rank());
-        (self.state, kind, self.since, self.who.user.name.clone())
+        (
+            self.state,
+            recovers,
+            kind,
+            self.since,
+            self.who.user.name.clone(),
+        )
     }
 
     /// Whether the environment is another one than the one expected.

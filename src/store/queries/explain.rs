@@ -103,7 +103,7 @@ impl Tx<'_> {
             events_read_at,
             events: facts.event_summary(),
             open,
-            suspects: facts.lacking(),
+            lacking: facts.lacking(),
             would_open: if watched {
                 facts.would_open()
             } else {
@@ -135,6 +135,7 @@ impl Tx<'_> {
             doubted: incident.doubted,
             ends: Ending {
                 proof: words::ends(incident.kind, thresholds),
+                well_since: well.map(|well| well.since),
                 good_looks: well.map_or(0, |well| well.looks),
                 good_looks_needed: needed.looks,
                 good_for: well.map_or_else(Default::default, |well| well.held),
@@ -203,7 +204,10 @@ impl Facts<'_> {
 
     fn lacking(&self) -> Vec<Lacking> {
         let thresholds = &self.scene.policy.thresholds;
-        let lacking = self.known.suspects.iter().map(|suspect| {
+        let told = |kind| self.open().any(|incident| incident.kind == kind);
+        let suspects = self.known.suspects.iter();
+        let untold = suspects.filter(|suspect| !told(suspect.kind));
+        let lacking = untold.map(|suspect| {
             let needed = outlook::to_open(&self.known, suspect.kind, thresholds);
             let waits = suspect.kind == Kind::Missing && self.blind;
             Lacking {

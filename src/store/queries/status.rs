@@ -229,7 +229,9 @@ impl Pass {
         let last_look = from.map(|from| last_whole.map_or(from, |whole| whole.max(from)));
         let expectation = scene.watch.expectation(credential);
         let problems = self.problems.get(&id).cloned().unwrap_or_default();
-        let suspects = self.suspects.get(&id).cloned().unwrap_or_default();
+        let mut suspects = self.suspects.get(&id).cloned().unwrap_or_default();
+        // What was told is no suspicion any more, though its count may go on.
+        suspects.retain(|kind| problems.iter().all(|problem| problem.kind != *kind));
         let never_there = epoch == Some(0) && !expectation.named;
         let state = match &answer {
             _ if !problems.is_empty() => State::Trouble,
@@ -242,6 +244,7 @@ impl Pass {
                 _ => State::Suspected,
             },
         };
+        let missing = answer == Some(Answer::Missing);
         let (status, environment) = match answer {
             Some(Answer::Reading(reading)) => (reading.status, reading.environment),
             _ => (None, None),
@@ -253,6 +256,7 @@ impl Pass {
             problems,
             suspects,
             status,
+            missing,
             environment,
             expected_environment: expectation.environment,
             last_look,

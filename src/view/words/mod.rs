@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 pub use causes::{Advice, advice, for_the_grower};
 pub use outlook::{CANNOT_SEE, ends, opens};
-pub use states::{ago, environment, says, state, sweep_end, told, until, unusable};
+pub use states::{ago, environment, leaf_says, says, state, step, sweep_end, told, unusable};
 pub use troubles::{Stage, credential, label, sentence, shout, stem};
 
 /// How long, in the two largest units that say something: `40 s`, `3 h 12 min`, `2 d 4 h`.

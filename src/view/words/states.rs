@@ -1,9 +1,9 @@
 //! What tables call states, ends and steps.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
-use super::{between, duration, label, listed};
+use super::{between, duration, label};
+use crate::model::Kind;
 use crate::view::events::{Says, Unusable};
 use crate::view::status::{Line, State, SweepEnd};
 
@@ -82,19 +82,29 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     format!("{} ago", duration(between(at, now)))
 }
 
-/// From when to when, as short as the day allows: `2026-11-24 08:15 CST`, and `to 09:30 CST` where it ended.
-pub fn until(at: Timestamp, end: Timestamp, zone: &TimeZone) -> String {
-    let (from, to) = (
-        at.to_zoned_datetime(zone.clone()),
-        end.to_zoned_datetime(zone.clone()),
-    );
-    match from.date() == to.date() {
-        true => to.strftime("%H:%M %Z").to_string(),
-        false => to.strftime("%Y-%m-%d %H:%M %Z").to_string(),
+/// What Leaf said last: its status word, or what stands in the place of one.
+pub fn leaf_says(line: &Line) -> &str {
+    match (&line.status, line.missing, line.last_look) {
+        (Some(word), ..) => word,
+        (None, true, _) => "no such connection",
+        (None, false, Some(_)) => "no status word",
+        (None, false, None) => "not asked yet",
     }
 }
 
-/// Who was told: `2 accepted, 1 waiting`.
+/// What a step of an incident did: `opened as invalid`.
+pub fn step(step: &str, kind: Kind) -> String {
+    match step {
+        "opened" => format!("opened as {}", label(kind)),
+        "changed" => format!("became {}", label(kind)),
+        "reopened" => format!("came back as {}", label(kind)),
+        "well" => "a good look, no proof yet".to_owned(),
+        "relapsed" => "a bad look again".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Who was told: `2 told, 1 waiting`.
 pub fn told(told: &crate::view::incidents::Told) -> String {
     let mut parts = Vec::new();
     for (addresses, word) in [
@@ -106,11 +116,11 @@ pub fn told(told: &crate::view::incidents::Told) -> String {
             parts.push(format!("{} {word}", addresses.len()));
         }
     }
-    if told.undecided && told.waiting.is_empty() {
-        parts.push("about to be told".to_owned());
+    match (parts.is_empty(), told.undecided) {
+        (true, true) => return "not told yet".to_owned(),
+        (true, false) => return "nobody".to_owned(),
+        (false, true) => parts.push("news to be told".to_owned()),
+        (false, false) => {}
     }
-    match parts.is_empty() {
-        true => "nobody".to_owned(),
-        false => listed(&parts),
-    }
+    parts.join(", ")
 }
