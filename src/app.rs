@@ -1,1 +1,374 @@
 //! The only place that wires: config to store, Leaf, mail and clock, to tasks, to an orderly stop.
+
+mod lifecycle;
+mod wiring;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::daemon::context::{Context, SightState};
+use crate::daemon::judge::Bench;
+use crate::daemon::roster::{Changes, Roster};
+use crate::daemon::schedule::{self, Timetable};
+use crate::daemon::settings::{InForce, Settings};
+use crate::daemon::sweep::Urgent;
+use crate::daemon::{alarm, deliver, gather};
+use crate::leaf::{self, Client};
+use crate::model::{CredentialId, Kind};
+use crate::rules::incidents::Condition;
+use crate::store::{self, Db, RunId, Tx, Writer};
+use crate::vitals::Vitals;
+
+pub use lifecycle::{Fatal, run};
+
+/// How long an orderly stop may take.
+const STOP_WITHIN: Duration = Duration::from_secs(18);
+
+/// Why a daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Leaf's settings, or the HTTP client.
+    #[error("cannot set up the client of Leaf")]
+    Leaf(#[from] leaf::BuildError),
+    /// A thread or random numbers could not be had.
+    #[error("cannot get what a daemon needs from the system: {0}")]
+    System(String),
+}
+
+/// All that is open and shared, before any loop runs.
+#[derive(Debug)]
+pub struct Station {
+    /// The handles of all loops.
+    pub context: Context,
+    database: PathBuf,
+    urgent: Urgent,
+    wanted: mpsc::UnboundedReceiver<(CredentialId, crate::model::Credential)>,
+    writer: std::thread::JoinHandle<()>,
+}
+
+/// How time is scaled, where it is: in the demo and in tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    /// The pause before the first retry of a request.
+    pub first_pause: Option<Duration>,
+}
+
+impl Station {
+    /// Opens everything: the roster is in line with the config, and a new run has begun.
+    ///
+    /// # Errors
+    /// Where the database or the client cannot be had.
+    pub async fn open(
+        db: Db,
+        config: &Config,
+        clock: Clock,
+        pace: Pace,
+    ) -> Result<Station, StartError> {
+        let (writer, thread) =
+            Writer::start(db).map_err(|error| StartError::System(error.to_string()))?;
+        let settings = wiring::settings(config);
+        let now = clock.now();
+        let mut fresh = [0; 32];
+        let random = SystemRandom::new();
+        random
+            .fill(&mut fresh)
+            .map_err(|_| StartError::System("no random numbers".to_owned()))?;
+        let opening = settings.clone();
+        let opened = writer
+            .write(move |tx| begin(tx, &opening, fresh, now))
+            .await?;
+        let client = Client::new(wiring::leaf(config, pace), opened.key, clock.clone())?;
+        let stop = CancellationToken::new();
+        let (urgent, wanted) = mpsc::unbounded_channel();
+        let context = Context {
+            clock,
+            client,
+            writer,
+            settings: InForce::new(settings),
+            roster: Arc::new(Mutex::new(opened.roster)),
+            backlog: Arc::default(),
+            vitals: Vitals::new(),
+            run: opened.run,
+            sight: Arc::new(Mutex::new(SightState {
+                blind: opened.blind,
+                after_off: opened.after_off,
+                ..SightState::default()
+            })),
+            committed: Arc::new(Notify::new()),
+            packed: Arc::new(Notify::new()),
+            swept: Arc::new(Notify::new()),
+            recalled: Arc::new(Mutex::new(stop.child_token())),
+            stop,
+        };
+        Ok(Station {
+            context,
+            database: config.database.path.clone(),
+            urgent,
+            wanted,
+            writer: thread,
+        })
+    }
+
+    /// Starts the loops.
+    pub fn start(self) -> Daemon {
+        let Station {
+            context,
+            database,
+            urgent,
+            wanted,
+            writer,
+        } = self;
+        let tracker = TaskTracker::new();
+        let broken = Arc::new(Notify::new());
+        let timetable = Arc::new(Timetable::new(
+            context.clone(),
+            urgent,
+            tracker.clone(),
+            broken.clone(),
+        ));
+        let mut loops = JoinSet::new();
+        loops.spawn(deliver::pack_loop(context.clone()));
+        loops.spawn(deliver::send_loop(context.clone()));
+        loops.spawn(gather::urgent(context.clone(), wanted));
+        loops.spawn(alarm::watch(context.clone(), database));
+        let ticking = timetable.clone();
+        loops.spawn(async move {
+            if let Err(error) = schedule::run(ticking).await {
+                tracing::error!("the schedule cannot run: {error:#}");
+            }
+        });
+        let names = context.clone();
+        tracker.spawn(async move { gather::names(&names).await });
+        Daemon {
+            context,
+            timetable,
+            loops,
+            tracker,
+            broken,
+            writer,
+        }
+    }
+
+    /// What a sweep hands the credentials to whose events are wanted at once.
+    pub fn urgent(&self) -> &Urgent {
+        &self.urgent
+    }
+
+    /// Ends the run without any loop having been started.
+    pub async fn close(self) {
+        let Station {
+            context,
+            urgent,
+            wanted,
+            writer,
+            ..
+        } = self;
+        drop((urgent, wanted));
+        end_run(context, writer).await;
+    }
+}
+
+struct Opened {
+    key: [u8; 32],
+    run: RunId,
+    roster: Roster,
+    blind: bool,
+    after_off: bool,
+}
+
+/// Begins a run: what is no longer in the config is closed, and what is new in it is watched.
+fn begin(
+    tx: &Tx<'_>,
+    settings: &Settings,
+    fresh: [u8; 32],
+    now: Timestamp,
+) -> store::Result<Opened> {
+    let key = tx.fingerprint_key(fresh, now)?;
+    let last_seen = tx.last_whole_sweep()?;
+    let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
+    let bench = Bench {
+        policy: &settings.policy,
+        watch: &settings.watch,
+        after_off: false,
+    };
+    let (roster, changes) = Roster::load(tx, &settings.watch, &settings.policy, now)?;
+    drop_from_watch(tx, &bench, &changes, now)?;
+    bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
+    // A short restart is no time in which things could have happened unseen.
+    let interval = settings.policy.schedules.sweep.typical_interval();
+    let off = last_seen.map(|last| now.duration_since(last).unsigned_abs());
+    Ok(Opened {
+        key,
+        run,
+        roster,
+        blind: tx.is_blind()?,
+        after_off: off.is_some_and(|off| off > interval * 2),
+    })
+}
+
+/// Closes what was taken out of the config, and tells the operators where that was a lot.
+fn drop_from_watch(
+    tx: &Tx<'_>,
+    bench: &Bench<'_>,
+    changes: &Changes,
+    now: Timestamp,
+) -> store::Result<()> {
+    const MANY: usize = 5;
+    let dropped = changes.dropped.len();
+    bench.unwatch(tx, &changes.dropped, now)?;
+    let many = dropped >= MANY && dropped * 10 > changes.before;
+    let condition = many.then(|| Condition {
+        kind: Kind::WatchShrank,
+        subject: String::new(),
+        why: format!(
+            "{dropped} of {} watched credentials are no longer in the config",
+            changes.before
+        ),
+    });
+    bench.own_one(tx, Kind::WatchShrank, "", condition.as_ref(), now)
+}
+
+/// The running loops.
+#[derive(Debug)]
+pub struct Daemon {
+    /// The handles of all loops.
+    pub context: Context,
+    timetable: Arc<Timetable>,
+    loops: JoinSet<()>,
+    tracker: TaskTracker,
+    broken: Arc<Notify>,
+    writer: std::thread::JoinHandle<()>,
+}
+
+impl Daemon {
+    /// Puts a new config in force: from the next request, decision and mail on.
+    ///
+    /// # Errors
+    /// Where it cannot be put in force; the old one stays in every part.
+    pub async fn reload(&self, config: &Config, pace: Pace) -> Result<(), StartError> {
+        let context = &self.context;
+        let settings = wiring::settings(config);
+        let now = context.clock.now();
+        let handed = settings.clone();
+        let leaf = wiring::leaf(config, pace);
+        context.client.check(&leaf)?;
+        let roster = context
+            .write(move |tx| {
+                let bench = Bench {
+                    policy: &handed.policy,
+                    watch: &handed.watch,
+                    after_off: false,
+                };
+                let (roster, changes) = Roster::load(tx, &handed.watch, &handed.policy, now)?;
+                drop_from_watch(tx, &bench, &changes, now)?;
+                bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
+                Ok(roster)
+            })
+            .await?;
+        context.client.reconfigure(leaf)?;
+        context.settings.replace(settings);
+        context.replace_roster(roster);
+        self.timetable.settings_changed();
+        context.committed.notify_one();
+        Ok(())
+    }
+
+    /// A new config was refused: the operators are told, and the old one stays in force.
+    pub async fn reload_refused(&self, why: String) {
+        let context = &self.context;
+        let (settings, now) = (context.settings.now(), context.clock.now());
+        context
+            .vitals
+            .fault_seen(crate::vitals::Fault::Config, why.clone(), now);
+        let told = context
+            .write(move |tx| {
+                let bench = Bench {
+                    policy: &settings.policy,
+                    watch: &settings.watch,
+                    after_off: false,
+                };
+                let condition = Condition {
+                    kind: Kind::ConfigRejected,
+                    subject: String::new(),
+                    why,
+                };
+                bench.own_one(tx, Kind::ConfigRejected, "", Some(&condition), now)
+            })
+            .await;
+        if told.is_ok() {
+            context.committed.notify_one();
+        }
+    }
+
+    /// Waits until a loop ends by itself, which none should.
+    pub async fn failed(&mut self) {
+        tokio::select! {
+            ended = self.loops.join_next() => match ended {
+                Some(Err(panic)) => tracing::error!(%panic, "a loop of the daemon failed"),
+                _ => tracing::error!("a loop of the daemon ended by itself"),
+            },
+            () = self.broken.notified() => {}
+        }
+    }
+
+    /// Stops in order: no new work, what runs ends, everything is committed.
+    pub async fn stop(self) {
+        let Daemon {
+            context,
+            timetable,
+            mut loops,
+            tracker,
+            writer,
+            ..
+        } = self;
+        context.stop.cancel();
+        tracker.close();
+        let drained = async {
+            tracker.wait().await;
+            while loops.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(STOP_WITHIN, drained).await.is_err() {
+            tracing::warn!(
+                "not all work ended in time; what was not committed is done again after the next start"
+            );
+            loops.shutdown().await;
+        }
+        drop(timetable);
+        end_run(context, writer).await;
+    }
+}
+
+async fn end_run(context: Context, writer: std::thread::JoinHandle<()>) {
+    let (run, now) = (context.run, context.clock.now());
+    if let Err(error) = context.writer.write(move |tx| tx.end_run(run, now)).await {
+        tracing::warn!("the end of the run could not be noted: {error}");
+    }
+    if let Err(error) = context.writer.checkpoint().await {
+        tracing::debug!("the write-ahead log was not folded in: {error}");
+    }
+    drop(context);
+    // The thread ends when the last handle is gone; a task that was cut off may hold one for a moment longer.
+    let joined = tokio::task::spawn_blocking(move || writer.join());
+    if tokio::time::timeout(Duration::from_secs(2), joined)
+        .await
+        .is_err()
+    {
+        tracing::debug!("the writer was still busy at the end");
+    }
+}
+
+/// How long a notice may be overdue before the heartbeat says that we are not well.
+pub(crate) const OVERDUE: SignedDuration = SignedDuration::from_mins(30);

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use leafwatch::cli;
-use leafwatch::cli::args::{Cli, Command, ConfigCommand};
+use leafwatch::cli::args::{Cli, Command, ConfigCommand, Demo};
 use leafwatch::cli::exit::{Exit, Failure};
 use leafwatch::clock::Clock;
 
@@ -42,7 +42,7 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         Command::Run => cli::run::run(cli, clock),
         Command::Check(args) => cli::check::check(cli, clock, args),
         Command::Config(ConfigCommand::Check) => cli::config_check::config_check(cli, clock),
-        Command::Demo(args) => cli::demo::demo(cli, clock, args),
+        Command::Demo(args) => demo(cli, clock, args),
         Command::Status(_)
         | Command::Explain(_)
         | Command::History(_)
@@ -50,4 +50,26 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         | Command::Incidents(_)
         | Command::Deliveries(_) => cli::ask(cli, clock),
     }
+}
+
+/// Plays the story, then shows what a person would ask of it.
+fn demo(cli: &Cli, clock: &Clock, args: &Demo) -> Result<Exit, Failure> {
+    let fallen = |error: anyhow::Error| Failure::new(Exit::Fallen, error);
+    leafwatch::leaf::install_tls();
+    let options = cli::demo::Options {
+        for_so_long: args.length,
+        keep: args.keep,
+        folder: None,
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| fallen(error.into()))?;
+    let played = runtime
+        .block_on(cli::demo::play(&options))
+        .map_err(fallen)?;
+    for question in ["status", "incidents", "deliveries"] {
+        let asked = Cli::try_parse_from(["leafwatch", question]);
+        let asked = asked.map_err(|error| fallen(error.into()))?;
+        let page = cli::answer(&asked.command, &played.config, cli::look(cli, false), clock)?;
+        cli::print(&format!("\n$ leafwatch {question}\n{}", page.into_text()))?;
+    }
+    Ok(Exit::Fine)
 }

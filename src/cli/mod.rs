@@ -2,6 +2,11 @@
 //!
 //! A command makes a whole page and only then prints it, so that no pager holds the database up.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what a command shows goes to standard output"
+)]
+
 pub mod args;
 pub mod check;
 pub mod config_check;
@@ -19,7 +24,7 @@ pub mod table;
 use std::io::{IsTerminal as _, Write as _};
 
 use crate::clock::Clock;
-use crate::config::{self, Variables};
+use crate::config::{self, Config, Variables};
 use crate::store::{Access, Db, Filter, NotOneUser, Scene, Tx};
 use crate::view::User;
 use args::{Cli, Command, Common, From, OfUser};
@@ -32,16 +37,28 @@ use table::{Look, Page};
 /// What is wrong, with the exit code that says so.
 pub fn ask(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
     let config = config::load(&cli.config, &Variables::of_process())?;
+    let look = look(cli, asks_for_json(&cli.command));
+    let page = answer(&cli.command, &config, look, clock)?;
+    print(&page.into_text())
+}
+
+/// What `command` shows of the database that `config` names.
+///
+/// # Errors
+/// As [`page`], and where the database cannot be opened.
+pub fn answer(
+    command: &Command,
+    config: &Config,
+    look: Look,
+    clock: &Clock,
+) -> Result<Page, Failure> {
     let mut db = Db::beside(&config.database.path, Access::Read)?;
     let scene = Scene {
         watch: &config.watch,
         policy: &config.policy,
         now: clock.now(),
     };
-    let look = look(cli, asks_for_json(&cli.command));
-    let page = page(&cli.command, &mut db, &scene, look)?;
-    drop(db);
-    print(&page.into_text())
+    page(command, &mut db, &scene, look)
 }
 
 fn asks_for_json(command: &Command) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Callable without the loops; sweep, gather, deliver, `check` and simulations all come through here.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -99,7 +99,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Vec<CredentialId>> {
         let mut told = Vec::new();
         for look in looks {
-            let known = tx.known(look.id, self.policy, look.at)?;
+            let known = tx.known(look.id, self.policy, look.at, look.leaf_at)?;
             let moment = self.moment(
                 look.at,
                 look.leaf_at,
@@ -142,11 +142,11 @@ impl<'a> Bench<'a> {
             }
         }
         tx.events_were_read(id, now)?;
-        let known = tx.known(id, self.policy, now)?;
+        let known = tx.known(id, self.policy, now, leaf_now)?;
         let moment = self.moment(now, leaf_now, self.watch.expectation(credential));
         let plan = incidents::decide(&known, Fact::Events, &moment);
         tx.apply(id, None, &plan, self.stamp(tx.newest_sweep()?, now))?;
-        self.note_brief_breakage(tx, id, &known, &plan, &new_failures, leaf_now)
+        self.note_brief_breakage(tx, id, &known, &plan, &new_failures, &moment)
     }
 
     /// Failures between two healthy looks that make no warning: recorded, never mailed.
@@ -157,7 +157,7 @@ impl<'a> Bench<'a> {
         known: &Known,
         plan: &Plan,
         new_failures: &[&Event],
-        leaf_now: Timestamp,
+        moment: &Moment<'_>,
     ) -> Result<()> {
         let healthy = known.standing.as_ref().is_some_and(|standing| {
             judge::access(&standing.answer, &self.policy.status_words) == Access::Healthy
@@ -167,14 +167,21 @@ impl<'a> Bench<'a> {
                 .incidents
                 .iter()
                 .any(|i| i.is_open() && i.track == Track::Access);
-        let of_this_epoch = |event: &&&Event| {
-            let since = known.epoch.since;
+        if !(healthy && quiet && new_failures.len() >= 2) {
+            return Ok(());
+        }
+        // What failed before the looks became healthy was seen as what it was, or by nobody.
+        let healthy_since = tx
+            .healthy_since(id, &self.policy.status_words)?
+            .map(|at| at + moment.leaf_now.duration_since(moment.now));
+        let since = known.epoch.since.max(healthy_since);
+        let counts = |event: &&&Event| {
             Sign::of(event).is_some_and(|sign| {
-                sign.at <= leaf_now && since.is_none_or(|since| sign.at >= since)
+                sign.at <= moment.leaf_now && since.is_none_or(|since| sign.at >= since)
             })
         };
-        let failures: Vec<_> = new_failures.iter().filter(of_this_epoch).collect();
-        if healthy && quiet && failures.len() >= 2 {
+        let failures: Vec<_> = new_failures.iter().filter(counts).collect();
+        if failures.len() >= 2 {
             for event in failures {
                 tx.mark_brief(id, &event.identity)?;
             }
@@ -186,15 +193,17 @@ impl<'a> Bench<'a> {
     /// Returns whether we are blind now.
     pub fn swept(&self, tx: &Tx<'_>, swept: &Swept) -> Result<bool> {
         let first = tx.last_whole_sweep()?.is_none();
-        let (known, missing) = if first {
+        let (seen, missing) = tx.census()?;
+        let nobody_seen = seen == 0;
+        let (known, missing) = if nobody_seen {
             tx.standing_answers()?
         } else {
-            tx.census()?
+            (seen, missing)
         };
         let census = Census {
             known,
             missing,
-            first,
+            nobody_seen,
         };
         let account = fleet::account(swept.sight, &swept.reason, census);
         let blind = match &account {
@@ -245,7 +254,7 @@ impl<'a> Bench<'a> {
         let census = Census {
             known: 0,
             missing: 0,
-            first: false,
+            nobody_seen: false,
         };
         match fleet::account(sight, reason, census) {
             Some(Some(condition)) => self.account(
@@ -267,7 +276,15 @@ impl<'a> Bench<'a> {
         elapsed: Duration,
         now: Timestamp,
     ) -> Result<()> {
-        self.steady(tx, Track::Account, "", condition, sweep, elapsed, now)
+        self.steady(
+            tx,
+            (Track::Account, None),
+            "",
+            condition,
+            sweep,
+            elapsed,
+            now,
+        )
     }
 
     #[expect(
@@ -277,7 +294,7 @@ impl<'a> Bench<'a> {
     fn steady(
         &self,
         tx: &Tx<'_>,
-        track: Track,
+        track: (Track, Option<Kind>),
         subject: &str,
         condition: Option<&Condition>,
         sweep: SweepId,
@@ -298,6 +315,46 @@ impl<'a> Bench<'a> {
         tx.apply_own(subject, &plan, self.stamp(sweep, now))
     }
 
+    /// Settles one own trouble: whether `condition` is true of `subject` now.
+    pub fn own_one(
+        &self,
+        tx: &Tx<'_>,
+        kind: Kind,
+        subject: &str,
+        condition: Option<&Condition>,
+        now: Timestamp,
+    ) -> Result<()> {
+        if condition.is_none() && !tx.own_subjects(kind)?.iter().any(|known| known == subject) {
+            return Ok(());
+        }
+        let sweep = tx.newest_sweep()?;
+        self.steady(
+            tx,
+            (Track::Own, Some(kind)),
+            subject,
+            condition,
+            sweep,
+            Duration::ZERO,
+            now,
+        )
+    }
+
+    /// Ends the watch of credentials that were taken out of the config: their open incidents are closed.
+    pub fn unwatch(&self, tx: &Tx<'_>, dropped: &[CredentialId], now: Timestamp) -> Result<()> {
+        let sweep = tx.newest_sweep()?;
+        for id in dropped {
+            let known = tx.known(*id, self.policy, now, now)?;
+            let nobody = Expectation {
+                environment: None,
+                named: false,
+            };
+            let plan = incidents::decide(&known, Fact::Unwatched, &self.moment(now, now, nobody));
+            tx.apply(*id, None, &plan, self.stamp(sweep, now))?;
+            tx.unwatch(*id, now)?;
+        }
+        Ok(())
+    }
+
     /// Settles own trouble of one kind: `conditions` are all that is true of it now, each with its subject.
     pub fn own(
         &self,
@@ -315,7 +372,7 @@ impl<'a> Bench<'a> {
                 .find(|condition| condition.subject == subject);
             self.steady(
                 tx,
-                Track::Own,
+                (Track::Own, Some(kind)),
                 &subject,
                 condition,
                 sweep,
@@ -354,7 +411,7 @@ impl<'a> Bench<'a> {
         swept: &Swept,
         blind: bool,
     ) -> Result<()> {
-        let known = tx.known(id, self.policy, swept.at)?;
+        let known = tx.known(id, self.policy, swept.at, swept.leaf_at)?;
         let expectation = self.watch.expectation(tx.credential(id)?);
         let moment = Moment {
             blind,
@@ -395,11 +452,17 @@ impl<'a> Bench<'a> {
     }
 
     fn doubt_fleet(&self, tx: &Tx<'_>, swept: &Swept, first: bool) -> Result<()> {
-        tx.end_doubts(
-            swept.sweep,
-            swept.at,
-            swept.at + self.policy.alerts.group_wait,
-        )?;
+        for (incident, id, kind) in tx.doubted_before(swept.sweep)? {
+            let (standing, _) = tx.standing(id)?;
+            let expected = self.watch.expectation(tx.credential(id)?).environment;
+            let words = &self.policy.status_words;
+            let same = standing
+                .is_some_and(|standing| judge::says(&standing.answer, kind, expected, words));
+            if same && !tx.in_gap(id)? {
+                let due = swept.at + self.policy.alerts.group_wait;
+                tx.end_doubt(incident, swept.at, due)?;
+            }
+        }
         if first {
             return Ok(());
         }
@@ -410,7 +473,7 @@ impl<'a> Bench<'a> {
     /// each mail, while the sweep runs.
     pub fn doubt_turned(&self, tx: &Tx<'_>, sweep: SweepId, counts: Counts) -> Result<()> {
         for (kind, turned) in tx.opened_in(sweep)? {
-            if fleet::doubtful(turned, counts.were_healthy) {
+            if kind.told_by_one_look() && fleet::doubtful(turned, counts.were_healthy) {
                 tx.doubt(sweep, kind)?;
             }
         }
@@ -418,23 +481,22 @@ impl<'a> Bench<'a> {
     }
 
     fn settle_words(&self, tx: &Tx<'_>, now: Timestamp) -> Result<()> {
-        let mut conditions = Vec::new();
+        let mut unmapped: BTreeMap<String, u32> = BTreeMap::new();
         for (word, count) in tx.standing_words()? {
-            let mapped = word
-                .as_deref()
-                .is_some_and(|word| self.policy.status_words.class(word).is_some());
-            if !mapped {
-                let subject = word
-                    .map(|word| word.trim().to_uppercase())
-                    .unwrap_or_default();
-                let why = format!("{count} credentials have a status that nobody mapped");
-                conditions.push(Condition {
-                    kind: Kind::UnknownStatus,
-                    subject,
-                    why,
-                });
+            let class = |word: &String| self.policy.status_words.class(word);
+            if word.as_ref().and_then(class).is_none() {
+                let subject = word.map(|word| word.trim().to_uppercase());
+                *unmapped.entry(subject.unwrap_or_default()).or_default() += count;
             }
         }
+        let conditions: Vec<_> = unmapped
+            .into_iter()
+            .map(|(subject, count)| Condition {
+                kind: Kind::UnknownStatus,
+                subject,
+                why: format!("credentials with a status that nobody mapped: {count}"),
+            })
+            .collect();
         self.own(tx, Kind::UnknownStatus, &conditions, now)
     }
 

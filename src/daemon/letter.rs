@@ -139,8 +139,8 @@ impl Writer<'_> {
         }
         let Some(found) = subject_of else {
             let details = match group.first() {
-                Some(item) => self.details(item.incident, &subject)?,
-                None => Vec::new(),
+                Some(item) if item.is_trouble() => self.details(item.incident, &subject)?,
+                _ => Vec::new(),
             };
             return Ok((
                 Entry {
@@ -219,7 +219,7 @@ impl Writer<'_> {
             .ok_or(crate::store::Error::Stopped)?;
         let still_open = self.still_open(&incident, item.say, None)?;
         Ok(Told {
-            incident: incident.id,
+            incident: Some(incident.id),
             telling: telling(&incident, item.say, still_open, self.now, None),
             kind: incident.kind,
             severity: incident.kind.severity(),
@@ -289,7 +289,7 @@ impl Writer<'_> {
         say: Say,
         found: Option<&Found>,
     ) -> Result<Option<Box<StillOpen>>, PackError> {
-        let (Say::Resolved, Some(id)) = (say, incident.credential) else {
+        let (Say::Resolved | Say::Brief, Some(id)) = (say, incident.credential) else {
             return Ok(None);
         };
         let worst = self
@@ -391,10 +391,6 @@ impl Writer<'_> {
     }
 
     fn occasion(&self, items: &[Item]) -> Result<Occasion, PackError> {
-        let reminders = items.iter().all(|item| item.say == Say::Reminder);
-        if reminders {
-            return Ok(Occasion::Reminders);
-        }
         for item in items {
             let first = self
                 .tx
@@ -563,7 +559,10 @@ fn telling(
             still_open,
         },
         Say::Closed => Telling::Closed { at: ended },
-        Say::Brief => Telling::Brief { until: ended },
+        Say::Brief => Telling::Brief {
+            until: ended,
+            still_open,
+        },
     }
 }
 

@@ -1,7 +1,17 @@
 //! RUNS. The loops: schedule, sweep, gather, judge, deliver, and their orderly stop.
 
+pub mod alarm;
+pub mod backlog;
+pub mod context;
+pub mod deliver;
+pub mod gather;
 pub mod heartbeat;
 pub mod judge;
 mod letter;
 pub mod pack;
+pub mod roster;
+pub mod schedule;
+pub mod settings;
+pub mod sweep;
 pub mod systemd;
+pub mod upkeep;

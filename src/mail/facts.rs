@@ -51,11 +51,14 @@ impl Writer<'_> {
             Telling::Closed { .. } => format!(
                 "{stem} is no longer watched. It is not known to be mended (last known: {label})."
             ),
-            Telling::Brief { until } => format!(
-                "{stem} was {label} from {} to {}. It is over; there is nothing to do.",
-                self.time(told.since),
-                self.time(*until)
-            ),
+            Telling::Brief { until, still_open } => {
+                let (from, to) = (self.time(told.since), self.time(*until));
+                let end = match still_open {
+                    Some(open) => format!("But: {}", say(entry, open.kind, Stage::Still)),
+                    None => "It is over; there is nothing to do.".to_owned(),
+                };
+                format!("{stem} was {label} from {from} to {to}. {end}")
+            }
         };
         for (so, words) in [
             (
@@ -74,13 +77,10 @@ impl Writer<'_> {
 
     /// What to do about it; nothing about what is over.
     pub(super) fn step(&self, entry: &Entry, told: &Told) -> Option<Step> {
-        let (kind, cause) = match &told.telling {
-            Telling::Resolved {
-                still_open: Some(open),
-                ..
-            } => (open.kind, open.cause.as_ref()),
-            _ if told.is_trouble() => (told.kind, told.cause.as_ref()),
-            _ => return None,
+        let (kind, cause) = match told.telling.still_open() {
+            Some(open) => (open.kind, open.cause.as_ref()),
+            None if told.is_trouble() => (told.kind, told.cause.as_ref()),
+            None => return None,
         };
         let advice = words::advice(kind, cause, provider(entry));
         let (mut next, mut button, mut label) = (advice.next, None, "Good to know");
@@ -128,10 +128,17 @@ impl Writer<'_> {
             }
             _ => facts.push(("Since", since)),
         }
-        facts.extend(told.looks.map(|looks| ("How sure", self.sure(told, looks))));
         if !told.is_trouble() {
+            facts.extend(told.looks.map(|looks| {
+                let of = words::counted(looks.of, "look");
+                (
+                    "Seen",
+                    format!("in {} of {of} in that time", words::number(looks.bad)),
+                )
+            }));
             return facts;
         }
+        facts.extend(told.looks.map(|looks| ("How sure", self.sure(told, looks))));
         facts.extend(told.times_before.map(|times| {
             let words = match times {
                 0 => "no other trouble".to_owned(),
@@ -165,12 +172,10 @@ impl Writer<'_> {
             _ if bad == of => format!("all {counted} said so"),
             _ => format!("{} of {counted} said so", words::number(bad)),
         };
-        if told.is_trouble() {
-            text.push_str(&match looks.last_healthy {
-                Some(at) => format!("; last healthy {}", self.time(at)),
-                None => "; never seen healthy".to_owned(),
-            });
-        }
+        text.push_str(&match looks.last_healthy {
+            Some(at) => format!("; last healthy {}", self.time(at)),
+            None => "; never seen healthy".to_owned(),
+        });
         text
     }
 

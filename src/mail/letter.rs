@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::{
-    Address, Audience, Cause, Environment, IncidentId, Kind, Provider, Severity, UserId,
+    Address, Audience, Cause, Environment, IncidentId, Kind, NoticeKind, Provider, Severity, UserId,
 };
 use crate::view::words;
 
@@ -79,8 +79,6 @@ pub enum Occasion {
         /// How many credentials are watched.
         watched: u64,
     },
-    /// Nothing but reminders.
-    Reminders,
 }
 
 /// One credential, or one account or own trouble, and all that is told of it.
@@ -140,8 +138,8 @@ impl Connection {
 /// What is told of one incident.
 #[derive(Debug, Clone)]
 pub struct Told {
-    /// Its number.
-    pub incident: IncidentId,
+    /// Its number; none where it could not be kept, because the database cannot be written.
+    pub incident: Option<IncidentId>,
     /// What is told.
     pub telling: Telling,
     /// Its kind now.
@@ -203,6 +201,8 @@ pub enum Telling {
     Brief {
         /// When it ended.
         until: Timestamp,
+        /// What is still open of the same credential.
+        still_open: Option<Box<StillOpen>>,
     },
 }
 
@@ -213,6 +213,30 @@ pub struct StillOpen {
     pub kind: Kind,
     /// Why, where known.
     pub cause: Option<Cause>,
+}
+
+impl Telling {
+    /// What is still open of a credential of which something else ended.
+    pub fn still_open(&self) -> Option<&StillOpen> {
+        match self {
+            Telling::Resolved { still_open, .. } | Telling::Brief { still_open, .. } => {
+                still_open.as_deref()
+            }
+            _ => None,
+        }
+    }
+
+    /// The kind of notice it tells; what is over before it was told has the word of what is resolved.
+    pub fn notice(&self) -> NoticeKind {
+        match self {
+            Telling::Opened => NoticeKind::Opened,
+            Telling::Changed { .. } => NoticeKind::Changed,
+            Telling::Reopened { .. } => NoticeKind::Reopened,
+            Telling::Reminder => NoticeKind::Reminder,
+            Telling::Resolved { .. } | Telling::Brief { .. } => NoticeKind::Resolved,
+            Telling::Closed { .. } => NoticeKind::Closed,
+        }
+    }
 }
 
 impl Told {

@@ -122,8 +122,9 @@ pub(super) fn block(entry: &Entry, letter: &Letter) -> Block {
             }
         }
     }
-    if !only_brief(entry) {
-        block.facts.push(("Incident", incidents(entry)));
+    let numbers = incidents(entry);
+    if !only_brief(entry) && !numbers.is_empty() {
+        block.facts.push(("Incident", numbers));
     }
     if letter.reader == Audience::Operators {
         block.commands = commands(entry, &troubles);
@@ -153,11 +154,7 @@ pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
         .and_then(|&at| letter.entries.get(at));
     let evidence = told_of.and_then(|entry| entry.told.first());
     Block {
-        tone: if shared.kind.severity() == Severity::Critical {
-            Tone::Critical
-        } else {
-            Tone::Warning
-        },
+        tone: tone_of(shared.kind.severity()),
         badge: words::label(shared.kind).to_uppercase(),
         title,
         happened: vec![
@@ -211,7 +208,7 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
                 words::duration(words::between(told.since, *at))
             ),
             Telling::Closed { .. } => "no longer watched".to_owned(),
-            Telling::Brief { until } => {
+            Telling::Brief { until, .. } => {
                 format!("was {label} from {since} to {}", writer.time(*until))
             }
         });
@@ -223,30 +220,34 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
 }
 
 fn tone(told: &Told) -> Tone {
-    match &told.telling {
-        Telling::Resolved {
-            still_open: Some(_),
-            ..
-        } => Tone::Critical,
+    if let Some(open) = told.telling.still_open() {
+        return tone_of(open.kind.severity());
+    }
+    match told.telling {
         Telling::Resolved { .. } | Telling::Brief { .. } => Tone::Well,
         Telling::Closed { .. } => Tone::Plain,
-        _ if told.severity == Severity::Critical => Tone::Critical,
-        _ => Tone::Warning,
+        _ => tone_of(told.severity),
+    }
+}
+
+fn tone_of(severity: Severity) -> Tone {
+    match severity {
+        Severity::Critical => Tone::Critical,
+        Severity::Warning => Tone::Warning,
     }
 }
 
 fn badge(told: &Told) -> String {
-    match &told.telling {
+    let verb = words::verb(told.telling.notice());
+    if let Some(open) = told.telling.still_open() {
+        return format!("STILL {}", words::shout(open.kind));
+    }
+    match told.telling {
         Telling::Opened => words::shout(told.kind),
-        Telling::Changed { .. } => format!("CHANGED: {}", words::label(told.kind)),
-        Telling::Reopened { .. } => format!("REOPENED: {}", words::label(told.kind)),
-        Telling::Reminder => format!("STILL OPEN: {}", words::label(told.kind)),
-        Telling::Resolved {
-            still_open: Some(open),
-            ..
-        } => format!("STILL {}", words::shout(open.kind)),
-        Telling::Resolved { .. } => "RESOLVED".to_owned(),
-        Telling::Closed { .. } => "CLOSED".to_owned(),
+        Telling::Changed { .. } | Telling::Reopened { .. } | Telling::Reminder => {
+            format!("{verb}: {}", words::label(told.kind))
+        }
+        Telling::Resolved { .. } | Telling::Closed { .. } => verb.to_owned(),
         Telling::Brief { .. } => "OVER".to_owned(),
     }
 }
@@ -262,7 +263,8 @@ fn incidents(entry: &Entry) -> String {
     let numbers: Vec<String> = entry
         .told
         .iter()
-        .map(|told| told.incident.to_string())
+        .filter_map(|told| told.incident)
+        .map(|number| number.to_string())
         .collect();
     words::listed(&numbers)
 }
@@ -281,7 +283,9 @@ fn add_step(steps: &mut Vec<Step>, step: Option<Step>) {
 
 /// Whether what is told is all over already, and has one line.
 fn only_brief(entry: &Entry) -> bool {
-    let brief = |told: &Told| matches!(told.telling, Telling::Brief { .. });
+    let brief = |told: &Told| {
+        matches!(told.telling, Telling::Brief { .. }) && told.telling.still_open().is_none()
+    };
     entry.told.iter().all(brief)
 }
 
@@ -295,8 +299,9 @@ pub(super) fn in_wrong_environment(connection: &Connection) -> bool {
 
 /// The link of the button, where connecting again mends it.
 pub(super) fn link(connection: &Connection, kind: Kind, cause: Option<&Cause>) -> Option<String> {
-    let url = connection.reconnect_url.as_ref()?;
-    reconnect_mends(kind, cause).then(|| clean(url, 1000))
+    let url = clean(connection.reconnect_url.as_deref()?, 1000);
+    let on_the_web = url.starts_with("https://") || url.starts_with("http://");
+    (on_the_web && reconnect_mends(kind, cause)).then_some(url)
 }
 
 /// Whether connecting again mends it.
@@ -315,7 +320,8 @@ pub(super) fn reconnect_mends(kind: Kind, cause: Option<&Cause>) -> bool {
 fn commands(entry: &Entry, troubles: &[&Told]) -> Vec<String> {
     let mut lines: Vec<String> = troubles
         .iter()
-        .map(|told| format!("leafwatch ack {} --reason \"…\"", told.incident))
+        .filter_map(|told| told.incident)
+        .map(|number| format!("leafwatch ack {number} --reason \"…\""))
         .collect();
     if let (About::Connection(connection), false) = (&entry.about, troubles.is_empty()) {
         lines.push(format!(

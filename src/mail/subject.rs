@@ -1,7 +1,7 @@
 //! The subject line: the worst first, one stem through an incident's life.
 
 use super::letter::{About, Entry, Letter, Occasion, Tally, Telling, Told};
-use crate::model::{Kind, clean};
+use crate::model::{Kind, NoticeKind, clean};
 use crate::view::words;
 
 /// How long a name may be in a subject, in characters.
@@ -58,33 +58,25 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
     let label = words::label(told.kind);
     let named = matches!(&entry.about, About::Connection(_));
     let with = |suffix: String| if named { suffix } else { String::new() };
-    match &told.telling {
-        Telling::Opened => format!("{}: {stem}", words::shout(told.kind)),
-        Telling::Changed { .. } => format!("CHANGED: {stem}{}", with(format!(", now {label}"))),
-        Telling::Reopened { .. } => format!("REOPENED: {stem}{}", with(format!(", {label} again"))),
-        Telling::Reminder => {
-            let open_for = words::duration(words::between(told.since, letter.date));
-            let what = with(format!(", {label}"));
-            format!("REMINDER: {stem}{what} for {open_for}")
+    let lasted = |end| words::duration(words::between(told.since, end));
+    let what = match &told.telling {
+        Telling::Opened => String::new(),
+        Telling::Changed { .. } => with(format!(", now {label}")),
+        Telling::Reopened { .. } => with(format!(", {label} again")),
+        Telling::Reminder => format!("{} for {}", with(format!(", {label}")), lasted(letter.date)),
+        Telling::Resolved { still_open, .. } if still_open.is_some() => {
+            format!(", {}", mended(told))
         }
-        Telling::Resolved {
-            still_open: Some(open),
-            ..
-        } => format!(
-            "STILL {}: {stem}, {}",
-            words::shout(open.kind),
-            mended(told)
-        ),
-        Telling::Resolved { at, .. } => {
-            let lasted = words::duration(words::between(told.since, *at));
-            format!("RESOLVED: {stem} after {lasted}")
-        }
-        Telling::Closed { .. } => format!("CLOSED: {stem}, no longer watched"),
-        Telling::Brief { until } => {
-            let lasted = words::duration(words::between(told.since, *until));
-            format!("RESOLVED: {stem}, was {label} for {lasted}")
-        }
-    }
+        Telling::Resolved { at, .. } => format!(" after {}", lasted(*at)),
+        Telling::Closed { .. } => ", no longer watched".to_owned(),
+        Telling::Brief { until, .. } => format!(", was {label} for {}", lasted(*until)),
+    };
+    let verb = match (&told.telling, told.telling.still_open()) {
+        (Telling::Opened, _) => words::shout(told.kind),
+        (_, Some(open)) => format!("STILL {}", words::shout(open.kind)),
+        (telling, None) => words::verb(telling.notice()).to_owned(),
+    };
+    format!("{verb}: {stem}{what}")
 }
 
 /// The half that is mended while another is not.
@@ -118,16 +110,20 @@ fn together(letter: &Letter) -> String {
     } else {
         "credential"
     };
+    let (resolved, closed) = (
+        words::verb(NoticeKind::Resolved),
+        words::verb(NoticeKind::Closed),
+    );
     let leads = parts.is_empty();
     if tally.resolved > 0 {
         parts.push(match leads {
-            true => format!("RESOLVED: {}", words::counted(tally.resolved, noun)),
+            true => format!("{resolved}: {}", words::counted(tally.resolved, noun)),
             false => format!("{} resolved", words::number(tally.resolved)),
         });
     }
     for (count, what, verb) in [
-        (tally.brief, "briefly in trouble", "RESOLVED"),
-        (tally.closed, "no longer watched", "CLOSED"),
+        (tally.brief, "briefly in trouble", resolved),
+        (tally.closed, "no longer watched", closed),
     ] {
         if count > 0 {
             parts.push(match parts.is_empty() {
@@ -141,8 +137,13 @@ fn together(letter: &Letter) -> String {
 
 /// `REMINDER: 12 credentials still need attention: 12 invalid`.
 fn attention(letter: &Letter, credentials: u64) -> String {
-    let verb = verb_of_all(letter);
-    let still = if verb == "REMINDER: " { "still " } else { "" };
+    let notice = notice_of_all(letter);
+    let verb = notice.map_or_else(String::new, |notice| format!("{}: ", words::verb(notice)));
+    let still = if notice == Some(NoticeKind::Reminder) {
+        "still "
+    } else {
+        ""
+    };
     let need = if credentials == 1 { "needs" } else { "need" };
     format!(
         "{verb}{} {still}{need} attention: {}",
@@ -160,39 +161,20 @@ fn is_own_trouble(entry: &Entry) -> bool {
 }
 
 fn needs_attention(entry: &Entry) -> bool {
-    let still = |told: &Told| {
-        matches!(
-            told.telling,
-            Telling::Resolved {
-                still_open: Some(_),
-                ..
-            }
-        )
-    };
-    !is_own(entry)
-        && entry
-            .told
-            .iter()
-            .any(|told| told.is_trouble() || still(told))
+    let told = |told: &Told| told.is_trouble() || told.telling.still_open().is_some();
+    !is_own(entry) && entry.told.iter().any(told)
 }
 
-/// Where all that need attention are told for the same reason, that reason.
-fn verb_of_all(letter: &Letter) -> &'static str {
-    let mut verbs = letter
+/// Where all that need attention go on in the same way, that way; none where some have just opened.
+fn notice_of_all(letter: &Letter) -> Option<NoticeKind> {
+    let mut notices = letter
         .entries
         .iter()
         .filter(|entry| needs_attention(entry))
         .flat_map(|entry| entry.told.iter().filter(|told| told.is_trouble()))
-        .map(|told| match told.telling {
-            Telling::Changed { .. } => "CHANGED: ",
-            Telling::Reopened { .. } => "REOPENED: ",
-            Telling::Reminder => "REMINDER: ",
-            _ => "",
-        });
-    match verbs.next() {
-        Some(first) if verbs.all(|verb| verb == first) => first,
-        _ => "",
-    }
+        .map(|told| told.telling.notice());
+    let first = notices.next()?;
+    (first != NoticeKind::Opened && notices.all(|notice| notice == first)).then_some(first)
 }
 
 /// `45 invalid, 2 environment mismatch`, the worst first.

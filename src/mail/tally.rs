@@ -39,10 +39,9 @@ impl Tally {
             }
             Some(worst) => *self.trouble.entry(worst.kind).or_default() += 1,
             None => match told.first().map(|told| &told.telling) {
-                Some(Telling::Resolved {
-                    still_open: Some(open),
-                    ..
-                }) => *self.trouble.entry(open.kind).or_default() += 1,
+                Some(telling) if let Some(open) = telling.still_open() => {
+                    *self.trouble.entry(open.kind).or_default() += 1;
+                }
                 Some(Telling::Brief { .. }) => self.brief += 1,
                 Some(Telling::Closed { .. }) => self.closed += 1,
                 Some(_) => self.resolved += 1,

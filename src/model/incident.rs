@@ -69,7 +69,7 @@ pub struct Incident {
     pub began_at: Timestamp,
     /// When it opened.
     pub opened_at: Timestamp,
-    /// The sweep in which it opened.
+    /// The sweep in which it opened, or last came back.
     pub opened_sweep: SweepId,
     /// When the kind it has now became true.
     pub kind_at: Timestamp,

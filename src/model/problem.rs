@@ -140,6 +140,17 @@ impl Kind {
         )
     }
 
+    /// Whether one answer is enough to open it; the others have held over several sweeps by then.
+    pub fn told_by_one_look(self) -> bool {
+        matches!(
+            self,
+            Kind::Invalid
+                | Kind::LimitedPermission
+                | Kind::FailingEvents
+                | Kind::EnvironmentMismatch
+        )
+    }
+
     /// How kinds are ordered in a mail: the worst first.
     pub fn rank(self) -> (std::cmp::Reverse<Severity>, Kind) {
         (std::cmp::Reverse(self.severity()), self)

@@ -34,6 +34,16 @@ pub struct Reading {
     pub key: Option<KeyPrint>,
 }
 
+impl Reading {
+    /// Whether all that is kept of what Leaf told of the credential is the same; its id and created time aside.
+    pub fn same_words(&self, other: &Reading) -> bool {
+        self.status == other.status
+            && self.environment == other.environment
+            && self.scopes == other.scopes
+            && self.key == other.key
+    }
+}
+
 /// What Leaf said about the credential itself: the only thing that opens, changes or ends its incidents.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Answer {

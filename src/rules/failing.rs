@@ -27,7 +27,10 @@ impl Sign {
             EventVerdict::Failure => true,
             EventVerdict::Neither => return None,
         };
-        let fatal = failed && FATAL.iter().any(|word| event.body.contains(word));
+        let fatal = failed && {
+            let body = event.body.to_ascii_lowercase();
+            FATAL.iter().any(|word| body.contains(word))
+        };
         Some(Sign { at, failed, fatal })
     }
 }

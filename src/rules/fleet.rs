@@ -73,24 +73,24 @@ impl Outlook {
 /// How many of the credentials that Leaf once described are not there now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Census {
-    /// Credentials seen before; before the first whole sweep, all of them.
+    /// Credentials seen before; where there are none, all of them.
     pub known: u32,
     /// Of these, the missing ones.
     pub missing: u32,
-    /// No sweep was whole before this one.
-    pub first: bool,
+    /// Leaf never described any of them: as at the first sweep, and at those after it that find nobody either.
+    pub nobody_seen: bool,
 }
 
 impl Census {
-    /// Whether it looks like another API owner's login: more than half, of fewer than 6 or at the first sweep all.
+    /// Whether it looks like another API owner's login: more than half, of fewer than 6 or where nobody was seen yet all.
     fn looks_foreign(self) -> bool {
         match self {
             Census { known: 0, .. } => false,
             Census {
                 known,
                 missing,
-                first,
-            } if first || known < 6 => missing == known,
+                nobody_seen,
+            } if nobody_seen || known < 6 => missing == known,
             Census { known, missing, .. } => missing * 2 > known,
         }
     }
@@ -206,11 +206,11 @@ mod tests {
 
     #[test]
     fn a_foreign_account_is_a_majority_missing() {
-        let census = |known, missing, first| {
+        let census = |known, missing, nobody_seen| {
             Census {
                 known,
                 missing,
-                first,
+                nobody_seen,
             }
             .looks_foreign()
         };

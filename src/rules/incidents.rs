@@ -39,7 +39,7 @@ pub struct Known {
     pub suspects: Vec<Suspect>,
     /// What its events of the window say, those of this fact included.
     pub signs: Vec<Sign>,
-    /// When a look last found a status word that is trouble by itself, before the answer that stands.
+    /// When a look last found a status word that is trouble by itself, before the answer that stands; by our clock.
     pub last_bad_word: Option<Timestamp>,
 }
 
@@ -113,13 +113,14 @@ pub fn decide(known: &Known, fact: Fact<'_>, moment: &Moment<'_>) -> Plan {
 }
 
 fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, plan: &mut Plan) {
-    plan.span = NewSpan::after(known, answer, moment.now);
+    plan.span = NewSpan::after(known, answer, moment.leaf_now);
     plan.ends_gap = known.in_gap;
     access::on_answer(known, answer, moment, plan);
-    if let Answer::Reading(reading) = answer {
-        let verdict = judge::environment(reading, moment.expectation.environment);
-        on_environment(known, verdict, answer, moment, plan);
-    }
+    let verdict = match answer {
+        Answer::Reading(reading) => judge::environment(reading, moment.expectation.environment),
+        Answer::Missing => InEnvironment::NotTold,
+    };
+    on_environment(known, verdict, answer, moment, plan);
     if known.suspect(Kind::Unreadable).is_some() {
         plan.drop_suspect(Kind::Unreadable);
     }
@@ -170,7 +171,11 @@ fn on_environment(
                 );
             }
         }
-        InEnvironment::NotTold => {}
+        InEnvironment::NotTold => {
+            if let Some(incident) = open {
+                plan.neutral_look(incident);
+            }
+        }
     }
 }
 

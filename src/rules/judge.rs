@@ -57,3 +57,25 @@ pub fn environment(reading: &Reading, expected: Option<Environment>) -> InEnviro
         _ => InEnvironment::Wrong,
     }
 }
+
+/// Whether `answer` by itself says that trouble of `kind` is there; the early warning needs no more of it than health.
+pub fn says(
+    answer: &Answer,
+    kind: Kind,
+    expected: Option<Environment>,
+    words: &StatusWords,
+) -> bool {
+    match (kind, answer) {
+        (Kind::EnvironmentMismatch, Answer::Reading(reading)) => {
+            environment(reading, expected) == InEnvironment::Wrong
+        }
+        (Kind::EnvironmentMismatch, Answer::Missing) => false,
+        _ => match access(answer, words) {
+            Access::Bad(told) => told == kind,
+            Access::Missing => kind == Kind::Missing,
+            Access::Unavailable => kind == Kind::ProviderUnavailable,
+            Access::Healthy => kind == Kind::FailingEvents,
+            Access::Unmapped => false,
+        },
+    }
+}

@@ -8,3 +8,4 @@ pub mod incidents;
 pub mod judge;
 pub mod notify;
 pub mod outlook;
+pub mod pace;

@@ -23,16 +23,18 @@ pub struct Registered {
 }
 
 impl Tx<'_> {
-    /// Calls `each` for every credential that ever was watched.
-    pub fn each_credential(&self, mut each: impl FnMut(Registered)) -> Result<()> {
+    /// Calls `each` for every credential that ever was watched, with the status word that stands.
+    pub fn each_credential(&self, mut each: impl FnMut(Registered, Option<&str>)) -> Result<()> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT c.id, leaf_user, provider, watched, g.credential IS NOT NULL, events_looked_at
+            "SELECT c.id, leaf_user, provider, watched, g.credential IS NOT NULL, events_looked_at,
+               (SELECT r.status FROM span s JOIN reading r ON r.id = s.reading
+                WHERE s.credential = c.id AND s.to_sweep IS NULL ORDER BY s.from_sweep DESC LIMIT 1)
              FROM credential c LEFT JOIN gap g ON g.credential = c.id AND g.to_sweep IS NULL",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let Word(provider) = row.get(2)?;
-            each(Registered {
+            let registered = Registered {
                 id: CredentialId(row.get(0)?),
                 credential: Credential {
                     user: row.get(1)?,
@@ -41,7 +43,12 @@ impl Tx<'_> {
                 watched: row.get(3)?,
                 in_gap: row.get(4)?,
                 events_looked_at: row.get::<_, Option<At>>(5)?.map(|At(at)| at),
-            });
+            };
+            let status = row
+                .get_ref(6)?
+                .as_str_or_null()
+                .map_err(rusqlite::Error::from)?;
+            each(registered, status);
         }
         Ok(())
     }

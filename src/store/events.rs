@@ -53,13 +53,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// What the events since `since` say about the credential.
-    pub(super) fn signs(&self, credential: CredentialId, since: Timestamp) -> Result<Vec<Sign>> {
+    /// What the events of a time (both ends included) say about the credential.
+    pub(super) fn signs(
+        &self,
+        credential: CredentialId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Sign>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT identity, at, status_code, body, '' FROM event WHERE credential = ?1 AND at >= ?2
+            "SELECT identity, at, status_code, body, '' FROM event WHERE credential = ?1 AND at BETWEEN ?2 AND ?3
              ORDER BY at DESC LIMIT 200",
         )?;
-        let mut rows = statement.query(params![credential.0, At(since)])?;
+        let mut rows = statement.query(params![credential.0, At(since), At(until)])?;
         let mut signs = Vec::new();
         while let Some(row) = rows.next()? {
             signs.extend(Sign::of(&event(row)?));

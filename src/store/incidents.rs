@@ -42,25 +42,27 @@ pub struct Stamp {
 }
 
 impl Tx<'_> {
-    /// All that is known of a credential.
+    /// All that is known of a credential. `now` is by our clock, `leaf_now` by Leaf's, by which events are dated.
     pub fn known(
         &self,
         credential: CredentialId,
         policy: &Policy,
         now: Timestamp,
+        leaf_now: Timestamp,
     ) -> Result<Known> {
         let (standing, epoch) = self.standing(credential)?;
-        if standing.is_none() && epoch.number == 0 {
+        let in_gap = self.in_gap(credential)?;
+        if standing.is_none() && epoch.number == 0 && !in_gap {
             return Ok(Known::default());
         }
         let window = policy.thresholds.failing_events_window;
-        let signs = self.signs(credential, now - window)?;
+        let signs = self.signs(credential, leaf_now - window, leaf_now)?;
         let last_bad_word = match signs.is_empty() {
             true => None,
-            false => self.last_bad_word(credential, &policy.status_words)?,
+            false => self.last_bad_word(credential, &policy.status_words, now - window)?,
         };
         Ok(Known {
-            in_gap: self.in_gap(credential)?,
+            in_gap,
             incidents: self.incidents_of(credential, policy, now)?,
             suspects: self.suspects_of(credential)?,
             standing,
@@ -70,22 +72,28 @@ impl Tx<'_> {
         })
     }
 
-    /// What is known of one condition of the account (any subject is one track) or of our own.
+    /// What is known of the account, whose kinds follow each other in one incident, or of one kind of own trouble.
     pub fn known_own(
         &self,
-        track: Track,
+        (track, own): (Track, Option<Kind>),
         subject: &str,
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Known> {
         let mut incidents = self.incidents_of(NOBODY, policy, now)?;
-        incidents.retain(|incident| incident.track == track && incident.subject == subject);
+        incidents.retain(|incident| {
+            incident.track == track
+                && incident.subject == subject
+                && own.is_none_or(|kind| kind == incident.kind)
+        });
         let mut statement = self.conn.prepare_cached(
             "SELECT kind, subject, began_at, 1 + more_looks, held_ms FROM suspect WHERE credential = 0 AND subject = ?1",
         )?;
         let rows = statement.query_map([subject], suspect)?;
         let mut suspects: Vec<Suspect> = rows.collect::<rusqlite::Result<_>>()?;
-        suspects.retain(|suspect| suspect.kind.track() == track);
+        suspects.retain(|suspect| {
+            suspect.kind.track() == track && own.is_none_or(|kind| kind == suspect.kind)
+        });
         Ok(Known {
             incidents,
             suspects,
@@ -150,10 +158,14 @@ impl Tx<'_> {
         Ok(suspects)
     }
 
-    /// Whole sweeps from `from` (included, where it was whole) to the newest, and the time watched between them.
+    /// Whole sweeps from `from` (included, where it was whole) to the newest, and the time watched between them. From a
+    /// second look time counts only after the next full sweep: the counters stand still in between.
     fn sweeps_since(&self, from: SweepId) -> Result<(u32, Duration)> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT newest.looks - first.looks + (first.second = 1 OR first.sight = 0), newest.watched_ms - first.watched_ms
+            "SELECT newest.looks - first.looks + (first.second = 1 OR first.sight = 0),
+               newest.watched_ms - CASE first.second WHEN 0 THEN first.watched_ms
+                 ELSE (SELECT coalesce(max(watched_ms), newest.watched_ms) FROM
+                   (SELECT watched_ms FROM sweep WHERE id > first.id AND second = 0 ORDER BY id LIMIT 1)) END
              FROM sweep first, (SELECT looks, watched_ms FROM sweep ORDER BY id DESC LIMIT 1) newest WHERE first.id = ?1",
         )?;
         let counted = statement
@@ -167,10 +179,10 @@ impl Tx<'_> {
         let (mut looks, mut held) = self.sweeps_since(from)?;
         let mut statement = self.conn.prepare_cached(
             "SELECT (SELECT looks FROM sweep WHERE id < coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
-                  - (SELECT looks FROM sweep WHERE id < g.from_sweep ORDER BY id DESC LIMIT 1),
+                  - (SELECT looks FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1),
                     (SELECT watched_ms FROM sweep WHERE id <= coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
-                  - (SELECT watched_ms FROM sweep WHERE id < g.from_sweep ORDER BY id DESC LIMIT 1)
-             FROM gap g WHERE g.credential = ?1 AND g.from_sweep > ?2",
+                  - (SELECT watched_ms FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1)
+             FROM gap g WHERE g.credential = ?1 AND coalesce(g.to_sweep, 1 << 60) > ?2",
         )?;
         let mut rows = statement.query(params![credential.0, from.0])?;
         while let Some(row) = rows.next()? {
@@ -285,8 +297,8 @@ impl Tx<'_> {
             )?,
             What::Reopen { id, kind } => self.execute(
                 "UPDATE incident SET ended_at = NULL, ended_by = NULL, kind = ?2, kind_at = ?3, reopened = reopened + 1,
-                   well_sweep = NULL, well_at = NULL, config_changed = 0 WHERE id = ?1",
-                params![id.0, Word(*kind), now],
+                   well_sweep = NULL, well_at = NULL, config_changed = 0, opened_sweep = ?4 WHERE id = ?1",
+                params![id.0, Word(*kind), now, stamp.sweep.0],
             )?,
             What::Well { id } => self.execute(
                 "UPDATE incident SET well_sweep = ?2, well_at = ?3 WHERE id = ?1",
@@ -334,6 +346,15 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Credentials with open trouble.
+    pub fn troubled(&self) -> Result<Vec<CredentialId>> {
+        let sql =
+            "SELECT DISTINCT credential FROM incident WHERE ended_at IS NULL AND credential > 0";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| Ok(CredentialId(row.get(0)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Credentials whose suspicion takes a second look.
     pub fn wanting_second_look(&self) -> Result<Vec<CredentialId>> {
         let sql = "SELECT DISTINCT credential FROM suspect WHERE kind = 'missing' AND credential > 0 AND more_looks = 0";
@@ -369,7 +390,7 @@ impl Tx<'_> {
             || self.conn.prepare_cached(open)?.exists([])?)
     }
 
-    /// How many incidents of each kind opened in `sweep` of credentials that were well before.
+    /// How many incidents of each kind opened or came back in `sweep` of credentials that were well before.
     pub fn opened_in(&self, sweep: SweepId) -> Result<Vec<(Kind, u32)>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT kind, count(*) FROM incident WHERE opened_sweep = ?1 AND ended_at IS NULL AND credential > 0
@@ -391,19 +412,23 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Ends the doubt about incidents of earlier sweeps that are still open: a second sweep said the same. Each gets a
-    /// notice, so that those who were not told yet are told now.
-    pub fn end_doubts(&self, sweep: SweepId, now: Timestamp, due: Timestamp) -> Result<u32> {
+    /// Doubtful incidents of earlier sweeps.
+    pub fn doubted_before(&self, sweep: SweepId) -> Result<Vec<(IncidentId, CredentialId, Kind)>> {
         let mut statement = self.conn.prepare_cached(
-            "UPDATE incident SET doubted = 0 WHERE doubted = 1 AND opened_sweep < ?1 AND well_sweep IS NULL RETURNING id",
+            "SELECT id, credential, kind FROM incident WHERE doubted = 1 AND opened_sweep < ?1 ORDER BY id",
         )?;
-        let confirmed: Vec<i64> = statement
-            .query_map([sweep.0], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        for id in &confirmed {
-            self.add_notice(IncidentId(*id), NoticeKind::Opened, now, due)?;
-        }
-        Ok(confirmed.len() as u32)
+        let rows = statement.query_map([sweep.0], |row| {
+            let Word(kind) = row.get(2)?;
+            Ok((IncidentId(row.get(0)?), CredentialId(row.get(1)?), kind))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Ends the doubt about an incident: a second sweep said the same. It gets a notice, so that those who were not told
+    /// yet are told now.
+    pub fn end_doubt(&self, id: IncidentId, now: Timestamp, due: Timestamp) -> Result<()> {
+        self.execute("UPDATE incident SET doubted = 0 WHERE id = ?1", [id.0])?;
+        self.add_notice(id, NoticeKind::Opened, now, due)
     }
 
     /// One incident.

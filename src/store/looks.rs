@@ -67,22 +67,23 @@ impl Tx<'_> {
     }
 
     /// Whether the credential gave no answer when last asked in a whole sweep.
-    pub(super) fn in_gap(&self, credential: CredentialId) -> Result<bool> {
+    pub fn in_gap(&self, credential: CredentialId) -> Result<bool> {
         let sql = "SELECT 1 FROM gap WHERE credential = ?1 AND to_sweep IS NULL";
         Ok(self.conn.prepare_cached(sql)?.exists([credential.0])?)
     }
 
-    /// When a look last found a word that is trouble by itself, before the answer that stands.
+    /// Until when Leaf last told a word that is trouble by itself, before the answer that stands and not before `since`.
     pub(super) fn last_bad_word(
         &self,
         credential: CredentialId,
         words: &StatusWords,
+        since: Timestamp,
     ) -> Result<Option<Timestamp>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT r.status, s.to_at FROM span s JOIN reading r ON r.id = s.reading
-             WHERE s.credential = ?1 AND s.to_at IS NOT NULL ORDER BY s.from_sweep DESC LIMIT 20",
+             WHERE s.credential = ?1 AND s.to_at >= ?2 ORDER BY s.from_sweep DESC",
         )?;
-        let mut rows = statement.query([credential.0])?;
+        let mut rows = statement.query(params![credential.0, At(since)])?;
         while let Some(row) = rows.next()? {
             let status: Option<String> = row.get(0)?;
             let class = status.and_then(|status| words.class(&status));
@@ -96,7 +97,31 @@ impl Tx<'_> {
         Ok(None)
     }
 
-    /// Ends the answer that stands, and begins the next.
+    /// Since when, by our clock, every answer had a healthy word; none where the one that stands has not.
+    pub fn healthy_since(
+        &self,
+        credential: CredentialId,
+        words: &StatusWords,
+    ) -> Result<Option<Timestamp>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT r.status, s.from_at FROM span s LEFT JOIN reading r ON r.id = s.reading
+             WHERE s.credential = ?1 ORDER BY s.from_sweep DESC",
+        )?;
+        let mut rows = statement.query([credential.0])?;
+        let mut since = None;
+        while let Some(row) = rows.next()? {
+            let status: Option<String> = row.get(0)?;
+            if status.and_then(|status| words.class(&status)) != Some(StatusClass::Healthy) {
+                break;
+            }
+            let At(from) = row.get(1)?;
+            since = Some(from);
+        }
+        Ok(since)
+    }
+
+    /// Ends the answer that stands, and begins the next; one that stood for no sweep at all (taken out of the config and
+    /// put back within one) is replaced.
     pub(super) fn begin_span(
         &self,
         credential: CredentialId,
@@ -121,7 +146,9 @@ impl Tx<'_> {
         } = &span.epoch;
         self.execute(
             "INSERT INTO span (credential, from_sweep, from_at, reading, epoch, epoch_since, leaf_id, leaf_created)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET to_sweep = NULL, to_at = NULL, reading = excluded.reading, epoch = excluded.epoch,
+               epoch_since = excluded.epoch_since, leaf_id = excluded.leaf_id, leaf_created = excluded.leaf_created",
             params![credential.0, sweep.0, At(now), reading, number, since.map(At), leaf_id, leaf_created],
         )?;
         Ok(())

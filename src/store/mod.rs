@@ -14,6 +14,7 @@ mod outbox;
 mod queries;
 mod row;
 mod sweeps;
+mod upkeep;
 mod writer;
 
 pub use credentials::Registered;

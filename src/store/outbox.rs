@@ -253,14 +253,38 @@ impl Tx<'_> {
             .query_row([delivery.0], |row| row.get(0))?)
     }
 
-    /// The next time at which a notice or a delivery becomes due.
-    pub fn next_due(&self) -> Result<Option<Timestamp>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT min(at) FROM (SELECT min(due_at) AS at FROM notice WHERE done_at IS NULL AND routed = 0
-               UNION ALL SELECT min(next_try_at) FROM delivery WHERE state = 0)",
-        )?;
-        let at: Option<At> = statement.query_row([], |row| row.get(0))?;
+    /// When the next notice is due that no addressees are chosen for yet.
+    pub fn next_notice(&self) -> Result<Option<Timestamp>> {
+        let sql = "SELECT min(due_at) FROM notice WHERE done_at IS NULL AND routed = 0";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?;
         Ok(at.map(|At(at)| at))
+    }
+
+    /// How many notices were due before `since` and are told to nobody yet.
+    pub fn overdue_notices(&self, since: Timestamp) -> Result<u32> {
+        let sql = "SELECT count(*) FROM notice WHERE done_at IS NULL AND due_at < ?1";
+        Ok(self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([At(since)], |row| row.get(0))?)
+    }
+
+    /// Whether a notice is due, or something waits for an address that has no message under way.
+    pub fn anything_to_pack(&self, now: Timestamp) -> Result<bool> {
+        let due = "SELECT 1 FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0";
+        Ok(self.conn.prepare_cached(due)?.exists([At(now)])? || !self.idle_addresses()?.is_empty())
+    }
+
+    /// The way to the mail server is open again: what waits is tried at once.
+    pub fn path_is_open(&self, now: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE delivery SET next_try_at = ?1 WHERE state = 0 AND next_try_at > ?1",
+            [At(now)],
+        )?;
+        Ok(())
     }
 
     /// The server took it. Its notices are told, and what nobody accepted before is due again: mail gets through.

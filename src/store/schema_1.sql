@@ -111,7 +111,9 @@ CREATE TABLE incident (
   cause TEXT,                                  -- the shared cause under which it was told
   remind_at INTEGER, reminded INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE UNIQUE INDEX incident_live ON incident(credential, track, subject) WHERE ended_at IS NULL;
+-- One a track, but for our own trouble: there each kind is its own.
+CREATE UNIQUE INDEX incident_live ON incident(credential, track, subject, iif(track = 'own', kind, ''))
+  WHERE ended_at IS NULL;
 CREATE INDEX incident_of ON incident(credential, track, opened_at);
 CREATE INDEX incident_opened ON incident(opened_at);
 CREATE INDEX incident_sweep ON incident(opened_sweep) WHERE ended_at IS NULL;
@@ -150,6 +152,7 @@ CREATE TABLE notice (
   done_at INTEGER, done_as TEXT                -- told, folded
 ) STRICT;
 CREATE INDEX notice_due ON notice(due_at) WHERE done_at IS NULL AND routed = 0;
+CREATE INDEX notice_open ON notice(due_at) WHERE done_at IS NULL;
 CREATE INDEX notice_of ON notice(incident);
 
 -- To whom a notice is due, by which rule; then the message that told it, or nothing was left to say.

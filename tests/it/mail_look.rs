@@ -19,7 +19,7 @@ fn at(text: &str) -> Timestamp {
 
 fn told(incident: i64, kind: Kind, telling: Telling) -> Told {
     Told {
-        incident: IncidentId(incident),
+        incident: Some(IncidentId(incident)),
         telling,
         kind,
         severity: kind.severity(),
@@ -136,6 +136,11 @@ fn for_operators(entries: Vec<Entry>) -> Letter {
         reader: Audience::Operators,
         ..letter(entries)
     }
+}
+
+/// A letter for tests of the way.
+pub(crate) fn plainest() -> Letter {
+    letter(vec![revoked()])
 }
 
 /// Composes, and checks what holds for every mail.
@@ -263,7 +268,13 @@ fn an_incident_from_opened_to_closed_keeps_its_stem() {
     let resolved_all = say(Kind::Invalid, resolved(None));
     let half = say(Kind::EnvironmentMismatch, resolved(Some(Kind::Invalid)));
     let closed = say(Kind::Invalid, Telling::Closed { at: at("17:27") });
-    let brief = say(Kind::Invalid, Telling::Brief { until: at("14:40") });
+    let brief = say(
+        Kind::Invalid,
+        Telling::Brief {
+            until: at("14:40"),
+            still_open: None,
+        },
+    );
     look!("changed", changed);
     look!("reopened", reopened);
     look!("reminder", reminder);
@@ -376,7 +387,6 @@ fn the_first_look_and_reminders_are_summed_up() {
     look!("first_look", first);
 
     let mut reminders = letter(many(2, Kind::Invalid, None));
-    reminders.occasion = Occasion::Reminders;
     for entry in &mut reminders.entries {
         entry.told[0].telling = Telling::Reminder;
         entry.told[0].new_to_you = true;
@@ -449,6 +459,44 @@ fn account_and_own_troubles_speak_to_operators() {
     [Leafwatch] WARNING: database not writable
     [Leafwatch] RESOLVED: database not writable after 3 h 12 min
     ");
+}
+
+/// Nobody must be left holding a RESOLVED for what is broken.
+#[test]
+fn resolved_is_said_only_where_nothing_of_the_credential_is_open() {
+    let open = || {
+        Some(Box::new(StillOpen {
+            kind: Kind::EnvironmentMismatch,
+            cause: None,
+        }))
+    };
+    let half = Telling::Resolved {
+        at: at("17:27"),
+        still_open: open(),
+    };
+    let brief = Telling::Brief {
+        until: at("14:40"),
+        still_open: open(),
+    };
+    for telling in [half, brief] {
+        let entry = |name| {
+            entry(
+                connection(name),
+                vec![told(12, Kind::Invalid, telling.clone())],
+            )
+        };
+        for letter in [
+            letter(vec![entry("A")]),
+            letter(vec![entry("A"), entry("B")]),
+        ] {
+            let (mail, opened) = self::open(&letter);
+            for words in [&mail.subject, &opened.text, &opened.html_words()] {
+                assert!(!words.contains("RESOLVED"), "{words}");
+            }
+            assert!(opened.text.contains("STILL ENVIRONMENT MISMATCH"));
+            assert!(opened.text.contains("WHAT TO DO"));
+        }
+    }
 }
 
 #[test]
@@ -583,13 +631,7 @@ fn no_mail_grows_beyond_its_bound_and_what_is_left_out_is_counted() {
     ] {
         let mut letter = letter(many(given, Kind::Invalid, None));
         letter.tally.trouble.insert(Kind::Invalid, all);
-        let began = std::time::Instant::now();
         let mail = compose(&letter).unwrap();
-        assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "{given}: {:?}",
-            began.elapsed()
-        );
         assert!(mail.bytes.len() <= MAX_BYTES, "{}", mail.bytes.len());
         let opened = Opened::new(&mail.bytes);
         let left_out = all - mail.named as u64;

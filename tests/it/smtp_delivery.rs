@@ -301,6 +301,7 @@ async fn a_reply_that_is_no_plain_yes_is_no_success() {
         (At::Body, "251 elsewhere"),
         (At::Data, "250 ok"),
         (At::MailFrom, "354 what"),
+        (At::Auth, "250 ok"),
     ] {
         let smtp = Smtp::start();
         smtp.times(1, at, reply(line));
@@ -468,4 +469,70 @@ async fn a_probe_goes_as_far_as_the_login() {
             .iter()
             .any(|line| line.contains("MAIL FROM"))
     );
+}
+
+/// Somebody on the way slips replies in before the encryption begins: they must not pass for the server's.
+#[tokio::test]
+async fn replies_slipped_in_before_tls_are_noticed() {
+    for slipped in [
+        "250 2.0.0 queued",
+        "250-localhost\r\n250 AUTH PLAIN",
+        "250 localhost\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 2.0.0 queued",
+    ] {
+        let smtp = Smtp::start_as(starttls());
+        smtp.times(
+            1,
+            At::StartTls,
+            Act::Reply(format!("220 go ahead\r\n{slipped}")),
+        );
+        let mut own = settings(&smtp, Tls::StartTls);
+        own.login = None;
+        let transport = Transport::Smtp(own);
+        let fault = deferred(send_one(&transport).await);
+        assert!(fault.ours && fault.phase == Phase::Tls, "{fault}");
+        accepted(&send_one(&transport).await);
+        assert_eq!(smtp.accepted().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_composed_mail_arrives_as_it_was_composed() {
+    let smtp = Smtp::start();
+    let mail = leafwatch::mail::compose(&crate::mail_look::plainest()).unwrap();
+    let address = "anna@example.com".parse().unwrap();
+    let verdict = deliver(
+        &transport(&smtp, Tls::None),
+        &mut None,
+        &address,
+        &address,
+        &mail.bytes,
+    )
+    .await;
+    accepted(&verdict);
+    assert_eq!(smtp.wait_for(1)[0].bytes, mail.bytes);
+}
+
+/// With them the library would log the password and whole mails, and take one reply for another's.
+#[test]
+fn the_mail_library_is_built_without_its_log_and_its_pool() {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--edges",
+            "features",
+            "--invert",
+            "lettre",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(tree.contains("lettre feature \"smtp-transport\""), "{tree}");
+    for feature in ["tracing", "pool"] {
+        assert!(
+            !tree.contains(&format!("lettre feature \"{feature}\"")),
+            "{tree}"
+        );
+    }
 }

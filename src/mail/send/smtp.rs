@@ -186,9 +186,12 @@ impl Session {
                 let mut stream = AsyncNetworkStream::use_existing_tokio1(Box::new(tcp));
                 let handshake = stream.upgrade_tls(tls.clone());
                 talk.within(limit.connect, Phase::Tls, handshake).await?;
-                Box::new(Tap::new(stream.compat(), peer, spoken.clone()))
+                Box::new(Tap::new(stream.compat(), peer, spoken.clone(), false))
             }
-            _ => Box::new(Tap::new(tcp, peer, spoken.clone())),
+            (kind, _) => {
+                let starttls = kind == Tls::StartTls;
+                Box::new(Tap::new(tcp, peer, spoken.clone(), starttls))
+            }
         };
         let connecting = AsyncSmtpConnection::connect_with_transport(stream, &hello);
         tokio::pin!(connecting);
@@ -224,8 +227,9 @@ impl Session {
             let credentials =
                 Credentials::new(username.clone(), password.expose_secret().to_owned());
             let auth = connection.auth(DEFAULT_MECHANISMS, &credentials);
-            talk.within(limit.command, Phase::Auth, auth)
-                .await
+            let reply = talk.within(limit.command, Phase::Auth, auth).await;
+            reply
+                .and_then(|reply| talk.expect(Phase::Auth, &reply, &[235]))
                 .map_err(|fault| withhold_login(fault, &username, &password))?;
         }
         Ok(Session {

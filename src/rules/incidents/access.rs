@@ -27,7 +27,7 @@ pub(super) fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, pla
                 Some(incident) if incident.kind == Kind::ProviderUnavailable => {
                     plan.bad_look(incident)
                 }
-                Some(_) => {}
+                Some(incident) => plan.neutral_look(incident),
                 None => suspect(known, Kind::ProviderUnavailable, plan),
             }
         }
@@ -40,9 +40,15 @@ pub(super) fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, pla
             }
             if known.was_seen() || moment.expectation.named {
                 suspect(known, Kind::Missing, plan);
+            } else if known.suspect(Kind::Missing).is_some() {
+                plan.drop_suspect(Kind::Missing);
             }
         }
-        Access::Unmapped => {}
+        Access::Unmapped => {
+            if let Some(incident) = known.open(Track::Access) {
+                plan.neutral_look(incident);
+            }
+        }
     }
 }
 
@@ -113,24 +119,29 @@ pub(super) fn on_events(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
             why,
         ),
         (Some(incident), None) if incident.kind == Kind::FailingEvents => {
-            let signs = failing::counting(
-                &known.signs,
-                None,
-                moment.leaf_now,
-                &moment.policy.thresholds,
-            );
-            if failing::recovered(&signs) {
+            let counting = |since| {
+                failing::counting(
+                    &known.signs,
+                    since,
+                    moment.leaf_now,
+                    &moment.policy.thresholds,
+                )
+            };
+            // A success of an earlier life proves nothing; a failure of one still has to grow old.
+            if failing::recovered(&counting(known.epoch.since)) {
                 plan.good_look(
                     incident,
                     moment,
                     "an event newer than the failures succeeded",
                 );
-            } else if !signs.iter().any(|sign| sign.failed) {
+            } else if !counting(None).iter().any(|sign| sign.failed) {
                 plan.good_look(
                     incident,
                     moment,
                     "no more failures seen; that is no proof that it works",
                 );
+            } else {
+                plan.bad_look(incident);
             }
         }
         (_, None) => {}
@@ -210,8 +221,13 @@ fn becomes(
 }
 
 fn suspect(known: &Known, kind: Kind, plan: &mut Plan) {
-    if known.suspect(kind).is_none() {
-        plan.suspects.push(SuspectChange::Begin(kind));
+    match known.suspect(kind) {
+        Some(_) if plan.reconnects() => {
+            plan.drop_suspect(kind);
+            plan.suspects.push(SuspectChange::Begin(kind));
+        }
+        Some(_) => {}
+        None => plan.suspects.push(SuspectChange::Begin(kind)),
     }
 }
 
@@ -235,12 +251,14 @@ fn warning(
     failing::warns(&signs, &moment.policy.thresholds)
 }
 
-/// When a look last found a bad word; the standing answer counts as such up to now.
+/// When a look last found a bad word, by Leaf's clock; the standing answer counts as such up to now.
 fn last_bad_word(known: &Known, moment: &Moment<'_>) -> Option<Timestamp> {
     let standing = known.standing.as_ref()?;
     match judge::access(&standing.answer, &moment.policy.status_words) {
         Access::Bad(_) => Some(moment.leaf_now),
-        _ => known.last_bad_word,
+        _ => known
+            .last_bad_word
+            .map(|at| at + moment.leaf_now.duration_since(moment.now)),
     }
 }
 

@@ -156,7 +156,8 @@ impl What {
 
 impl NewSpan {
     /// The span that `answer` begins; none where it is what stands already.
-    pub(super) fn after(known: &Known, answer: &Answer, now: Timestamp) -> Option<NewSpan> {
+    /// `leaf_now` is Leaf's clock: events and created times are dated by it.
+    pub(super) fn after(known: &Known, answer: &Answer, leaf_now: Timestamp) -> Option<NewSpan> {
         if known.says(answer) {
             return None;
         }
@@ -176,13 +177,15 @@ impl NewSpan {
                 .leaf_created
                 .as_deref()
                 .and_then(created_time)
-                .filter(|created| *created <= now)
+                .filter(|created| *created <= leaf_now)
         };
+        // A created time that was told before is the earlier life's, whatever the new id says.
+        let created_then = before.leaf_created == reading.leaf_created;
         let epoch = Epoch {
             number: before.number + u32::from(first || reconnected),
-            since: match (first, reconnected, new_created) {
-                (true, ..) | (_, true, true) => created().or(reconnected.then_some(now)),
-                (_, true, false) => Some(now),
+            since: match (first, reconnected) {
+                (true, _) => created(),
+                (_, true) => created().filter(|_| !created_then).or(Some(leaf_now)),
                 _ => before.since,
             },
             leaf_id: reading.leaf_id.clone().or(before.leaf_id),
@@ -248,6 +251,21 @@ impl Plan {
         );
     }
 
+    /// Whether the credential was connected anew: counts and holds of its life before are not inherited.
+    pub(super) fn reconnects(&self) -> bool {
+        self.span.as_ref().is_some_and(|span| span.reconnected)
+    }
+
+    /// A look that says nothing of the trouble either way: a run of good looks is one only if every look says so.
+    pub(super) fn neutral_look(&mut self, incident: &Incident) {
+        if incident.well.is_some() {
+            self.step(
+                What::Relapse { id: incident.id },
+                "a look that proves nothing breaks the run of good ones",
+            );
+        }
+    }
+
     pub(super) fn bad_look(&mut self, incident: &Incident) {
         if incident.well.is_some() {
             self.step(
@@ -295,7 +313,7 @@ impl Plan {
                 },
                 why,
             );
-        } else if incident.well.is_none() {
+        } else if incident.well.is_none() || self.reconnects() {
             self.step(What::Well { id: incident.id }, why);
         }
     }
@@ -338,10 +356,22 @@ impl Plan {
 }
 
 impl Known {
-    /// Whether `answer` is what stands already.
+    /// Whether `answer` is what stands already. An id or created time that Leaf left out this time is no difference.
     pub(super) fn says(&self, answer: &Answer) -> bool {
-        self.standing
-            .as_ref()
-            .is_some_and(|standing| standing.answer == *answer)
+        match (
+            self.standing.as_ref().map(|standing| &standing.answer),
+            answer,
+        ) {
+            (Some(Answer::Reading(before)), Answer::Reading(now)) => {
+                before.same_words(now)
+                    && now
+                        .leaf_id
+                        .as_ref()
+                        .is_none_or(|id| before.leaf_id.as_ref() == Some(id))
+                    && (now.leaf_created.as_ref())
+                        .is_none_or(|created| before.leaf_created.as_ref() == Some(created))
+            }
+            (before, now) => before == Some(now),
+        }
     }
 }

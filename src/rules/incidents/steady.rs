@@ -72,7 +72,7 @@ fn suspect_or_tell(
     });
     let (looks_needed, hold) = needs(kind, &moment.policy.thresholds);
     let what = match (known.open, known.ended) {
-        (None, Some(ended)) => What::Reopen { id: ended.id, kind },
+        (None, Some(ended)) if ended.kind == kind => What::Reopen { id: ended.id, kind },
         _ if looks < looks_needed || held < hold => {
             plan.suspects.push(match suspect {
                 Some(_) => SuspectChange::Again(kind, elapsed),
@@ -85,6 +85,7 @@ fn suspect_or_tell(
             kind,
             config_changed: false,
         },
+        (None, Some(ended)) => What::Reopen { id: ended.id, kind },
         (None, None) => What::Open {
             kind,
             subject: condition.subject.clone(),

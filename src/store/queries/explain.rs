@@ -59,7 +59,7 @@ impl Tx<'_> {
                 provider,
                 expectation: scene.watch.expectation(credential),
                 own: own.map_or(&[], |own| &own.notify),
-                known: self.known(id, scene.policy, scene.now)?,
+                known: self.known(id, scene.policy, scene.now, scene.now)?,
                 events: self.newest_events(id, EVENTS)?,
                 blind,
             };

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 pub use causes::{Advice, advice, for_the_grower};
 pub use outlook::{CANNOT_SEE, ends, opens};
 pub use states::{ago, environment, leaf_says, says, state, step, sweep_end, told, unusable};
-pub use troubles::{Stage, credential, label, sentence, shout, stem};
+pub use troubles::{Stage, credential, label, sentence, shout, stem, verb};
 
 /// How long, in the two largest units that say something: `40 s`, `3 h 12 min`, `2 d 4 h`.
 pub fn duration(length: Duration) -> String {
@@ -64,7 +64,7 @@ pub fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

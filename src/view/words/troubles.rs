@@ -1,6 +1,6 @@
 //! What a kind of trouble is called, and what happened, in one plain sentence.
 
-use crate::model::{Kind, Provider, Track};
+use crate::model::{Kind, NoticeKind, Provider, Track};
 
 /// Where in its life an incident is when it is spoken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,19 @@ pub fn shout(kind: Kind) -> String {
     match kind.track() {
         Track::Access | Track::Environment | Track::Sight => label(kind).to_uppercase(),
         Track::Account | Track::Own => kind.severity().name().to_uppercase(),
+    }
+}
+
+/// The first word of a subject that goes on with what was told before. What has opened is called by its kind
+/// ([`shout`]).
+pub fn verb(notice: NoticeKind) -> &'static str {
+    match notice {
+        NoticeKind::Opened => "OPENED",
+        NoticeKind::Changed => "CHANGED",
+        NoticeKind::Reopened => "REOPENED",
+        NoticeKind::Reminder => "REMINDER",
+        NoticeKind::Resolved => "RESOLVED",
+        NoticeKind::Closed => "CLOSED",
     }
 }
 

@@ -1,13 +1,14 @@
 //! The decision without the loops: sweeps over a made-up fleet, judged and stored as the daemon would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use leafwatch::daemon::judge::{Bench, Look, Swept};
 use leafwatch::model::*;
 use leafwatch::rules::fleet::{Outlook, Sight};
-use leafwatch::store::{Counts, Db, Gap, RunId};
+use leafwatch::rules::incidents::{Fact, Moment, decide};
+use leafwatch::store::{Counts, Db, Error, Gap, RunId, Stamp, Tx};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -72,14 +73,31 @@ pub fn later() -> Outcome {
     Outcome::None(NoAnswer::Later, "timed out".to_owned())
 }
 
+/// How a sweep comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// By itself: whole, or given up.
+    Through,
+    /// Stopped from our side after so many credentials.
+    Stopped(usize),
+    /// The daemon is killed while it writes down the answer after so many; a new run begins at once.
+    Killed(usize),
+}
+
 pub struct Desk {
     pub db: Db,
     pub policy: Policy,
     pub watch: WatchList,
     pub now: Timestamp,
-    /// What Leaf says of each credential.
+    /// How far Leaf's clock is ahead of ours.
+    pub leaf_ahead: SignedDuration,
+    /// What Leaf says of each watched credential.
     pub truth: BTreeMap<Credential, Outcome>,
+    /// Whether each answer is handed in twice, as after a commit whose success nobody heard of.
+    pub repeats: bool,
     ids: BTreeMap<Credential, CredentialId>,
+    healthy: BTreeSet<Credential>,
+    silent: BTreeSet<Credential>,
     run: RunId,
     last_sweep: Option<Timestamp>,
     last_try: Option<Timestamp>,
@@ -89,15 +107,13 @@ pub struct Desk {
 impl Desk {
     /// `count` credentials, all healthy and in PRODUCTION as expected.
     pub fn new(count: u128) -> Desk {
-        let users = (0..count)
-            .map(|n| WatchedUser {
-                id: user(n),
-                name: None,
-                own: None,
-            })
-            .collect();
-        let watch = WatchList::new(users, vec![Provider::JOHN_DEERE])
-            .expect_of_all(Some(Environment::Production));
+        let users = (0..count).map(|n| plain_user(n, None)).collect();
+        let watch = WatchList::new(users, vec![Provider::JOHN_DEERE]);
+        Desk::over(watch.expect_of_all(Some(Environment::Production)))
+    }
+
+    /// All that `watch` names, healthy and in PRODUCTION.
+    pub fn over(watch: WatchList) -> Desk {
         let now = "2026-03-02T08:00:00Z".parse().unwrap();
         let mut db = Db::in_memory().unwrap();
         let (ids, run) = db
@@ -106,7 +122,7 @@ impl Desk {
                     .credentials()
                     .map(|c| Ok((c, tx.watch(c, now)?)))
                     .collect::<leafwatch::store::Result<_>>()?;
-                Ok::<_, leafwatch::store::Error>((ids, tx.begin_run("test", now)?))
+                Ok::<_, Error>((ids, tx.begin_run("test", now)?))
             })
             .unwrap();
         let truth = watch.credentials().map(|c| (c, ok())).collect();
@@ -115,8 +131,12 @@ impl Desk {
             policy: policy(),
             watch,
             now,
+            leaf_ahead: SignedDuration::ZERO,
             truth,
+            repeats: false,
             ids,
+            healthy: BTreeSet::new(),
+            silent: BTreeSet::new(),
             run,
             last_sweep: None,
             last_try: None,
@@ -137,12 +157,55 @@ impl Desk {
         (self.policy.clone(), self.watch.clone())
     }
 
+    pub fn leaf_now(&self) -> Timestamp {
+        self.now + self.leaf_ahead
+    }
+
     /// Off for so long, then a new run.
     pub fn off(&mut self, time: Duration) {
         self.now += time;
+        self.begin_run();
+        self.after_off = true;
+    }
+
+    fn begin_run(&mut self) {
         let now = self.now;
         self.run = self.db.write(|tx| tx.begin_run("test", now)).unwrap();
-        (self.last_sweep, self.last_try, self.after_off) = (None, None, true);
+        (self.last_sweep, self.last_try) = (None, None);
+    }
+
+    /// Taken out of the config by a reload.
+    pub fn unwatch(&mut self, number: u128) {
+        let (policy, watch) = self.bench();
+        let (now, leaf_now, id) = (self.now, self.leaf_now(), self.id(number));
+        self.truth.remove(&deere(number));
+        self.db
+            .write(|tx| {
+                let known = tx.known(id, &policy, now, leaf_now)?;
+                let moment = Moment {
+                    now,
+                    leaf_now,
+                    policy: &policy,
+                    expectation: watch.expectation(deere(number)),
+                    after_off: false,
+                    blind: false,
+                };
+                let stamp = Stamp {
+                    sweep: tx.newest_sweep()?,
+                    now,
+                    due: now,
+                };
+                tx.apply(id, None, &decide(&known, Fact::Unwatched, &moment), stamp)?;
+                tx.unwatch(id, now)
+            })
+            .unwrap();
+    }
+
+    /// Put back into the config; Leaf says `outcome` of it.
+    pub fn put_back(&mut self, number: u128, outcome: Outcome) {
+        let (credential, now) = (deere(number), self.now);
+        self.db.write(|tx| tx.watch(credential, now)).unwrap();
+        self.says(number, outcome);
     }
 
     /// The daemon stops in order.
@@ -157,134 +220,239 @@ impl Desk {
         self.sweep()
     }
 
+    /// So many sweeps, a quarter of an hour apart.
+    pub fn sweeps(&mut self, count: u32) {
+        for _ in 0..count {
+            self.sweep_after(15 * MINUTE);
+        }
+    }
+
     pub fn sweep(&mut self) -> Sight {
+        self.sweep_along(Course::Through)
+    }
+
+    pub fn sweep_along(&mut self, course: Course) -> Sight {
         let (policy, watch) = self.bench();
         let bench = Bench {
             policy: &policy,
             watch: &watch,
             after_off: self.after_off,
         };
-        let (now, run, ids, truth) = (self.now, self.run, &self.ids, &self.truth);
-        let mut outlook = Outlook::new(truth.len() as u32);
+        let (now, leaf_now, run) = (self.now, self.leaf_now(), self.run);
         let since = |then: Option<Timestamp>| {
             then.map_or(Duration::ZERO, |then| {
                 now.duration_since(then).unsigned_abs()
             })
         };
         let (elapsed, since_last_try) = (since(self.last_sweep), since(self.last_try));
-        let sight = self
-            .db
-            .write(|tx| {
-                let sweep = tx.begin_sweep(run, false, now)?;
-                let (mut looks, mut gaps, mut counts) = (Vec::new(), Vec::new(), Counts::default());
-                let mut given_up = None;
-                for (credential, outcome) in truth {
-                    let id = ids[credential];
-                    counts.asked += 1;
-                    match outcome {
-                        Outcome::Answer(answer) => {
-                            counts.answered += 1;
-                            counts.were_healthy += 1;
-                            outlook.record(None);
-                            looks.push(Look {
-                                id,
-                                credential: *credential,
-                                answer: answer.clone(),
-                                at: now,
-                                leaf_at: now,
-                            });
+        let sweep = self.db.write(|tx| tx.begin_sweep(run, false, now)).unwrap();
+        let answered_before = |c: &&Credential| !self.silent.contains(*c);
+        let mut outlook = Outlook::new(self.truth.keys().filter(answered_before).count() as u32);
+        let (mut gaps, mut counts, mut sight) = (Vec::new(), Counts::default(), Sight::Whole);
+        let mut healthy = self.healthy.clone();
+        for (at, (credential, outcome)) in self.truth.iter().enumerate() {
+            if course == Course::Stopped(at) {
+                sight = Sight::Stopped;
+                break;
+            }
+            let id = self.ids[credential];
+            counts.asked += 1;
+            let no_answer = match outcome {
+                Outcome::Answer(answer) => {
+                    counts.answered += 1;
+                    counts.were_healthy += u32::from(self.healthy.contains(credential));
+                    let look = [Look {
+                        id,
+                        credential: *credential,
+                        answer: answer.clone(),
+                        at: now,
+                        leaf_at: leaf_now,
+                    }];
+                    let killed = self.db.write(|tx| {
+                        bench.answers(tx, sweep, counts, &look)?;
+                        match course == Course::Killed(at) {
+                            true => Err(Error::Stopped),
+                            false => Ok(()),
                         }
-                        Outcome::None(reason, detail) => {
-                            outlook.record(Some(*reason));
-                            gaps.push(Gap {
-                                credential: id,
-                                reason: *reason,
-                                detail: detail.clone(),
-                            });
-                        }
+                    });
+                    if killed.is_err() {
+                        self.begin_run();
+                        return Sight::Stopped;
                     }
-                    given_up = outlook.gives_up();
-                    if given_up.is_some() {
-                        break;
+                    if self.repeats {
+                        let again = |tx: &Tx<'_>| bench.answers(tx, sweep, counts, &look);
+                        self.db.write(again).unwrap();
                     }
+                    let word = match answer {
+                        Answer::Reading(reading) => reading.status.as_deref(),
+                        Answer::Missing => None,
+                    };
+                    match word.and_then(|word| policy.status_words.class(word)) {
+                        Some(StatusClass::Healthy) => healthy.insert(*credential),
+                        _ => healthy.remove(credential),
+                    };
+                    None
                 }
-                bench.answers(tx, sweep, counts, &looks)?;
-                let sight = given_up.unwrap_or(Sight::Whole);
-                let reason = "no answer".to_owned();
-                let swept = Swept {
-                    sweep,
-                    sight,
-                    reason,
-                    counts,
-                    gaps,
-                    elapsed,
-                    since_last_try,
-                    at: now,
-                    leaf_at: now,
-                };
-                bench.swept(tx, &swept)?;
-                Ok::<_, leafwatch::store::Error>(sight)
-            })
-            .unwrap();
+                Outcome::None(reason, detail) => {
+                    gaps.push(Gap {
+                        credential: id,
+                        reason: *reason,
+                        detail: detail.clone(),
+                    });
+                    Some(*reason)
+                }
+            };
+            if !self.silent.contains(credential) {
+                outlook.record(no_answer);
+            }
+            if let Some(given_up) = outlook.gives_up() {
+                sight = given_up;
+                break;
+            }
+        }
+        let silent: BTreeSet<CredentialId> = gaps.iter().map(|gap| gap.credential).collect();
+        let swept = Swept {
+            sweep,
+            sight,
+            reason: "no answer".to_owned(),
+            counts,
+            gaps,
+            elapsed,
+            since_last_try,
+            at: now,
+            leaf_at: leaf_now,
+        };
+        self.db.write(|tx| bench.swept(tx, &swept)).unwrap();
+        self.healthy = healthy;
         self.last_sweep = Some(now);
         self.last_try = Some(now);
         if sight == Sight::Whole {
             self.after_off = false;
+            let ids = &self.ids;
+            self.silent = ids
+                .iter()
+                .filter(|(_, id)| silent.contains(id))
+                .map(|(credential, _)| *credential)
+                .collect();
         }
         sight
     }
 
-    /// The credential's events as Leaf lists them: minutes ago, status code, body.
-    pub fn events(&mut self, number: u128, events: &[(u64, u16, &str)]) {
+    /// A second look at these, before the next sweep.
+    pub fn second_look(&mut self, numbers: &[u128]) {
         let (policy, watch) = self.bench();
         let bench = Bench {
             policy: &policy,
             watch: &watch,
             after_off: self.after_off,
         };
-        let now = self.now;
-        let events: Vec<Event> = events
-            .iter()
-            .map(|(ago, code, body)| {
-                let at = now - *ago as u32 * MINUTE;
-                let identity = format!("{at}{code}").into_bytes();
-                Event {
-                    identity,
-                    at: Some(at),
-                    status_code: Some(*code),
-                    body: (*body).to_owned(),
-                    headers: String::new(),
-                }
-            })
-            .collect();
-        let id = self.id(number);
+        let (at, leaf_at, run) = (self.now, self.leaf_now(), self.run);
+        let asked: Vec<_> = numbers.iter().map(|n| self.id(*n)).collect();
+        let (mut looks, mut gaps) = (Vec::new(), Vec::new());
+        for number in numbers {
+            let (id, credential) = (self.id(*number), deere(*number));
+            match self.truth[&credential].clone() {
+                Outcome::Answer(answer) => looks.push(Look {
+                    id,
+                    credential,
+                    answer,
+                    at,
+                    leaf_at,
+                }),
+                Outcome::None(reason, detail) => gaps.push(Gap {
+                    credential: id,
+                    reason,
+                    detail,
+                }),
+            }
+        }
         self.db
-            .write(|tx| bench.events(tx, (id, deere(number)), &events, now, now))
+            .write(|tx| {
+                let sweep = tx.begin_sweep(run, true, at)?;
+                let swept = Swept {
+                    sweep,
+                    sight: Sight::Whole,
+                    reason: String::new(),
+                    counts: Counts::default(),
+                    gaps,
+                    elapsed: Duration::ZERO,
+                    since_last_try: Duration::ZERO,
+                    at,
+                    leaf_at,
+                };
+                bench.answers(tx, sweep, Counts::default(), &looks)?;
+                bench.second_looked(tx, &swept, &asked)
+            })
             .unwrap();
+    }
+
+    /// The credential's events as Leaf lists them: minutes ago, status code, body.
+    pub fn events(&mut self, number: u128, events: &[(u64, u16, &str)]) {
+        let leaf_now = self.leaf_now();
+        let events = events
+            .iter()
+            .map(|(ago, code, body)| event(Some(leaf_now - *ago as u32 * MINUTE), *code, body));
+        self.log(number, &events.collect::<Vec<_>>());
+    }
+
+    /// The credential's events, whatever they are.
+    pub fn log(&mut self, number: u128, events: &[Event]) {
+        let (policy, watch) = self.bench();
+        let bench = Bench {
+            policy: &policy,
+            watch: &watch,
+            after_off: self.after_off,
+        };
+        let (now, leaf_now, id) = (self.now, self.leaf_now(), self.id(number));
+        self.db
+            .write(|tx| bench.events(tx, (id, deere(number)), events, now, leaf_now))
+            .unwrap();
+    }
+
+    /// The first column of what `sql` finds, as text.
+    pub fn column(&self, sql: &str) -> Vec<String> {
+        let mut statement = self.db.reader().prepare(sql).unwrap();
+        let text = |row: &rusqlite::Row<'_>| {
+            Ok(match row.get_ref(0)? {
+                rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                other => other.as_str_or_null()?.unwrap_or("null").to_owned(),
+            })
+        };
+        let rows = statement.query_map([], text).unwrap();
+        rows.map(Result::unwrap).collect()
     }
 
     /// The steps taken so far: what, kind.
-    pub fn steps(&mut self) -> Vec<String> {
-        let mut statement = self
-            .db
-            .reader()
-            .prepare("SELECT what || ' ' || kind FROM step ORDER BY id")
-            .unwrap();
-        statement
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect()
+    pub fn steps(&self) -> Vec<String> {
+        self.column("SELECT what || ' ' || s.kind FROM step s ORDER BY s.id")
     }
 
-    /// The steps since the last call of this kind.
-    pub fn open(&mut self) -> Vec<String> {
-        let sql = "SELECT kind FROM incident WHERE ended_at IS NULL ORDER BY id";
-        let mut statement = self.db.reader().prepare(sql).unwrap();
-        statement
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect()
+    /// What is open.
+    pub fn open(&self) -> Vec<String> {
+        self.column("SELECT kind FROM incident WHERE ended_at IS NULL ORDER BY id")
+    }
+}
+
+/// An event as Leaf's log has it.
+pub fn event(at: Option<Timestamp>, code: u16, body: &str) -> Event {
+    Event {
+        identity: format!("{at:?}{code}{body}").into_bytes(),
+        at,
+        status_code: Some(code),
+        body: body.to_owned(),
+        headers: String::new(),
+    }
+}
+
+/// A user who has nothing of its own, or only providers.
+pub fn plain_user(number: u128, providers: Option<Vec<Provider>>) -> WatchedUser {
+    let own = |providers| OwnSettings {
+        providers: Some(providers),
+        ..OwnSettings::default()
+    };
+    WatchedUser {
+        id: user(number),
+        name: None,
+        own: providers.map(own).map(Box::new),
     }
 }

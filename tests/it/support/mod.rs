@@ -1,5 +1,6 @@
 //! What the tests share.
 
 pub mod desk;
+pub mod leaf;
 pub mod mail;
 pub mod smtp;

@@ -1,0 +1,306 @@
+//! Packs and sends, in two loops that share nothing with polling: a mail server that never answers delays mails, and
+//! nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::context::Context;
+use super::judge::Bench;
+use super::pack::{PackError, Packer};
+use super::settings::Settings;
+use super::sweep::chain;
+use crate::mail::send::{self, Phase, Session, Verdict};
+use crate::model::{Address, Kind};
+use crate::rules::incidents::Condition;
+use crate::rules::notify;
+use crate::store::{Attempt, Error, Tx, Waiting};
+use crate::vitals::{Fault, Loop};
+
+/// The longest sleep of a loop: a commit that nobody nudged for (an ack, another process) is seen after it.
+const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// An untold notice is packed anew this long after it failed, at the latest.
+const UNTOLD_AGAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// Packs what is due, until the context says stop.
+pub async fn pack_loop(context: Context) {
+    loop {
+        let next = match pack(&context).await {
+            Ok((made, next)) => {
+                if made > 0 {
+                    context.packed.notify_one();
+                }
+                next
+            }
+            Err(error) => {
+                tracing::error!("cannot pack mails: {}", chain(&error));
+                None
+            }
+        };
+        let nap = nap_until(next, context.clock.now());
+        tokio::select! {
+            () = context.stop.cancelled() => return,
+            () = context.committed.notified() => {}
+            () = tokio::time::sleep(nap) => {}
+        }
+    }
+}
+
+/// Packs once. Returns how many messages were made, and when the next notice is due.
+pub async fn pack(context: &Context) -> Result<(usize, Option<Timestamp>), PackError> {
+    let (settings, now) = (context.settings.now(), context.clock.now());
+    let after_off = context.sight().after_off;
+    let mut random = [0; 8];
+    if SystemRandom::new().fill(&mut random).is_err() {
+        tracing::warn!("the system gave no random number; the time alone makes Message-IDs unique");
+    }
+    let nonce = u64::from_le_bytes(random);
+    context
+        .writer
+        .write(move |tx| {
+            let bench = Bench {
+                policy: &settings.policy,
+                watch: &settings.watch,
+                after_off,
+            };
+            let packer = Packer {
+                bench,
+                sender: &settings.sender,
+                nonce,
+            };
+            let made = if tx.anything_to_pack(now)? {
+                packer.pack(tx, now)?
+            } else {
+                0
+            };
+            Ok((made, tx.next_notice()?))
+        })
+        .await
+}
+
+fn nap_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left = next.map_or(LONGEST_NAP, |next| {
+        Duration::try_from(next.duration_since(now)).unwrap_or_default()
+    });
+    left.clamp(Duration::from_millis(10), LONGEST_NAP)
+}
+
+/// Sends what is packed, until the context says stop.
+pub async fn send_loop(context: Context) {
+    let mut path = Path::default();
+    loop {
+        let sent = tokio::select! {
+            // A delivery under way when we stop ends by its deadline or ours; its bytes are sent again after a restart.
+            () = context.stop.cancelled() => return,
+            sent = send_due(&context, &mut path) => sent,
+        };
+        if let Err(error) = sent {
+            tracing::error!("cannot send mails: {}", chain(&error));
+        }
+        context.vitals.rests(Loop::Deliver);
+        tokio::select! {
+            () = context.stop.cancelled() => return,
+            () = context.packed.notified() => {}
+            () = tokio::time::sleep(LONGEST_NAP) => {}
+        }
+    }
+}
+
+/// How the way to the mail server fares: while it fails before any mail is spoken of, one delivery tries it for all.
+#[derive(Debug, Default)]
+pub struct Path {
+    failures: u32,
+    closed_until: Option<Timestamp>,
+}
+
+/// Tries every delivery that is due. Returns how many were accepted.
+///
+/// # Errors
+/// Where the database failed; the deliveries stay as they are.
+pub async fn send_due(context: &Context, path: &mut Path) -> Result<usize, Error> {
+    let settings = context.settings.now();
+    let now = context.clock.now();
+    if path.closed_until.is_some_and(|until| now < until) {
+        return Ok(0);
+    }
+    let due = context.write(move |tx| tx.due_deliveries(now)).await?;
+    let mut session: Option<Session> = None;
+    let mut accepted = 0;
+    for delivery in due {
+        context
+            .vitals
+            .moved(Loop::Deliver, context.clock.monotonic());
+        let verdict = attempt(context, &settings, &delivery, &mut session).await?;
+        let reached = note(context, &settings, &delivery, verdict, path).await?;
+        match reached {
+            Reached::Accepted => accepted += 1,
+            Reached::Answered => {}
+            Reached::Nobody => break,
+        }
+    }
+    send::finish(&mut session).await;
+    Ok(accepted)
+}
+
+async fn attempt(
+    context: &Context,
+    settings: &Arc<Settings>,
+    delivery: &Waiting,
+    session: &mut Option<Session>,
+) -> Result<Verdict, Error> {
+    let id = delivery.id;
+    let bytes = context.write(move |tx| tx.bytes(id)).await?;
+    let to: Address = match delivery.address.parse() {
+        Ok(to) => to,
+        // It was an address when it was packed; a database edited by hand may hold anything.
+        Err(fault) => {
+            let reply = crate::model::clean(&format!("{fault}"), 200);
+            return Ok(Verdict::Refused(send::Fault {
+                server: String::new(),
+                phase: Phase::RcptTo,
+                code: None,
+                reply,
+                ours: true,
+            }));
+        }
+    };
+    Ok(send::deliver(
+        &settings.transport,
+        session,
+        &settings.envelope_from,
+        &to,
+        &bytes,
+    )
+    .await)
+}
+
+enum Reached {
+    Accepted,
+    Answered,
+    Nobody,
+}
+
+/// Writes down what became of a try. Accepted is what the server said yes to, and nothing else.
+async fn note(
+    context: &Context,
+    settings: &Arc<Settings>,
+    delivery: &Waiting,
+    verdict: Verdict,
+    path: &mut Path,
+) -> Result<Reached, Error> {
+    let now = context.clock.now();
+    let (id, message_id) = (delivery.id, delivery.message_id.clone());
+    match verdict {
+        Verdict::Accepted {
+            server,
+            code,
+            reply,
+        } => {
+            let was_closed = std::mem::take(path).failures > 0;
+            context.vitals.fault_over(Fault::Mail);
+            let attempt = Attempt {
+                server,
+                phase: "accepted".to_owned(),
+                code: Some(code),
+                reply,
+            };
+            let (address, settings) = (delivery.address.clone(), settings.clone());
+            context
+                .write(move |tx| {
+                    tx.accepted(id, &attempt, now)?;
+                    if was_closed {
+                        tx.path_is_open(now)?;
+                    }
+                    mail_failure(tx, &settings, &address, None, now)
+                })
+                .await?;
+            tracing::info!(message_id, "a mail was accepted by the server");
+            context.committed.notify_one();
+            Ok(Reached::Accepted)
+        }
+        Verdict::Refused(fault) => {
+            fail(context, settings, delivery, fault, now).await?;
+            Ok(Reached::Answered)
+        }
+        Verdict::Deferred(fault) if now >= delivery.give_up_at => {
+            fail(context, settings, delivery, fault, now).await?;
+            Ok(Reached::Answered)
+        }
+        Verdict::Deferred(fault) => {
+            let about_us = fault.phase < Phase::RcptTo || fault.phase == Phase::Folder;
+            let text = fault.to_string();
+            let attempt = attempt_of(&fault);
+            let next_try = now + notify::retry_after(delivery.tries);
+            context
+                .write(move |tx| tx.deferred(id, &attempt, now, next_try))
+                .await?;
+            if !about_us {
+                tracing::warn!(message_id, "a mail waits: {text}");
+                return Ok(Reached::Answered);
+            }
+            path.failures += 1;
+            path.closed_until = Some(now + notify::retry_after(path.failures - 1));
+            if context.vitals.fault_seen(Fault::Mail, text.clone(), now) {
+                tracing::error!("mails cannot be sent: {text}; they are kept and tried again");
+            }
+            Ok(Reached::Nobody)
+        }
+    }
+}
+
+async fn fail(
+    context: &Context,
+    settings: &Arc<Settings>,
+    delivery: &Waiting,
+    fault: send::Fault,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (id, address, settings) = (delivery.id, delivery.address.clone(), settings.clone());
+    tracing::error!(
+        message_id = delivery.message_id,
+        "a mail failed for good: {fault}"
+    );
+    let attempt = attempt_of(&fault);
+    let why = fault.to_string();
+    context
+        .write(move |tx| {
+            tx.failed(id, &attempt, now, now + UNTOLD_AGAIN)?;
+            mail_failure(tx, &settings, &address, Some(why), now)
+        })
+        .await?;
+    context.committed.notify_one();
+    Ok(())
+}
+
+/// Opens or ends the own incident about one address.
+fn mail_failure(
+    tx: &Tx<'_>,
+    settings: &Settings,
+    address: &str,
+    why: Option<String>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let bench = Bench {
+        policy: &settings.policy,
+        watch: &settings.watch,
+        after_off: false,
+    };
+    let kind = Kind::DeliveryFailed;
+    let condition = why.map(|why| Condition {
+        kind,
+        subject: address.to_owned(),
+        why,
+    });
+    bench.own_one(tx, kind, address, condition.as_ref(), now)
+}
+
+fn attempt_of(fault: &send::Fault) -> Attempt {
+    Attempt {
+        server: fault.server.clone(),
+        phase: fault.phase.name().to_owned(),
+        code: fault.code,
+        reply: fault.reply.clone(),
+    }
+}

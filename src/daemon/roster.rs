@@ -1,0 +1,143 @@
+//! The watched credentials in memory: what a sweep works through. A cache that may be lost at any time; the database
+//! is the state.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use jiff::Timestamp;
+
+use crate::model::{Answer, Credential, CredentialId, Policy, StatusClass, WatchList};
+use crate::store::{Result, Tx};
+
+/// One watched credential.
+#[derive(Debug, Clone, Copy)]
+pub struct Member {
+    /// Its number in the database.
+    pub id: CredentialId,
+    /// Which it is.
+    pub credential: Credential,
+    /// The digest of the last committed answer; 0 where it is not known.
+    pub digest: u64,
+    /// The sweep of this run that last asked it, counted from 1; 0 before.
+    pub asked: u32,
+    /// When its events were last read, in unix seconds; 0 never.
+    pub events_at: i64,
+    /// It gave no answer when last asked in a whole sweep.
+    pub silent: bool,
+    /// The last answer's word was a healthy one.
+    pub healthy: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Roster {
+    members: Vec<Member>,
+}
+
+/// What a new watch list changed.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// How many were watched before.
+    pub before: usize,
+    /// Those that are no longer watched.
+    pub dropped: Vec<CredentialId>,
+}
+
+impl Roster {
+    /// Brings the database in line with the watch list, and reads the roster from it. Ends no watch: what was dropped
+    /// is returned, so that its incidents are closed with it.
+    pub fn load(
+        tx: &Tx<'_>,
+        watch: &WatchList,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<(Roster, Changes)> {
+        let mut known = HashMap::new();
+        let mut changes = Changes::default();
+        tx.each_credential(|registered, status| {
+            let healthy = status.and_then(|word| policy.status_words.class(word))
+                == Some(StatusClass::Healthy);
+            changes.before += usize::from(registered.watched);
+            if watch.contains(registered.credential) {
+                let member = Member {
+                    id: registered.id,
+                    credential: registered.credential,
+                    digest: 0,
+                    asked: 0,
+                    events_at: registered.events_looked_at.map_or(0, Timestamp::as_second),
+                    silent: registered.in_gap,
+                    healthy,
+                };
+                known.insert(registered.credential, (member, registered.watched));
+            } else if registered.watched {
+                changes.dropped.push(registered.id);
+            }
+        })?;
+        let mut members = Vec::with_capacity(watch.len());
+        for credential in watch.credentials() {
+            let member = match known.remove(&credential) {
+                Some((member, true)) => member,
+                _ => Member {
+                    id: tx.watch(credential, now)?,
+                    credential,
+                    digest: 0,
+                    asked: 0,
+                    events_at: 0,
+                    silent: false,
+                    healthy: false,
+                },
+            };
+            members.push(member);
+        }
+        Ok((Roster { members }, changes))
+    }
+
+    /// The members, in the order of the config.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// One member, to be brought up to date.
+    pub fn member_mut(&mut self, at: usize) -> Option<&mut Member> {
+        self.members.get_mut(at)
+    }
+
+    /// Where everybody stands in a sweep: the longest unread first, ties shuffled by a hash of the credential, so that
+    /// no provider and no part of the list is always last.
+    pub fn sweep_order(&self) -> Vec<u32> {
+        self.order_by(|member| i64::from(member.asked))
+    }
+
+    /// The same for events; `first` go before all others.
+    pub fn events_order(&self, first: &[CredentialId]) -> Vec<u32> {
+        let mut order = self.order_by(|member| {
+            if first.contains(&member.id) {
+                i64::MIN
+            } else {
+                member.events_at
+            }
+        });
+        order.retain(|at| self.members[*at as usize].credential.provider.has_events());
+        order
+    }
+
+    fn order_by(&self, key: impl Fn(&Member) -> i64) -> Vec<u32> {
+        let mut order: Vec<(i64, u64, u32)> = (0u32..)
+            .zip(&self.members)
+            .map(|(at, member)| (key(member), hash(&member.credential), at))
+            .collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, _, at)| at).collect()
+    }
+}
+
+/// The digest by which an answer is told from the last one; never 0.
+pub fn digest(answer: &Answer) -> u64 {
+    hash(answer).max(1)
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

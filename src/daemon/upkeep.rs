@@ -1,0 +1,105 @@
+//! What is looked after once a minute: our own troubles, old history, the write-ahead log.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::Context;
+use super::judge::Bench;
+use super::settings::Settings;
+use crate::model::Kind;
+use crate::rules::due;
+use crate::rules::incidents::Condition;
+use crate::store::{Error, Tx};
+
+/// Events are asked about, and history is pruned, this often.
+const DAILY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Looks after everything once.
+///
+/// # Errors
+/// Where the database failed.
+pub async fn run(context: &Context) -> Result<(), Error> {
+    let settings = context.settings.now();
+    let (now, blind) = (context.clock.now(), context.sight().blind);
+    let token_expires = context.client.token_expires();
+    let configured_token = settings.configured_token;
+    context
+        .write(move |tx| {
+            let bench = Bench {
+                policy: &settings.policy,
+                watch: &settings.watch,
+                after_off: false,
+            };
+            let overdue = if blind {
+                None
+            } else {
+                overdue(tx, &settings, now)?
+            };
+            bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
+            let expires = token_expires.filter(|_| configured_token);
+            bench.own(
+                tx,
+                Kind::TokenExpiring,
+                expiring(&settings, expires, now).as_slice(),
+                now,
+            )?;
+            if tx
+                .last_done(PRUNED)?
+                .is_none_or(|last| now.duration_since(last) >= DAILY)
+            {
+                bench.own(
+                    tx,
+                    Kind::EventsUnread,
+                    unread(tx, &settings, now)?.as_slice(),
+                    now,
+                )?;
+                tx.prune(now - settings.keep.events, now - settings.keep.history)?;
+                tx.mark_done(PRUNED, now)?;
+            }
+            Ok(())
+        })
+        .await?;
+    context.committed.notify_one();
+    context.writer.checkpoint().await
+}
+
+const PRUNED: &str = "prune";
+
+/// No whole sweep for so many times that one was due, though we are not blind.
+fn overdue(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<Option<Condition>, Error> {
+    let schedules = &settings.policy.schedules;
+    let intervals = settings.policy.thresholds.sweep_overdue_intervals;
+    let since = tx.last_whole_sweep()?.max(tx.run_began()?);
+    let Some(since) = since else { return Ok(None) };
+    let missed = due::firings_between(&schedules.sweep, &schedules.zone, since, now, intervals + 1);
+    Ok((missed > intervals).then(|| Condition {
+        kind: Kind::SweepOverdue,
+        subject: String::new(),
+        why: format!("no sweep was whole for {intervals} intervals; is the limit of requests too low for the watch list?"),
+    }))
+}
+
+fn expiring(settings: &Settings, expires: Option<Timestamp>, now: Timestamp) -> Option<Condition> {
+    let within = settings.policy.thresholds.token_expiring_within;
+    let expires = expires.filter(|expires| *expires <= now + within)?;
+    Some(Condition {
+        kind: Kind::TokenExpiring,
+        subject: String::new(),
+        why: format!("the token in leaf.token_file ends at {expires}"),
+    })
+}
+
+fn unread(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<Option<Condition>, Error> {
+    let after = settings.policy.thresholds.events_unread_after;
+    let up_long_enough = tx
+        .run_began()?
+        .is_some_and(|began| now.duration_since(began) >= DAILY);
+    let unread = tx.events_unread_since(now - after)?;
+    Ok((unread > 0 && up_long_enough).then(|| Condition {
+        kind: Kind::EventsUnread,
+        subject: String::new(),
+        why: format!(
+            "the events of {unread} credentials were not read for {} days",
+            after.as_secs() / 86_400
+        ),
+    }))
+}
