@@ -7,6 +7,8 @@
 
 mod support;
 
+mod cli_binary;
+mod cli_pages;
 mod config_samples;
 mod dependencies;
 mod floors;

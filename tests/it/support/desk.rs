@@ -208,6 +208,12 @@ impl Desk {
         self.says(number, outcome);
     }
 
+    /// The daemon stops in order.
+    pub fn stop(&mut self, now: Timestamp) {
+        let run = self.run;
+        self.db.write(|tx| tx.end_run(run, now)).unwrap();
+    }
+
     /// Time passes, then a sweep over everything.
     pub fn sweep_after(&mut self, time: Duration) -> Sight {
         self.now += time;
