@@ -103,6 +103,8 @@ fn delivery(page: &mut Page, line: &Line, scene: &Scene<'_>) {
 fn tried(attempt: &Attempt) -> String {
     let code = attempt
         .code
+        // A folder has no codes.
+        .filter(|code| *code > 0)
         .map(|code| format!(" {code}"))
         .unwrap_or_default();
     format!(
