@@ -179,8 +179,9 @@ impl Tx<'_> {
         let (mut looks, mut held) = self.sweeps_since(from)?;
         let mut statement = self.conn.prepare_cached(
             "SELECT (SELECT looks FROM sweep WHERE id < coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
-                  - (SELECT looks FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1),
-                    (SELECT watched_ms FROM sweep WHERE id <= coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
+                  - (SELECT looks FROM sweep WHERE id < max(g.from_sweep, ?2) ORDER BY id DESC LIMIT 1),
+                    coalesce((SELECT watched_ms FROM sweep WHERE id >= g.to_sweep AND second = 0 ORDER BY id LIMIT 1),
+                      (SELECT watched_ms FROM sweep ORDER BY id DESC LIMIT 1))
                   - (SELECT watched_ms FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1)
              FROM gap g WHERE g.credential = ?1 AND coalesce(g.to_sweep, 1 << 60) > ?2",
         )?;
@@ -465,7 +466,7 @@ impl Tx<'_> {
     /// Notices whose time has come and whose addressees are not chosen yet.
     pub fn due_notices(&self, now: Timestamp) -> Result<Vec<DueNotice>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, kind, incident FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0 ORDER BY id",
+            "SELECT id, kind, incident FROM notice INDEXED BY notice_due WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0 ORDER BY id",
         )?;
         let rows = statement.query_map([At(now)], |row| {
             let Word(kind) = row.get(1)?;

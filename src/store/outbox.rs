@@ -236,7 +236,8 @@ impl Tx<'_> {
     /// Deliveries whose next try is due.
     pub fn due_deliveries(&self, now: Timestamp) -> Result<Vec<Waiting>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT d.id, d.address, m.message_id, d.tries, d.give_up_at FROM delivery d JOIN message m ON m.id = d.message
+            "SELECT d.id, d.address, m.message_id, d.tries, d.give_up_at
+             FROM delivery d INDEXED BY delivery_waiting JOIN message m ON m.id = d.message
              WHERE d.state = 0 AND d.next_try_at <= ?1 ORDER BY d.id",
         )?;
         let rows = statement.query_map([At(now)], |row| {

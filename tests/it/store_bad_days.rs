@@ -27,7 +27,7 @@ fn watch(db: &mut Db, number: u128) -> Result<(), Error> {
 
 fn watched(db: &mut Db) -> Vec<Credential> {
     let mut all = Vec::new();
-    let each = |tx: &Tx<'_>| tx.each_credential(|one| all.push(one.credential));
+    let each = |tx: &Tx<'_>| tx.each_credential(|one, _| all.push(one.credential));
     db.read(each).unwrap();
     all
 }
@@ -269,7 +269,7 @@ fn a_reader_beside_sees_what_is_committed_and_holds_nobody_up() {
         .read(|tx| {
             let count = |tx: &Tx<'_>| {
                 let mut count = 0;
-                tx.each_credential(|_| count += 1).map(|()| count)
+                tx.each_credential(|_, _| count += 1).map(|()| count)
             };
             assert_eq!(count(tx)?, 1);
             watch(&mut db, 2)?;
