@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::config::{DEFAULT_PATH, PATH_VARIABLE, parse_duration};
-use crate::model::Provider;
+use crate::model::{Kind, Provider};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -72,6 +72,10 @@ pub enum Command {
     Incidents(Incidents),
     /// Show every mail, to whom it went, and what the mail server said
     Deliveries(Deliveries),
+    /// Say that somebody is on an incident: no more reminders
+    Ack(Ack),
+    /// Let mails about something wait
+    Silence(Silence),
     /// Show it all on this machine, against a simulated Leaf, with nothing to configure
     Demo(Demo),
 }
@@ -142,6 +146,57 @@ pub struct PastEvents {
     /// Show answers and headers of providers in full
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// `ack`.
+#[derive(Debug, Args)]
+pub struct Ack {
+    /// The incident's number, as mails and `incidents` show it
+    pub incident: Option<i64>,
+    /// Why, or who is on it; kept with the incident
+    #[arg(long, required_unless_present_any = ["list", "end"])]
+    pub reason: Option<String>,
+    /// End it: reminders come again
+    #[arg(long, conflicts_with = "list")]
+    pub end: bool,
+    /// List the acks that hold
+    #[arg(long)]
+    pub list: bool,
+    /// Print JSON, with --list
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `silence`.
+#[derive(Debug, Args)]
+pub struct Silence {
+    /// A Leaf user id; or a name, or the beginning of either, that fits one user only
+    #[arg(value_name = "USER")]
+    pub user: Option<String>,
+    /// Only of this provider, such as john-deere
+    #[arg(long, value_name = "NAME", value_parser = provider)]
+    pub provider: Option<Provider>,
+    /// Only this kind of trouble, such as failing_events
+    #[arg(long, value_name = "KIND")]
+    pub problem: Option<Kind>,
+    /// Everything about growers; trouble with Leaf and of our own is still told
+    #[arg(long, conflicts_with_all = ["user", "provider", "problem"])]
+    pub all: bool,
+    /// For how long, such as 3d
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub length: Option<Duration>,
+    /// Why; kept with the silence
+    #[arg(long, required_unless_present_any = ["list", "end"])]
+    pub reason: Option<String>,
+    /// End this silence
+    #[arg(long, value_name = "NUMBER")]
+    pub end: Option<i64>,
+    /// List the silences that hold
+    #[arg(long, conflicts_with = "end")]
+    pub list: bool,
+    /// Print JSON, with --list
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// From when on.

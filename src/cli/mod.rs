@@ -16,6 +16,7 @@ pub mod events;
 pub mod exit;
 pub mod explain;
 pub mod history;
+pub mod hush;
 pub mod incidents;
 pub mod log;
 pub mod run;
@@ -71,6 +72,8 @@ fn asks_for_json(command: &Command) -> bool {
         Command::Incidents(args) => args.common.json,
         Command::Deliveries(args) => args.common.json,
         Command::Check(args) => args.json,
+        Command::Ack(args) => args.json,
+        Command::Silence(args) => args.json,
         Command::Run | Command::Config(_) | Command::Demo(_) => false,
     }
 }
@@ -92,9 +95,12 @@ pub fn page(
         Command::Events(args) => events::page(db, scene, args, look),
         Command::Incidents(args) => incidents::page(db, scene, args, look),
         Command::Deliveries(args) => deliveries::page(db, scene, args, look),
-        Command::Run | Command::Check(_) | Command::Config(_) | Command::Demo(_) => {
-            Ok(Page::new(look))
-        }
+        Command::Run
+        | Command::Check(_)
+        | Command::Config(_)
+        | Command::Ack(_)
+        | Command::Silence(_)
+        | Command::Demo(_) => Ok(Page::new(look)),
     }
 }
 

@@ -5,8 +5,9 @@ use rusqlite::{Row, params};
 
 use super::row::{At, Word};
 use super::{Result, Tx};
-use crate::model::{CredentialId, IncidentId, Kind, Provider, UserId};
+use crate::model::{Credential, CredentialId, IncidentId, Kind, Provider, UserId};
 use crate::rules::notify::Silenced;
+use crate::view::hush;
 
 /// A silence: mails about what it matches wait, or are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,61 @@ pub struct Ack {
     pub ended_by: Option<String>,
 }
 
+impl From<&Ack> for hush::Ack {
+    fn from(ack: &Ack) -> Self {
+        let Ack { at, until, .. } = *ack;
+        hush::Ack {
+            incident: ack.incident.0,
+            at,
+            until,
+            actor: ack.actor.clone(),
+            reason: ack.reason.clone(),
+        }
+    }
+}
+
+impl From<&Silence> for hush::Silence {
+    fn from(silence: &Silence) -> Self {
+        let Silence {
+            id,
+            what,
+            at,
+            until,
+            ..
+        } = *silence;
+        hush::Silence {
+            number: id,
+            user: what.user,
+            provider: what.provider,
+            problem: what.kind,
+            at,
+            until,
+            actor: silence.actor.clone(),
+            reason: silence.reason.clone(),
+        }
+    }
+}
+
 impl Tx<'_> {
+    /// The kinds of all open incidents, each with its credential.
+    pub fn open_kinds(&self) -> Result<Vec<(Kind, Option<Credential>)>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT i.kind, c.leaf_user, c.provider FROM incident i LEFT JOIN credential c ON c.id = i.credential
+             WHERE i.ended_at IS NULL",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let Word(kind) = row.get(0)?;
+            let (user, provider): (Option<UserId>, Option<Word<Provider>>) =
+                (row.get(1)?, row.get(2)?);
+            Ok((
+                kind,
+                user.zip(provider)
+                    .map(|(user, Word(provider))| Credential { user, provider }),
+            ))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Silences `what` until a time.
     pub fn add_silence(
         &self,

@@ -8,6 +8,7 @@ pub mod deliveries;
 pub mod events;
 pub mod explain;
 pub mod history;
+pub mod hush;
 pub mod incidents;
 pub mod status;
 pub mod words;
