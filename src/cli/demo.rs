@@ -160,8 +160,8 @@ unreadable_hold = "6s"
 [alerts]
 to = ["support@example.com"]
 operators = ["ops@example.com"]
-group_wait = "1s"
-group_interval = "2s"
+group_wait = "3s"
+group_interval = "3s"
 
 [email]
 transport = "file"
