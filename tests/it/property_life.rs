@@ -46,25 +46,38 @@ fn word() -> impl Strategy<Value = Word> {
     prop_oneof![
         6 => Just(Word::Status("OK")),
         3 => prop::sample::select(vec!["INVALID", "REVOKED", "LIMITED_PERMISSION"]).prop_map(Word::Status),
-        3 => prop::sample::select(vec!["TEMPORARILY_UNAVAILABLE", "ODD", "NEVER HEARD"]).prop_map(Word::Status),
+        5 => prop::sample::select(vec!["TEMPORARILY_UNAVAILABLE", "TEMPORARILY_UNAVAILABLE", "ODD", "?"]).prop_map(Word::Status),
         2 => prop::sample::select(vec![Some("PRODUCTION"), Some("STAGE"), None]).prop_map(Word::Environment),
         1 => Just(Word::ConnectedAnew),
         1 => Just(Word::WithoutId),
-        3 => Just(Word::Missing),
-        3 => prop::sample::select(vec![NoAnswer::Later, NoAnswer::Denied, NoAnswer::Broken]).prop_map(Word::Silent),
+        4 => Just(Word::Missing),
+        5 => prop::sample::select(vec![NoAnswer::Later, NoAnswer::Denied, NoAnswer::Broken]).prop_map(Word::Silent),
+    ]
+}
+
+/// What takes time to be told, and what comes between.
+fn lasting() -> impl Strategy<Value = Word> {
+    prop_oneof![
+        6 => Just(Word::Status("TEMPORARILY_UNAVAILABLE")),
+        4 => Just(Word::Silent(NoAnswer::Later)),
+        2 => Just(Word::Missing),
+        2 => Just(Word::ConnectedAnew),
+        1 => Just(Word::Status("OK")),
+        1 => Just(Word::Status("INVALID")),
+        1 => Just(Word::Status("ODD")),
     ]
 }
 
 fn op() -> impl Strategy<Value = Op> {
     // Much happens to one, so that whole lives come about.
-    let who = || prop_oneof![2 => Just(1), 1 => 0..FLEET];
+    let who = || prop_oneof![3 => Just(1), 1 => 0..FLEET];
     let codes = vec![200u16, 200, 400, 401, 403, 403, 404, 429, 503];
     let minutes = prop_oneof![3 => 0u32..240, 1 => 0u32..5000];
     let event = (minutes, prop::sample::select(codes), any::<bool>());
     prop_oneof![
         12 => (who(), word()).prop_map(|(n, word)| Op::Say(n, word)),
         2 => word().prop_map(Op::SayAll),
-        16 => prop::sample::select(vec![1u32, 15, 15, 15, 40, 120]).prop_map(Op::Sweep),
+        20 => prop::sample::select(vec![5u32, 15, 15, 20, 20, 70]).prop_map(Op::Sweep),
         1 => (0usize..7).prop_map(Op::Stop),
         1 => (0usize..7).prop_map(Op::Kill),
         2 => Just(Op::SecondLook),
@@ -96,13 +109,17 @@ impl Both {
         let watch = WatchList::new(users, vec![Provider::JOHN_DEERE])
             .expect_of_all(Some(Environment::Production));
         let mut desk = Desk::over(watch);
+        // Short enough that a history of some dozen sweeps sees their end.
         desk.policy.thresholds.flap_window = HOUR;
+        desk.policy.thresholds.provider_unavailable_hold = HOUR;
+        desk.policy.thresholds.unreadable_hold = HOUR;
         desk.repeats = true;
         desk.says(NAMED, missing());
         desk.says(0, missing());
         let settings = Settings {
             resolve_after: 1,
             flap_window: HOUR,
+            long_hold: HOUR,
             expected: Some("PRODUCTION"),
             odd_is_healthy: false,
         };
@@ -346,12 +363,28 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_open_is_what_the_looks_prove(ops in prop::collection::vec(op(), 1..70)) {
+    fn what_is_open_is_what_the_looks_prove(ops in prop::collection::vec(op(), 1..90)) {
         let mut both = Both::new();
         for op in &ops {
             both.do_it(op);
             both.check(op)?;
         }
         orderly(&both.desk)?;
+    }
+
+    /// The same, closer to where time is counted: one credential, each word for some sweeps.
+    #[test]
+    fn what_must_hold_is_counted_by_looks_that_say_so(
+        words in prop::collection::vec((lasting(), 1u32..5), 1..16)
+    ) {
+        let mut both = Both::new();
+        for (word, sweeps) in words {
+            both.say(1, word);
+            for _ in 0..sweeps {
+                both.do_it(&Op::Sweep(15));
+                both.do_it(&Op::SecondLook);
+                both.check(&Op::Say(1, word))?;
+            }
+        }
     }
 }

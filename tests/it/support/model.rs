@@ -77,6 +77,8 @@ struct One {
 pub struct Settings {
     pub resolve_after: u32,
     pub flap_window: Duration,
+    /// How long `provider_unavailable` and `unreadable` must hold.
+    pub long_hold: Duration,
     pub expected: Option<&'static str>,
     /// Whether `ODD` is mapped to healthy.
     pub odd_is_healthy: bool,
@@ -545,7 +547,7 @@ impl Model {
             && kind.is_none()
         {
             let (_, held) = counted(&self.sweeps, from, &one.silent);
-            if again(&one.access, Kind::ProviderUnavailable) || held >= 6 * HOUR {
+            if again(&one.access, Kind::ProviderUnavailable) || held >= self.settings.long_hold {
                 one.access
                     .is(Kind::ProviderUnavailable, now, window, &mut self.ids);
             }
@@ -556,6 +558,7 @@ impl Model {
     fn stays_silent(&mut self, credential: Credential) {
         let sweep = self.sweeps.len() - 1;
         let (now, window) = (self.now, self.settings.flap_window);
+        let hold = self.settings.long_hold;
         let one = self.ones.get_mut(&credential).unwrap();
         one.silent.insert(sweep);
         if one.sight.open.is_some() {
@@ -565,7 +568,7 @@ impl Model {
         let since = *one.silent_since.get_or_insert(sweep);
         let (_, held) = counted(&self.sweeps, since, &BTreeSet::new());
         let again = since == sweep && one.sight.recent(now, window).is_some();
-        if again || (since < sweep && held >= 2 * HOUR) {
+        if again || (since < sweep && held >= hold) {
             one.silent_since = None;
             one.sight.is(Kind::Unreadable, now, window, &mut self.ids);
         }
