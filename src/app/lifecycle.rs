@@ -221,7 +221,7 @@ async fn beat(context: Context, heartbeat: Option<Heartbeat>) {
 async fn is_well(context: &Context) -> bool {
     let committed = !context.vitals.pulse().faults.contains_key(&Fault::Storage);
     let since = context.clock.now() - OVERDUE;
-    let overdue = context.write(move |tx| tx.overdue_notices(since)).await;
+    let overdue = context.read(move |tx| tx.overdue_notices(since)).await;
     committed && matches!(overdue, Ok(0))
 }
 

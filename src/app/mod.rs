@@ -32,7 +32,7 @@ use crate::vitals::Vitals;
 pub use lifecycle::{Fatal, run};
 
 /// How long an orderly stop may take.
-const STOP_WITHIN: Duration = Duration::from_secs(18);
+const STOP_WITHIN: Duration = Duration::from_secs(12);
 
 /// Why a daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +151,12 @@ impl Station {
             }
         });
         let names = context.clone();
-        tracker.spawn(async move { gather::names(&names).await });
+        tracker.spawn(async move {
+            tokio::select! {
+                () = names.stop.cancelled() => {}
+                () = gather::names(&names) => {}
+            }
+        });
         Daemon {
             context,
             timetable,
@@ -207,6 +212,9 @@ fn begin(
     let (roster, changes) = Roster::load(tx, &settings.watch, &settings.policy, now)?;
     drop_from_watch(tx, &bench, &changes, now)?;
     bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
+    // A delivery that was under way when the last run was killed is tried again now.
+    tx.clamp_times(now)?;
+    tx.path_is_open(now)?;
     // A short restart is no time in which things could have happened unseen.
     let interval = settings.policy.schedules.sweep.typical_interval();
     let off = last_seen.map(|last| now.duration_since(last).unsigned_abs());

@@ -61,9 +61,16 @@ async fn look(
         status::compose(tx, &scene, &shown, look)
     });
     let (page, counts) = page.await?;
+    let waiting = context.read(|tx| tx.waiting_deliveries()).await?;
     drop(context);
     station.close().await;
     super::print(&page.into_text())?;
+    if args.notify && waiting > 0 {
+        let what = anyhow::anyhow!(
+            "{waiting} mails were not accepted yet and wait; leafwatch deliveries shows why"
+        );
+        return Err(Failure::new(Exit::Unreachable, what));
+    }
     Ok(verdict(ended.sight, &counts))
 }
 

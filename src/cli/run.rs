@@ -16,7 +16,10 @@ pub fn run(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
     log::start();
     let config = config_with_secrets(cli)?;
     let runtime = runtime(&config)?;
-    runtime.block_on(app::run(&cli.config, config, clock.clone()))?;
+    let ended = runtime.block_on(app::run(&cli.config, config, clock.clone()));
+    // A name that a dead resolver still looks up must not hold the stop up.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    ended?;
     Ok(Exit::Fine)
 }
 

@@ -8,5 +8,10 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     if old.database.path != new.database.path {
         keys.push("database.path");
     }
+    if old.heartbeat.as_ref().map(|heartbeat| &heartbeat.url)
+        != new.heartbeat.as_ref().map(|heartbeat| &heartbeat.url)
+    {
+        keys.push("heartbeat.url");
+    }
     keys
 }

@@ -24,6 +24,7 @@ use crate::vitals::{Fault, Standing};
 /// How long the fault must stand: a lock of another program that goes by is no trouble.
 const HOLD: SignedDuration = SignedDuration::from_secs(60);
 const ONCE_IN: SignedDuration = SignedDuration::from_hours(24);
+const TRY_EVERY: SignedDuration = SignedDuration::from_mins(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Looks after the fault until the context says stop. `database` is where the marker goes beside.
@@ -34,7 +35,10 @@ pub async fn watch(context: Context, database: PathBuf) {
             () = context.stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        alarm.look(&context).await;
+        tokio::select! {
+            () = context.stop.cancelled() => return,
+            () = alarm.look(&context) => {}
+        }
     }
 }
 
@@ -43,6 +47,7 @@ pub async fn watch(context: Context, database: PathBuf) {
 pub struct Alarm {
     marker: PathBuf,
     told: Option<Timestamp>,
+    tried: Option<Timestamp>,
     standing: Option<Standing>,
 }
 
@@ -52,6 +57,7 @@ impl Alarm {
         Alarm {
             marker: marker(path),
             told: None,
+            tried: None,
             standing: None,
         }
     }
@@ -80,7 +86,9 @@ impl Alarm {
             .and_then(|text| text.trim().parse::<Timestamp>().ok());
         // A marker from the future is a clock that was wrong; it must not silence us.
         let last = written.max(self.told).filter(|last| *last <= now);
+        let tried = self.tried.filter(|tried| *tried <= now);
         last.is_none_or(|last| now.duration_since(last) >= ONCE_IN)
+            && tried.is_none_or(|tried| now.duration_since(tried) >= TRY_EVERY)
     }
 
     async fn tell(&mut self, context: &Context, fault: &Standing, now: Timestamp) {
@@ -94,6 +102,7 @@ impl Alarm {
                 );
             }
         };
+        self.tried = Some(now);
         let mut session = None;
         let mut accepted = false;
         for to in &settings.policy.alerts.operators {

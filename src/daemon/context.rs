@@ -13,8 +13,10 @@ use super::roster::Roster;
 use super::settings::{InForce, Settings};
 use crate::clock::Clock;
 use crate::leaf::Client;
-use crate::store::{RunId, Writer};
-use crate::vitals::Vitals;
+use crate::store::{Error, RunId, Tx, Writer};
+use crate::vitals::{Fault, Vitals};
+
+use super::sweep::chain;
 
 /// Handles that every loop has; cloning shares them.
 #[derive(Debug, Clone)]
@@ -62,8 +64,19 @@ pub struct SightState {
     pub after_off: bool,
     /// Leaf asked for a pause until then.
     pub paused_until: Option<Timestamp>,
+    /// The last full sweep was whole: Leaf answers, whatever it says.
+    pub answers: bool,
     /// How far Leaf's clock is ahead of ours.
     pub skew: SignedDuration,
+}
+
+impl SightState {
+    /// Whether Leaf's pause holds. None is longer than six hours; one that seems so is a clock that was set back.
+    pub fn is_paused(&self, now: Timestamp) -> bool {
+        const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+        self.paused_until
+            .is_some_and(|until| now < until && until.duration_since(now) <= LONGEST)
+    }
 }
 
 impl Context {
@@ -114,5 +127,39 @@ impl Context {
             .now()
             .saturating_add(skew)
             .unwrap_or(self.clock.now())
+    }
+
+    /// Writes, and keeps the vitals true about it.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let result = self.writer.write(work).await;
+        let now = self.clock.now();
+        match &result {
+            Ok(_) => {
+                self.vitals.committed(now);
+                if let Some(standing) = self.vitals.fault_over(Fault::Storage) {
+                    tracing::info!("the database can be written again, after {}", standing.text);
+                }
+            }
+            Err(error) => {
+                let text = chain(error);
+                if self.vitals.fault_seen(Fault::Storage, text.clone(), now) {
+                    tracing::error!(
+                        "the database cannot be written: {text}; polling goes on, changes wait in memory"
+                    );
+                }
+            }
+        }
+        result
+    }
+
+    /// Reads; says nothing about whether the database can be written.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.writer.read(work).await
     }
 }

@@ -21,6 +21,8 @@ use crate::vitals::{Fault, Loop};
 
 /// The longest sleep of a loop: a commit that nobody nudged for (an ack, another process) is seen after it.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// A delivery that is tried is not due again before this, unless what became of it was written down.
+const LEASE: Duration = Duration::from_secs(30 * 60);
 /// The longest time between two looks at what waits for a quiet window or a cap.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 /// An untold notice is packed anew this long after it failed, at the latest.
@@ -89,7 +91,8 @@ async fn pack_due(
                 sender: &settings.sender,
                 nonce,
             };
-            let due = tx.has_due_notice(now)? || tx.has_unsettled_silence(now)?;
+            let over = tx.has_unsettled_silence(now)? && packer.may_settle(tx)?;
+            let due = tx.has_due_notice(now)? || over;
             let packed = match due || (waiting && !tx.idle_addresses()?.is_empty()) {
                 true => packer.pack(tx, now)?,
                 false => Packed::default(),
@@ -110,11 +113,7 @@ fn nap_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
 pub async fn send_loop(context: Context) {
     let mut path = Path::default();
     loop {
-        let sent = tokio::select! {
-            // A delivery under way when we stop ends by its deadline or ours; its bytes are sent again after a restart.
-            () = context.stop.cancelled() => return,
-            sent = send_due(&context, &mut path) => sent,
-        };
+        let sent = send_due(&context, &mut path).await;
         if let Err(error) = sent {
             tracing::error!("cannot send mails: {}", chain(&error));
         }
@@ -132,6 +131,8 @@ pub async fn send_loop(context: Context) {
 pub struct Path {
     failures: u32,
     closed_until: Option<Timestamp>,
+    /// What a server accepted and the database could not take yet: only the mark is missing, not the mail.
+    unmarked: Vec<(Waiting, Attempt)>,
 }
 
 /// Tries every delivery that is due. Returns how many were accepted.
@@ -144,10 +145,17 @@ pub async fn send_due(context: &Context, path: &mut Path) -> Result<usize, Error
     if path.closed_until.is_some_and(|until| now < until) {
         return Ok(0);
     }
-    let due = context.write(move |tx| tx.due_deliveries(now)).await?;
+    mark_accepted(context, &settings, path).await?;
+    let due = context.read(move |tx| tx.due_deliveries(now)).await?;
     let mut session: Option<Session> = None;
     let mut accepted = 0;
     for delivery in due {
+        // What is under way ends; what comes after it waits for the next start.
+        if context.stop.is_cancelled() {
+            break;
+        }
+        let (id, until) = (delivery.id, context.clock.now() + LEASE);
+        context.write(move |tx| tx.lease(id, until)).await?;
         context
             .vitals
             .moved(Loop::Deliver, context.clock.monotonic());
@@ -163,6 +171,30 @@ pub async fn send_due(context: &Context, path: &mut Path) -> Result<usize, Error
     Ok(accepted)
 }
 
+/// Marks what was accepted; what cannot be marked now is marked before anything else is sent.
+async fn mark_accepted(
+    context: &Context,
+    settings: &Arc<Settings>,
+    path: &mut Path,
+) -> Result<(), Error> {
+    while let Some((delivery, attempt)) = path.unmarked.first().cloned() {
+        let (now, settings, was_closed) =
+            (context.clock.now(), settings.clone(), path.failures > 0);
+        context
+            .write(move |tx| {
+                tx.accepted(delivery.id, &attempt, now)?;
+                if was_closed {
+                    tx.path_is_open(now)?;
+                }
+                mail_failure(tx, &settings, &delivery.address, None, now)
+            })
+            .await?;
+        path.failures = 0;
+        path.unmarked.remove(0);
+    }
+    Ok(())
+}
+
 async fn attempt(
     context: &Context,
     settings: &Arc<Settings>,
@@ -170,7 +202,7 @@ async fn attempt(
     session: &mut Option<Session>,
 ) -> Result<Verdict, Error> {
     let id = delivery.id;
-    let bytes = context.write(move |tx| tx.bytes(id)).await?;
+    let bytes = context.read(move |tx| tx.bytes(id)).await?;
     let to: Address = match delivery.address.parse() {
         Ok(to) => to,
         // It was an address when it was packed; a database edited by hand may hold anything.
@@ -217,24 +249,16 @@ async fn note(
             code,
             reply,
         } => {
-            let was_closed = std::mem::take(path).failures > 0;
-            context.vitals.fault_over(Fault::Mail);
+            path.closed_until = None;
             let attempt = Attempt {
                 server,
                 phase: "accepted".to_owned(),
-                code: Some(code),
+                code: Some(code).filter(|code| *code > 0),
                 reply,
             };
-            let (address, settings) = (delivery.address.clone(), settings.clone());
-            context
-                .write(move |tx| {
-                    tx.accepted(id, &attempt, now)?;
-                    if was_closed {
-                        tx.path_is_open(now)?;
-                    }
-                    mail_failure(tx, &settings, &address, None, now)
-                })
-                .await?;
+            path.unmarked.push((delivery.clone(), attempt));
+            context.vitals.fault_over(Fault::Mail);
+            mark_accepted(context, settings, path).await?;
             tracing::info!(message_id, "a mail was accepted by the server");
             context.committed.notify_one();
             Ok(Reached::Accepted)

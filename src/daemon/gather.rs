@@ -54,11 +54,11 @@ pub async fn urgent(context: Context, mut wanted: UnboundedReceiver<(CredentialI
 /// # Errors
 /// Where the database failed.
 pub async fn round(context: &Context) -> Result<(), Error> {
-    let troubled = context.write(|tx| tx.troubled()).await?;
+    let troubled = context.read(|tx| tx.troubled()).await?;
+    let recall = context.recall();
     let order = context.roster().events_order(&troubled);
     let total = order.len();
     let queue = Arc::new(Mutex::new((order.into_iter(), Vec::new())));
-    let recall = context.recall();
     let mut workers = JoinSet::new();
     for _ in 0..WORKERS {
         let (context, queue) = (context.clone(), queue.clone());

@@ -98,7 +98,11 @@ impl<'a> Bench<'a> {
         looks: &[Look],
     ) -> Result<Vec<CredentialId>> {
         let mut told = Vec::new();
-        for look in looks {
+        // An answer may come late about a credential that a reload dropped meanwhile.
+        for look in looks
+            .iter()
+            .filter(|look| self.watch.contains(look.credential))
+        {
             let known = tx.known(look.id, self.policy, look.at, look.leaf_at)?;
             let moment = self.moment(
                 look.at,
@@ -135,6 +139,9 @@ impl<'a> Bench<'a> {
         now: Timestamp,
         leaf_now: Timestamp,
     ) -> Result<()> {
+        if !self.watch.contains(credential) {
+            return Ok(());
+        }
         let mut new_failures = Vec::new();
         for event in events {
             if tx.keep_event(id, event, now)? && event.verdict() == EventVerdict::Failure {

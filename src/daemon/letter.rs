@@ -2,7 +2,7 @@
 //!
 //! Decides nothing; the wording is the mail's and the view's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -56,7 +56,7 @@ pub(super) fn write(
         tx,
         packer,
         now,
-        reader: addresses.first().map_or("", String::as_str),
+        readers: addresses,
     };
     let to: Vec<Address> = addresses
         .iter()
@@ -110,11 +110,12 @@ pub(super) fn told_cause(
     let Some(id) = incident.credential else {
         return Ok(None);
     };
+    let readers = [address.to_owned()];
     let writer = Writer {
         tx,
         packer,
         now,
-        reader: address,
+        readers: &readers,
     };
     let found = writer.subject(id)?;
     let key = found
@@ -138,7 +139,8 @@ struct Writer<'a> {
     tx: &'a Tx<'a>,
     packer: &'a Packer<'a>,
     now: Timestamp,
-    reader: &'a str,
+    /// Everybody the mail goes to: it says nothing that one of them was not told before.
+    readers: &'a [String],
 }
 
 /// The client key of an entry's credential, for shared causes.
@@ -458,6 +460,25 @@ impl Writer<'_> {
         Ok(details)
     }
 
+    /// What `of` gives for every one of the readers.
+    fn told_to_all<T: PartialEq>(
+        &self,
+        of: impl Fn(&Tx<'_>, &str) -> crate::store::Result<Vec<T>>,
+    ) -> Result<Vec<T>, PackError> {
+        let Some((first, others)) = self.readers.split_first() else {
+            return Ok(Vec::new());
+        };
+        let mut common = of(self.tx, first)?;
+        for reader in others {
+            if common.is_empty() {
+                break;
+            }
+            let known = of(self.tx, reader)?;
+            common.retain(|one| known.contains(one));
+        }
+        Ok(common)
+    }
+
     fn thread(&self, items: &[Item]) -> Result<Thread, PackError> {
         let mut thread = Thread::default();
         let later = items
@@ -465,7 +486,8 @@ impl Writer<'_> {
             .filter(|item| !matches!(item.say, Say::Opened | Say::Brief))
             .take(DETAILED);
         for item in later {
-            let mut known = self.tx.thread(item.incident, self.reader, THREAD)?;
+            let mut known =
+                self.told_to_all(|tx, reader| tx.thread(item.incident, reader, THREAD))?;
             thread.in_reply_to = thread.in_reply_to.or_else(|| known.first().cloned());
             known.reverse();
             thread.references.extend(known);
@@ -512,10 +534,11 @@ impl Writer<'_> {
     }
 
     fn elsewhere(&self, items: &[Item]) -> Result<(Vec<OpenElsewhere>, u64), PackError> {
-        let told = self.tx.open_and_told(self.reader)?;
+        let here: HashSet<IncidentId> = items.iter().map(|item| item.incident).collect();
+        let told = self.told_to_all(|tx, reader| tx.open_and_told(reader))?;
         let mut others: Vec<Incident> = told
             .into_iter()
-            .filter(|incident| !items.iter().any(|item| item.incident == incident.id))
+            .filter(|incident| !here.contains(&incident.id))
             .collect();
         others.sort_by_key(|incident| (incident.kind.rank(), incident.began_at));
         let more = others.len().saturating_sub(ELSEWHERE) as u64;
@@ -562,9 +585,14 @@ impl Writer<'_> {
             let print = alike.key.as_ref().map(|(print, _)| print);
             let key = cause_key(alike.kind, alike.provider, print);
             let told = self
-                .tx
-                .cause_told(&key, self.reader)?
-                .map(|(_, _, cause)| cause);
+                .told_to_all(|tx, reader| {
+                    Ok(tx
+                        .cause_told(&key, reader)?
+                        .map(|(_, _, cause)| cause)
+                        .into_iter()
+                        .collect())
+                })?
+                .pop();
             let refused = match print {
                 Some(print) => self.tx.key_is_refused(print, since)?,
                 None => false,

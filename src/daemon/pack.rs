@@ -78,15 +78,29 @@ impl Packer<'_> {
         let mut bundles: Vec<_> = bundles.into_iter().collect();
         bundles.sort_by(|(_, a), (_, b)| a.cmp(b));
         for (number, ((audience, items), addresses)) in bundles.into_iter().enumerate() {
-            self.keep(tx, audience, &items, &addresses, number, now)?;
+            match self.keep(tx, audience, &items, &addresses, number, now) {
+                // One mail that cannot be rendered must not keep back all the others; nothing of it was written.
+                Err(PackError::Compose(error)) => {
+                    tracing::error!("a mail to {} addresses waits: {error}", addresses.len())
+                }
+                kept => kept?,
+            }
         }
         Ok(packed)
     }
 
+    /// While blind, and before the first whole look of a run, nobody knows whether what a silence held back still stands.
+    pub(super) fn may_settle(&self, tx: &Tx<'_>) -> Result<bool, PackError> {
+        let looked = tx
+            .last_whole_sweep()?
+            .zip(tx.run_began()?)
+            .is_some_and(|(sweep, began)| sweep >= began);
+        Ok(looked && !tx.is_blind()?)
+    }
+
     /// Chooses who hears of each due notice.
     fn route(&self, tx: &Tx<'_>, now: Timestamp) -> Result<(), PackError> {
-        // While blind nobody knows whether what a silence held back still stands.
-        if !tx.is_blind()? {
+        if self.may_settle(tx)? {
             tx.settle_silences(now)?;
         }
         let due = tx.due_notices(now)?;
@@ -120,10 +134,10 @@ impl Packer<'_> {
             NoticeKind::Opened => Vec::new(),
             _ => tx.audience(incident.id)?,
         };
-        if let Some(until) = silenced(silences, &incident, credential) {
+        if silenced(silences, &incident, credential) {
             // What was told is also told to be over; all else waits for the silence's end.
             if incident.is_open() {
-                tx.hold_silenced(notice.id, until)?;
+                tx.hold_silenced(notice.id)?;
                 return Ok(());
             }
             if heard.is_empty() {
@@ -213,6 +227,7 @@ impl Packer<'_> {
     ) -> Result<(Vec<Item>, bool), PackError> {
         let mut items = Vec::new();
         let mut held = false;
+        let silences = tx.silences(now, false)?;
         for pending in tx.pending(address)? {
             let Some(incident) = tx.incident(pending.incident)? else {
                 continue;
@@ -226,7 +241,13 @@ impl Packer<'_> {
                 incident.kind.severity(),
                 now,
             );
-            if quiet.is_some() || self.is_straggler(tx, &incident, say, address, now)? {
+            // A silence may have come after the addressees were chosen.
+            let credential = match incident.credential {
+                Some(id) if !silences.is_empty() => Some(tx.credential(id)?),
+                _ => None,
+            };
+            let hushed = incident.is_open() && silenced(&silences, &incident, credential);
+            if quiet.is_some() || hushed || self.is_straggler(tx, &incident, say, address, now)? {
                 held = true;
                 continue;
             }
@@ -338,16 +359,10 @@ impl Packer<'_> {
     }
 }
 
-/// Until when an incident is silenced; the longest counts.
-fn silenced(
-    silences: &[Silence],
-    incident: &Incident,
-    credential: Option<Credential>,
-) -> Option<Timestamp> {
-    let matching = silences
+fn silenced(silences: &[Silence], incident: &Incident, credential: Option<Credential>) -> bool {
+    silences
         .iter()
-        .filter(|silence| silence.what.matches(incident.kind, credential));
-    matching.map(|silence| silence.until).max()
+        .any(|silence| silence.what.matches(incident.kind, credential))
 }
 
 impl Item {

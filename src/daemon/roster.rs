@@ -1,7 +1,7 @@
 //! The watched credentials in memory: what a sweep works through. A cache that may be lost at any time; the database
 //! is the state.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
@@ -110,6 +110,7 @@ impl Roster {
 
     /// The same for events; `first` go before all others.
     pub fn events_order(&self, first: &[CredentialId]) -> Vec<u32> {
+        let first: HashSet<&CredentialId> = first.iter().collect();
         let mut order = self.order_by(|member| {
             if first.contains(&member.id) {
                 i64::MIN

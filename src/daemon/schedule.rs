@@ -10,16 +10,20 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::task::TaskTracker;
 
 use super::context::Context;
+use super::roster::Member;
 use super::sweep::{self, Ended, Scope, Urgent, sight_of};
 use super::{gather, upkeep};
 use crate::leaf::Class;
-use crate::model::{Outcome, Schedule};
+use crate::model::{Credential, Outcome, Schedule};
 use crate::rules::due;
 use crate::rules::fleet::Sight;
 use crate::vitals::Loop;
 
 /// While blind, one credential is tried this often where sweeps are further apart.
 const PROBE_EVERY: Duration = Duration::from_secs(60);
+
+/// Probes go round this many credentials.
+const PROBED: usize = 50;
 
 /// A kind of work of which one runs at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +54,7 @@ struct State {
     sweep_wanted: bool,
     running: HashSet<Work>,
     last_tick: Timestamp,
+    probes: usize,
 }
 
 /// One schedule and when it is next due.
@@ -109,6 +114,7 @@ impl Timetable {
             sweep_wanted: true,
             running: HashSet::new(),
             last_tick: now,
+            probes: 0,
         };
         Timetable {
             context,
@@ -178,12 +184,7 @@ impl Timetable {
         now: Timestamp,
         mono: Duration,
     ) {
-        let paused = self
-            .context
-            .sight()
-            .paused_until
-            .filter(|until| now < *until)
-            .is_some();
+        let paused = self.context.sight().is_paused(now);
         let due = state.sweep.is_due(zone, now);
         if due && state.running.contains(&Work::Sweep) {
             self.context.vitals.sweep_skipped();
@@ -213,7 +214,8 @@ impl Timetable {
         let waited = sight
             .last_try
             .is_none_or(|last| mono.saturating_sub(last) >= PROBE_EVERY);
-        sight.blind && rare && waited
+        // Where Leaf answers, and shows another owner's growers, a probe would tell nothing new.
+        sight.blind && !sight.answers && rare && waited
     }
 
     fn start(self: &Arc<Self>, state: &mut State, work: Work) {
@@ -223,44 +225,52 @@ impl Timetable {
         if !state.running.insert(work) {
             return;
         }
-        let this = self.clone();
+        let running = Running {
+            timetable: self.clone(),
+            work,
+        };
         self.tracker.spawn(async move {
+            let context = running.timetable.context.clone();
             let result = match work {
                 Work::Sweep => Ok(()),
-                Work::Events => gather::round(&this.context).await,
-                Work::Upkeep => upkeep::run(&this.context).await,
+                Work::Events => gather::round(&context).await,
+                Work::Upkeep => upkeep::run(&context).await,
                 Work::Names => {
-                    gather::names(&this.context).await;
+                    tokio::select! {
+                        () = context.stop.cancelled() => {}
+                        () = gather::names(&context) => {}
+                    }
                     Ok(())
                 }
             };
             if let Err(error) = result {
                 tracing::warn!("{work:?} was left out: {}", sweep::chain(&error));
             }
-            this.state().running.remove(&work);
+            drop(running);
         });
     }
 
     fn start_sweep(self: &Arc<Self>, state: &mut State, second_look: bool) {
         state.running.insert(Work::Sweep);
-        let this = self.clone();
+        let running = Running {
+            timetable: self.clone(),
+            work: Work::Sweep,
+        };
         self.tracker.spawn(async move {
+            let this = running.timetable.clone();
             let ended = this.sweep(second_look).await;
-            let mut state = this.state();
-            state.running.remove(&Work::Sweep);
-            if let Some(ended) = ended
-                && ended.second_look
-            {
+            if ended.is_some_and(|ended| ended.second_look) {
                 let wait = this.context.settings.now().policy.thresholds.confirm_wait;
-                state.second_look_at = Some(this.context.clock.monotonic() + wait);
+                this.state().second_look_at = Some(this.context.clock.monotonic() + wait);
             }
+            drop(running);
         });
     }
 
     async fn sweep(&self, second_look: bool) -> Option<Ended> {
         let scope = match second_look {
             false => Scope::All,
-            true => match self.context.write(|tx| tx.wanting_second_look()).await {
+            true => match self.context.read(|tx| tx.wanting_second_look()).await {
                 Ok(suspects) if !suspects.is_empty() => Scope::SecondLook(suspects),
                 _ => return None,
             },
@@ -275,33 +285,51 @@ impl Timetable {
         }
     }
 
+    /// Whom the next probe asks: one that answered when last asked, another one each time.
+    fn probed_next(&self) -> Option<Credential> {
+        let nth = {
+            let mut state = self.state();
+            state.probes += 1;
+            state.probes
+        };
+        let roster = self.context.roster();
+        let members = roster.members();
+        let answering: Vec<&Member> = members
+            .iter()
+            .filter(|member| !member.silent)
+            .take(PROBED)
+            .collect();
+        let among = if answering.is_empty() {
+            members.iter().take(PROBED).collect()
+        } else {
+            answering
+        };
+        among
+            .get(nth % among.len().max(1))
+            .map(|member| member.credential)
+    }
+
     /// Tries one credential while blind; the first answer starts a sweep.
     fn start_probe(self: &Arc<Self>, state: &mut State) {
         state.running.insert(Work::Sweep);
-        let this = self.clone();
+        let running = Running {
+            timetable: self.clone(),
+            work: Work::Sweep,
+        };
         self.tracker.spawn(async move {
-            let answered = this.probe().await;
-            let mut state = this.state();
-            state.running.remove(&Work::Sweep);
-            state.sweep_wanted |= answered;
+            let this = running.timetable.clone();
+            let answered = tokio::select! {
+                () = this.context.stop.cancelled() => false,
+                answered = this.probe() => answered,
+            };
+            this.state().sweep_wanted |= answered;
+            drop(running);
         });
     }
 
     async fn probe(&self) -> bool {
         let context = &self.context;
-        let Some(credential) = context
-            .roster()
-            .sweep_order()
-            .first()
-            .copied()
-            .and_then(|at| {
-                context
-                    .roster()
-                    .members()
-                    .get(at as usize)
-                    .map(|member| member.credential)
-            })
-        else {
+        let Some(credential) = self.probed_next() else {
             return false;
         };
         let (sight, reason) = match context.client.read(credential, Class::Status).await {
@@ -341,6 +369,22 @@ impl Timetable {
             context.committed.notify_one();
         }
         false
+    }
+}
+
+/// A piece of work under way. When it is over another one may begin; a panic in it stops the daemon, which starts anew,
+/// rather than leave the work undone for ever.
+struct Running {
+    timetable: Arc<Timetable>,
+    work: Work,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.timetable.state().running.remove(&self.work);
+        if std::thread::panicking() {
+            self.timetable.broken.notify_one();
+        }
     }
 }
 

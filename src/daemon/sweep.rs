@@ -7,17 +7,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::judge::{Look, Swept};
-use super::roster::{self, Member};
+use super::roster::{self, Member, Roster};
 use super::settings::Settings;
 use crate::leaf::{Class, Halt, Look as LeafLook, Step};
 use crate::model::{Answer, Credential, CredentialId, Outcome, SweepId};
 use crate::model::{NoAnswer, StatusClass};
 use crate::rules::fleet::{Outlook, Sight};
 use crate::store::{Counts, Error, Gap};
-use crate::vitals::{Fault, LastSweep, Loop, SweepEnd};
+use crate::vitals::{LastSweep, Loop, SweepEnd};
 
 /// Changed answers go to the writer within this time.
 const FLUSH: Duration = Duration::from_millis(200);
@@ -67,16 +68,16 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
     let number = context
         .write(move |tx| tx.begin_sweep(run, second, began))
         .await;
-    let order = order(context, &scope);
-    let state = Arc::new(State::new(context, order, number.as_ref().ok().copied()));
-    state.write_backlog(context, &settings).await;
+    let recall = context.recall();
+    let state = Arc::new(State::new(context, &scope, number.ok()));
+    state.write_backlog(context).await;
     let flusher = tokio::spawn(flush_until_done(
         context.clone(),
         settings.clone(),
         state.clone(),
         urgent.clone(),
     ));
-    ask_everybody(context, &settings, &state).await;
+    ask_everybody(context, &settings, &state, recall).await;
     state.finished.notify_one();
     if let Err(panic) = flusher.await {
         tracing::error!(%panic, "the sweep's writer task failed");
@@ -88,8 +89,7 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
     ended
 }
 
-fn order(context: &Context, scope: &Scope) -> Vec<u32> {
-    let roster = context.roster();
+fn order(roster: &Roster, scope: &Scope) -> Vec<u32> {
     let order = roster.sweep_order();
     match scope {
         Scope::All => order,
@@ -124,8 +124,9 @@ struct Work {
 }
 
 impl State {
-    fn new(context: &Context, order: Vec<u32>, sweep: Option<SweepId>) -> Self {
+    fn new(context: &Context, scope: &Scope, sweep: Option<SweepId>) -> Self {
         let roster = context.roster();
+        let order = order(&roster, scope);
         let answering = order
             .iter()
             .filter(|at| !roster.members()[**at as usize].silent)
@@ -171,10 +172,14 @@ impl State {
     }
 
     /// Takes one result into the account of the sweep.
-    fn record(&self, context: &Context, at: u32, look: LeafLook) {
+    fn record(&self, context: &Context, at: u32, asked: Credential, look: LeafLook) {
         let now = context.clock.now();
         let mut roster = context.roster();
-        let Some(member) = roster.member_mut(at as usize) else {
+        // After a reload the place may be another's: an answer is never taken for somebody else's.
+        let Some(member) = roster
+            .member_mut(at as usize)
+            .filter(|member| member.credential == asked)
+        else {
             return;
         };
         member.asked = self.round;
@@ -233,11 +238,10 @@ impl State {
     }
 
     /// Writes what an earlier sweep could not.
-    async fn write_backlog(&self, context: &Context, settings: &Arc<Settings>) {
+    async fn write_backlog(&self, context: &Context) {
         let looks = context.backlog().take();
         if !looks.is_empty() {
-            self.write(context, settings, looks, Counts::default())
-                .await;
+            self.write(context, looks, Counts::default()).await;
         }
     }
 
@@ -245,7 +249,6 @@ impl State {
     async fn write(
         &self,
         context: &Context,
-        settings: &Arc<Settings>,
         looks: Vec<Look>,
         counts: Counts,
     ) -> Option<Vec<CredentialId>> {
@@ -253,7 +256,11 @@ impl State {
             context.backlog().keep(looks);
             return None;
         };
-        let (settings, after_off) = (settings.clone(), context.sight().after_off);
+        // What could not be written before goes first: answers are judged in the order in which they came.
+        let mut waiting = context.backlog().take();
+        waiting.extend(looks);
+        let looks = waiting;
+        let (settings, after_off) = (context.settings.now(), context.sight().after_off);
         let looks = Arc::new(looks);
         let handed = looks.clone();
         let written = context
@@ -268,17 +275,61 @@ impl State {
             .await;
         match written {
             Ok(told) => Some(told),
+            Err(Error::Failed(_)) if looks.len() > 1 => {
+                self.write_one_by_one(context, &looks).await
+            }
+            Err(Error::Failed(error)) => {
+                tracing::error!("an answer could not be judged and is left out: {error}");
+                None
+            }
             Err(_) => {
                 context.backlog().keep(Arc::unwrap_or_clone(looks));
                 None
             }
         }
     }
+
+    /// One answer that the database cannot take must not keep back all the others.
+    async fn write_one_by_one(
+        &self,
+        context: &Context,
+        looks: &[Look],
+    ) -> Option<Vec<CredentialId>> {
+        let sweep = self.sweep?;
+        let mut told = Vec::new();
+        for look in looks {
+            let (settings, after_off) = (context.settings.now(), context.sight().after_off);
+            let counts = self.work().counts;
+            let look = look.clone();
+            let written = context
+                .write(move |tx| {
+                    let bench = super::judge::Bench {
+                        policy: &settings.policy,
+                        watch: &settings.watch,
+                        after_off,
+                    };
+                    bench.answers(tx, sweep, counts, std::slice::from_ref(&look))
+                })
+                .await;
+            match written {
+                Ok(opened) => told.extend(opened),
+                Err(error) => tracing::error!(
+                    "an answer could not be judged and is left out: {}",
+                    chain(&error)
+                ),
+            }
+        }
+        Some(told)
+    }
 }
 
 /// Fixed workers pull from the list; only a retry gets a task of its own, and only so many do.
-async fn ask_everybody(context: &Context, settings: &Arc<Settings>, state: &Arc<State>) {
-    let recall = context.recall();
+async fn ask_everybody(
+    context: &Context,
+    settings: &Arc<Settings>,
+    state: &Arc<State>,
+    recall: CancellationToken,
+) {
     let mut workers = JoinSet::new();
     for _ in 0..settings.max_in_flight.max(1) {
         let (context, state) = (context.clone(), state.clone());
@@ -323,7 +374,7 @@ async fn ask(context: &Context, state: &Arc<State>, at: u32, retries: &mut JoinS
         return;
     };
     match context.client.try_read(credential, Class::Status, 0).await {
-        Ok(Step::Done(look)) => state.record(context, at, look),
+        Ok(Step::Done(look)) => state.record(context, at, credential, look),
         Ok(Step::Again { pause }) => match state.retrying.clone().try_acquire_owned() {
             Ok(place) => {
                 let (context, state) = (context.clone(), state.clone());
@@ -353,7 +404,7 @@ async fn ask_again(
             .try_read(credential, Class::Status, tries)
             .await
         {
-            Ok(Step::Done(look)) => return state.record(context, at, look),
+            Ok(Step::Done(look)) => return state.record(context, at, credential, look),
             Ok(Step::Again { pause: next }) => pause = next,
             Err(halt) => return halted(context, state, &halt),
         }
@@ -426,7 +477,9 @@ async fn flush(context: &Context, settings: &Arc<Settings>, state: &State, urgen
             .map(|(_, look)| (look.id, (look.credential, key_of(&look.answer))))
             .collect();
         let looks = batch.into_iter().map(|(_, look)| look).collect();
-        let Some(told) = state.write(context, settings, looks, counts).await else {
+        let Some(told) = state.write(context, looks, counts).await else {
+            // What waits in the backlog is not what was last committed.
+            forget_committed(context, &marks);
             continue;
         };
         mark_committed(context, &marks);
@@ -457,6 +510,18 @@ fn mark_committed(context: &Context, marks: &[(u32, CredentialId, u64, bool)]) {
             member.digest = *digest;
             member.healthy = *healthy;
             member.silent = false;
+        }
+    }
+}
+
+fn forget_committed(context: &Context, marks: &[(u32, CredentialId, u64, bool)]) {
+    let mut roster = context.roster();
+    for (at, id, ..) in marks {
+        if let Some(member) = roster
+            .member_mut(*at as usize)
+            .filter(|member| member.id == *id)
+        {
+            member.digest = 0;
         }
     }
 }
@@ -531,14 +596,15 @@ async fn end(
         let mut known = context.sight();
         known.blind = blind;
         if !matches!(scope, Scope::SecondLook(_)) && sight != Sight::Stopped {
+            known.answers = sight == Sight::Whole;
             known.last_sweep = Some(mono);
             known.last_try = Some(mono);
         }
-        if sight == Sight::Whole && settled.is_some() {
+        if sight == Sight::Whole && *scope == Scope::All && settled.is_some() {
             known.after_off = false;
         }
     }
-    if sight == Sight::Whole {
+    if sight == Sight::Whole && *scope == Scope::All {
         let mut roster = context.roster();
         for (at, gap) in &gaps {
             if let Some(member) = roster
@@ -637,34 +703,6 @@ fn log(sweep: Option<SweepId>, sight: Sight, reason: &str, counts: Counts, took:
                 "sweep {number} given up after {asked}: {reason}"
             );
         }
-    }
-}
-
-impl Context {
-    /// Writes, and keeps the vitals true about it.
-    pub async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&crate::store::Tx<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let result = self.writer.write(work).await;
-        let now = self.clock.now();
-        match &result {
-            Ok(_) => {
-                self.vitals.committed(now);
-                if let Some(standing) = self.vitals.fault_over(Fault::Storage) {
-                    tracing::info!("the database can be written again, after {}", standing.text);
-                }
-            }
-            Err(error) => {
-                let text = chain(error);
-                if self.vitals.fault_seen(Fault::Storage, text.clone(), now) {
-                    tracing::error!(
-                        "the database cannot be written: {text}; polling goes on, changes wait in memory"
-                    );
-                }
-            }
-        }
-        result
     }
 }
 

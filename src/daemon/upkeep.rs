@@ -1,11 +1,13 @@
 //! What is looked after once a minute: our own troubles, old history, the write-ahead log.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
 use super::judge::Bench;
 use super::settings::Settings;
-use crate::model::Kind;
+use crate::model::{Address, Kind};
 use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::rules::notify;
@@ -23,19 +25,21 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     let (now, blind) = (context.clock.now(), context.sight().blind);
     let token_expires = context.client.token_expires();
     let configured_token = settings.configured_token;
+    let looking_after = settings.clone();
     context
         .write(move |tx| {
+            let settings = looking_after;
             let bench = Bench {
                 policy: &settings.policy,
                 watch: &settings.watch,
                 after_off: false,
             };
-            let overdue = if blind {
-                None
-            } else {
-                overdue(tx, &settings, now)?
-            };
-            bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
+            tx.clamp_times(now)?;
+            if !blind {
+                let overdue = overdue(tx, &settings, now)?;
+                bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
+                remind(tx, &settings, now)?;
+            }
             let expires = token_expires.filter(|_| configured_token);
             bench.own(
                 tx,
@@ -43,13 +47,21 @@ pub async fn run(context: &Context) -> Result<(), Error> {
                 expiring(&settings, expires, now).as_slice(),
                 now,
             )?;
-            if !blind {
-                remind(tx, &settings, now)?;
-            }
+            end_failures_of_strangers(tx, &bench, now)
+        })
+        .await?;
+    // Apart from the rest: a prune that fails must not keep anything else from being looked after.
+    context
+        .write(move |tx| {
             if tx
-                .last_done(PRUNED)?
+                .last_done(PRUNED, now)?
                 .is_none_or(|last| now.duration_since(last) >= DAILY)
             {
+                let bench = Bench {
+                    policy: &settings.policy,
+                    watch: &settings.watch,
+                    after_off: false,
+                };
                 bench.own(
                     tx,
                     Kind::EventsUnread,
@@ -66,6 +78,37 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     context.writer.checkpoint().await
 }
 
+/// Mail to an address that is no longer in the config fails no more.
+fn end_failures_of_strangers(tx: &Tx<'_>, bench: &Bench<'_>, now: Timestamp) -> Result<(), Error> {
+    let failing = tx.own_subjects(Kind::DeliveryFailed)?;
+    if failing.is_empty() {
+        return Ok(());
+    }
+    let alerts = &bench.policy.alerts;
+    let own = bench
+        .watch
+        .users()
+        .iter()
+        .filter_map(|user| user.own.as_ref())
+        .flat_map(|own| &own.notify);
+    let routed = alerts.routes.iter().flat_map(|route| &route.to);
+    let known: HashSet<&str> = alerts
+        .to
+        .iter()
+        .chain(&alerts.operators)
+        .chain(routed)
+        .chain(own)
+        .map(Address::as_str)
+        .collect();
+    for subject in failing
+        .iter()
+        .filter(|subject| !known.contains(subject.as_str()))
+    {
+        bench.own_one(tx, Kind::DeliveryFailed, subject, None, now)?;
+    }
+    Ok(())
+}
+
 const PRUNED: &str = "prune";
 const REMINDED: &str = "reminders";
 
@@ -73,7 +116,7 @@ const REMINDED: &str = "reminders";
 /// first whole look.
 fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
     let schedules = &settings.policy.schedules;
-    let Some(last) = tx.last_done(REMINDED)? else {
+    let Some(last) = tx.last_done(REMINDED, now)? else {
         return tx.mark_done(REMINDED, now);
     };
     let due = due::next_after(&schedules.reminders, &schedules.zone, last, last);

@@ -151,6 +151,15 @@ impl Kind {
         )
     }
 
+    /// Whether it is asked only when something happens (a reload, a delivery), so that there are no later looks which a
+    /// quiet time could be counted by.
+    pub fn is_asked_at_events(self) -> bool {
+        matches!(
+            self,
+            Kind::ConfigRejected | Kind::DeliveryFailed | Kind::WatchShrank | Kind::Storage
+        )
+    }
+
     /// Whether it is trouble of one credential, and not of the account or our own.
     pub fn is_of_a_credential(self) -> bool {
         !matches!(self.track(), Track::Account | Track::Own)

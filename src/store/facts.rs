@@ -253,7 +253,7 @@ impl Tx<'_> {
     /// Whether an event since `since`, of a credential of this key, says `invalid_client`.
     pub fn key_is_refused(&self, key: &[u8; 16], since: Timestamp) -> Result<bool> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT 1 FROM event e WHERE e.seen_at >= ?2 AND e.body LIKE '%invalid_client%' AND e.credential IN
+            "SELECT 1 FROM event e WHERE coalesce(e.at, e.seen_at) >= ?2 AND e.body LIKE '%invalid_client%' AND e.credential IN
                (SELECT s.credential FROM span s JOIN reading r ON r.id = s.reading
                 WHERE s.to_sweep IS NULL AND r.key_print = ?1)",
         )?;

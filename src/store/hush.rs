@@ -157,7 +157,7 @@ impl Tx<'_> {
         )?;
         if over > 0 {
             self.execute(
-                "UPDATE notice SET due_at = ?1 WHERE done_as = 'silenced' AND done_at IS NULL AND due_at > ?1",
+                "UPDATE notice SET due_at = ?1 WHERE done_as = 'silenced' AND done_at IS NULL",
                 [At(now)],
             )?;
         }
@@ -171,10 +171,10 @@ impl Tx<'_> {
         Ok(self.conn.prepare_cached(sql)?.exists([At(now)])?)
     }
 
-    /// Holds a notice back while its incident is silenced.
-    pub fn hold_silenced(&self, notice: i64, until: Timestamp) -> Result<()> {
-        let sql = "UPDATE notice SET due_at = ?2, done_as = 'silenced' WHERE id = ?1";
-        self.execute(sql, params![notice, At(until)])?;
+    /// Holds a notice back while its incident is silenced; only [`Tx::settle_silences`] makes it due again.
+    pub fn hold_silenced(&self, notice: i64) -> Result<()> {
+        let sql = "UPDATE notice SET due_at = 253402207200000, done_as = 'silenced' WHERE id = ?1";
+        self.execute(sql, [notice])?;
         Ok(())
     }
 

@@ -179,8 +179,8 @@ impl Tx<'_> {
         Ok(at.map(|At(at)| at))
     }
 
-    /// Keeps a rendered message and what it says, and begins its delivery to each address. All that waits for these
-    /// addresses is told by it, or folded before.
+    /// Keeps a rendered message and what it says, and begins its delivery to each address. What waits for these addresses
+    /// of other incidents waits on.
     pub fn keep_message(&self, new: &NewMessage<'_>, now: Timestamp) -> Result<()> {
         let NewMessage {
             message_id,
@@ -211,7 +211,8 @@ impl Tx<'_> {
                 params![message, address, At(now), At(give_up_at)],
             )?;
             self.execute(
-                "UPDATE addressee SET message = ?2 WHERE address = ?1 AND message IS NULL AND folded = 0",
+                "UPDATE addressee SET message = ?2 WHERE address = ?1 AND message IS NULL AND folded = 0 AND notice IN
+                   (SELECT n.id FROM entry e JOIN notice n ON n.incident = e.incident WHERE e.message = ?2)",
                 params![address, message],
             )?;
         }
@@ -265,7 +266,7 @@ impl Tx<'_> {
 
     /// When the next notice is due that no addressees are chosen for yet.
     pub fn next_notice(&self) -> Result<Option<Timestamp>> {
-        let sql = "SELECT min(due_at) FROM notice WHERE done_at IS NULL AND routed = 0";
+        let sql = "SELECT min(due_at) FROM notice WHERE done_at IS NULL AND routed = 0 AND coalesce(done_as, '') <> 'silenced'";
         let at: Option<At> = self
             .conn
             .prepare_cached(sql)?
@@ -275,7 +276,11 @@ impl Tx<'_> {
 
     /// How many notices were due before `since` and are told to nobody yet.
     pub fn overdue_notices(&self, since: Timestamp) -> Result<u32> {
-        let sql = "SELECT count(*) FROM notice WHERE done_at IS NULL AND due_at < ?1";
+        // What waits for a quiet window, a cap or a silence waits on purpose.
+        let sql = "SELECT count(*) FROM notice WHERE done_at IS NULL AND due_at < ?1 AND (
+                     (routed = 0 AND coalesce(done_as, '') <> 'silenced') OR EXISTS
+                     (SELECT 1 FROM addressee a JOIN delivery d ON d.message = a.message AND d.address = a.address
+                      WHERE a.notice = notice.id AND d.state = 0))";
         Ok(self
             .conn
             .prepare_cached(sql)?
@@ -286,6 +291,41 @@ impl Tx<'_> {
     pub fn has_due_notice(&self, now: Timestamp) -> Result<bool> {
         let due = "SELECT 1 FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0";
         Ok(self.conn.prepare_cached(due)?.exists([At(now)])?)
+    }
+
+    /// Keeps a delivery from being tried again before `until`, whatever becomes of this try: a database that cannot even
+    /// take this could not take the server's yes.
+    pub fn lease(&self, delivery: DeliveryId, until: Timestamp) -> Result<()> {
+        let sql = "UPDATE delivery SET next_try_at = ?2 WHERE id = ?1 AND state = 0";
+        self.execute(sql, params![delivery.0, At(until)])?;
+        Ok(())
+    }
+
+    /// After the wall clock was set back: nothing waits for a time that only a wrong clock could mean.
+    pub fn clamp_times(&self, now: Timestamp) -> Result<()> {
+        let (day, hours) = (
+            jiff::SignedDuration::from_hours(25),
+            jiff::SignedDuration::from_hours(2),
+        );
+        self.execute(
+            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND routed = 0 AND due_at > ?2
+               AND coalesce(done_as, '') <> 'silenced'",
+            params![At(now), At(now + day)],
+        )?;
+        self.execute(
+            "UPDATE delivery SET next_try_at = ?1 WHERE state = 0 AND next_try_at > ?2",
+            params![At(now), At(now + hours)],
+        )?;
+        Ok(())
+    }
+
+    /// How many deliveries wait.
+    pub fn waiting_deliveries(&self) -> Result<u32> {
+        let sql = "SELECT count(*) FROM delivery WHERE state = 0";
+        Ok(self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?)
     }
 
     /// The way to the mail server is open again: what waits is tried at once.
@@ -336,6 +376,16 @@ impl Tx<'_> {
         for notice in rows.collect::<rusqlite::Result<Vec<i64>>>()? {
             self.execute("DELETE FROM addressee WHERE notice = ?1", [notice])?;
         }
+        // Of what is over nobody needs to hear any more.
+        self.execute(
+            "UPDATE notice SET done_at = ?2, done_as = 'failed' WHERE done_at IS NULL AND routed = 1 AND id IN
+               (SELECT a.notice FROM delivery d JOIN addressee a ON a.message = d.message AND a.address = d.address
+                WHERE d.id = ?1)
+             AND incident IN (SELECT id FROM incident WHERE ended_at IS NOT NULL)
+             AND NOT EXISTS (SELECT 1 FROM addressee a LEFT JOIN delivery d ON d.message = a.message AND d.address = a.address
+                WHERE a.notice = notice.id AND (a.message IS NULL AND a.folded = 0 OR d.state IN (0, 1)))",
+            params![delivery.0, At(now)],
+        )?;
         Ok(())
     }
 

@@ -193,15 +193,15 @@ impl Tx<'_> {
         Ok(counts.optional()?.unwrap_or_default())
     }
 
-    /// When `job` was last done.
-    pub fn last_done(&self, job: &str) -> Result<Option<Timestamp>> {
+    /// When `job` was last done; a time after `now` is a clock that was wrong, and no answer.
+    pub fn last_done(&self, job: &str, now: Timestamp) -> Result<Option<Timestamp>> {
         let sql = "SELECT at FROM done WHERE job = ?1";
         let at: Option<At> = self
             .conn
             .prepare_cached(sql)?
             .query_row([job], |row| row.get(0))
             .optional()?;
-        Ok(at.map(|At(at)| at))
+        Ok(at.map(|At(at)| at).filter(|at| *at <= now))
     }
 
     /// Notes that `job` was done.

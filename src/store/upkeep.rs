@@ -41,17 +41,31 @@ impl Tx<'_> {
             "SELECT id FROM message WHERE at < ?1 AND NOT EXISTS
               (SELECT 1 FROM delivery WHERE message = message.id AND state = 0) LIMIT {AT_ONCE}"
         );
+        let ended = format!(
+            "SELECT id FROM incident WHERE ended_at < ?1 AND NOT EXISTS
+              (SELECT 1 FROM entry WHERE incident = incident.id) LIMIT {AT_ONCE}"
+        );
         for sql in [
             format!("DELETE FROM attempt WHERE delivery IN (SELECT id FROM delivery WHERE message IN ({old}))"),
             format!("DELETE FROM entry WHERE message IN ({old})"),
+            format!("DELETE FROM cause WHERE message IN ({old})"),
             format!("UPDATE addressee SET message = NULL, folded = 1 WHERE message IN ({old})"),
             format!("DELETE FROM delivery WHERE message IN ({old})"),
             format!("DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at < ?1 AND NOT EXISTS
               (SELECT 1 FROM delivery WHERE message = message.id) LIMIT {AT_ONCE})"),
+            format!("DELETE FROM addressee WHERE notice IN (SELECT id FROM notice WHERE incident IN ({ended}))"),
+            format!("DELETE FROM notice WHERE incident IN ({ended})"),
+            format!("DELETE FROM step WHERE incident IN ({ended})"),
+            format!("DELETE FROM ack WHERE incident IN ({ended})"),
+            format!("DELETE FROM incident WHERE id IN ({ended})"),
+            format!("DELETE FROM silence WHERE settled = 1 AND until_at < ?1 AND id IN (SELECT id FROM silence LIMIT {AT_ONCE})"),
             format!("DELETE FROM gap WHERE (credential, from_sweep) IN
               (SELECT credential, from_sweep FROM gap WHERE to_at < ?1 LIMIT {AT_ONCE})"),
             format!("DELETE FROM span WHERE (credential, from_sweep) IN
               (SELECT credential, from_sweep FROM span WHERE to_at < ?1 LIMIT {AT_ONCE})"),
+            format!("DELETE FROM sweep WHERE id IN (SELECT id FROM sweep WHERE finished_at < ?1
+              AND id < coalesce((SELECT min(from_sweep) FROM span), 0)
+              AND id < coalesce((SELECT min(from_sweep) FROM gap), 1 << 60) LIMIT {AT_ONCE})"),
         ] {
             self.execute(&sql, params![At(history)])?;
         }

@@ -47,6 +47,21 @@ impl Writer {
         self.with(move |db| db.write(work)).await
     }
 
+    /// Does `work` on one consistent state, without writing: works on a full disk too, and proves nothing about it.
+    ///
+    /// # Errors
+    /// Whatever `work` says; [`Error::Stopped`] where the thread is gone.
+    pub async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> std::result::Result<T, E> + Send + 'static,
+    ) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.with(move |db| db.read(work)).await
+    }
+
     /// Hands the database itself to `work`.
     async fn with<T, E>(
         &self,

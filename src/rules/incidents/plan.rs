@@ -304,7 +304,8 @@ impl Plan {
         why: &str,
         config_changed: bool,
     ) {
-        if incident.reopened == 0 && moment.policy.thresholds.resolve_after <= 1 {
+        let one_look = incident.reopened == 0 && moment.policy.thresholds.resolve_after <= 1;
+        if one_look || incident.kind.is_asked_at_events() {
             self.step(
                 What::End {
                     id: incident.id,
