@@ -3,6 +3,7 @@
 mod lifecycle;
 mod wiring;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::daemon::roster::{Changes, Roster};
 use crate::daemon::schedule::{self, Timetable};
 use crate::daemon::settings::{InForce, Settings};
 use crate::daemon::sweep::Urgent;
-use crate::daemon::{deliver, gather};
+use crate::daemon::{alarm, deliver, gather};
 use crate::leaf::{self, Client};
 use crate::model::{CredentialId, Kind};
 use crate::rules::incidents::Condition;
@@ -52,6 +53,7 @@ pub enum StartError {
 pub struct Station {
     /// The handles of all loops.
     pub context: Context,
+    database: PathBuf,
     urgent: Urgent,
     wanted: mpsc::UnboundedReceiver<(CredentialId, crate::model::Credential)>,
     writer: std::thread::JoinHandle<()>,
@@ -113,6 +115,7 @@ impl Station {
         };
         Ok(Station {
             context,
+            database: config.database.path.clone(),
             urgent,
             wanted,
             writer: thread,
@@ -123,6 +126,7 @@ impl Station {
     pub fn start(self) -> Daemon {
         let Station {
             context,
+            database,
             urgent,
             wanted,
             writer,
@@ -139,6 +143,7 @@ impl Station {
         loops.spawn(deliver::pack_loop(context.clone()));
         loops.spawn(deliver::send_loop(context.clone()));
         loops.spawn(gather::urgent(context.clone(), wanted));
+        loops.spawn(alarm::watch(context.clone(), database));
         let ticking = timetable.clone();
         loops.spawn(async move {
             if let Err(error) = schedule::run(ticking).await {
@@ -169,6 +174,7 @@ impl Station {
             urgent,
             wanted,
             writer,
+            ..
         } = self;
         drop((urgent, wanted));
         end_run(context, writer).await;

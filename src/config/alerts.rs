@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::reader::Section;
+use super::{quiet, routes};
 use crate::model::{Address, Alerts};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -10,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// What to write where an address was refused.
 pub(super) const WRITE_ADDRESS: &str = "write a plain address, such as \"anna@example.com\"";
 
-pub(super) fn read(alerts: &Section<'_>) -> Alerts {
+pub(super) fn read(alerts: &Section<'_>, zone: &TimeZone) -> Alerts {
     let default = Alerts::default();
     let faults = alerts.reader().faults_so_far();
     let to = addresses(alerts, "to");
@@ -60,9 +63,11 @@ pub(super) fn read(alerts: &Section<'_>) -> Alerts {
         ),
         remind_after,
         ack_for: alerts.duration("ack_for", second..=365 * DAY, default.ack_for),
+        routes: routes::read(alerts),
+        quiet: quiet::read(alerts, zone),
     }
 }
 
-fn addresses(alerts: &Section<'_>, key: &str) -> Vec<Address> {
+pub(super) fn addresses(alerts: &Section<'_>, key: &str) -> Vec<Address> {
     alerts.parsed_list(key, WRITE_ADDRESS).unwrap_or_default()
 }

@@ -12,8 +12,10 @@ mod growers;
 mod heartbeat;
 mod leaf;
 mod pace;
+mod quiet;
 mod reader;
 mod reload;
+mod routes;
 mod rules;
 mod schedule;
 mod secret;
@@ -25,6 +27,8 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use jiff::tz::TimeZone;
 
 pub use check::{Report, report};
 pub use database::Database;
@@ -118,7 +122,11 @@ fn read(reader: &Reader) -> Option<Config> {
     let schedules = schedule::read(&schedule);
     let watch = watch::read(&top.section("watch"));
     let (thresholds, status_words) = rules::read(&top.section("rules"));
-    let alerts = alerts::read(&top.section("alerts"));
+    let zone = schedules
+        .as_ref()
+        .map_or(TimeZone::UTC, |schedules| schedules.zone.clone());
+    let alerts = alerts::read(&top.section("alerts"), &zone);
+    routes::warn_of_dead(&top.section("alerts"), &alerts.routes, &watch);
     let email = email::read(&top.section("email"), reader.source.folder());
     let database = database::read(&top.section("database"));
     let heartbeat = heartbeat::read(&top.section("heartbeat"));

@@ -41,7 +41,7 @@ pub(super) fn read(schedule: &Section<'_>) -> Option<Schedules> {
     Some(schedules)
 }
 
-fn zone(schedule: &Section<'_>) -> Option<TimeZone> {
+pub(super) fn zone(schedule: &Section<'_>) -> Option<TimeZone> {
     if !schedule.has("timezone") {
         return Some(TimeZone::UTC);
     }

@@ -61,9 +61,32 @@ impl Folder {
     }
 }
 
+/// The sample with the tables turned on that it shows behind `#`.
+fn whole_sample() -> Folder {
+    let folder = Folder::with("");
+    let text = fs::read_to_string(sample()).unwrap();
+    let mut in_table = false;
+    let lines = text.lines().map(|line| {
+        in_table = (in_table || line.starts_with("# [[")) && !line.is_empty();
+        let key = line
+            .strip_prefix("# ")
+            .filter(|rest| rest.starts_with("[[") || rest.contains(" = "));
+        key.filter(|_| in_table).unwrap_or(line).to_owned() + "\n"
+    });
+    fs::write(folder.config(), lines.collect::<String>()).unwrap();
+    let growers = "growers.example.csv";
+    fs::copy(
+        sample().with_file_name(growers),
+        folder.0.path().join(growers),
+    )
+    .unwrap();
+    folder
+}
+
 #[test]
 fn the_sample_shows_every_key() {
-    let reader = Reader::new(Source::read(&sample(), &Variables::default()).unwrap());
+    let whole = whole_sample();
+    let reader = Reader::new(Source::read(&whole.config(), &Variables::default()).unwrap());
     assert!(read(&reader).is_some());
     let shown = keys_in(&fs::read_to_string(sample()).unwrap());
     let known = reader.known();

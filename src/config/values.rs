@@ -31,6 +31,28 @@ impl<'r> Section<'r> {
         Some(text)
     }
 
+    /// True or false; left out, `default`.
+    pub(super) fn flag(&self, key: &str, default: bool) -> bool {
+        match self.value(key) {
+            None => default,
+            Some(Value::Bool(_, flag)) => *flag,
+            Some(Value::String(_, text))
+                if self.is_variable(key) && text.parse::<bool>().is_ok() =>
+            {
+                text == "true"
+            }
+            Some(value) => {
+                self.wrong_type(
+                    key,
+                    value,
+                    "true or false",
+                    "write true or false, without quotes",
+                );
+                default
+            }
+        }
+    }
+
     /// A whole number within `range`; left out, `default`.
     pub(super) fn number(&self, key: &str, range: RangeInclusive<u32>, default: u32) -> u32 {
         let Some(value) = self.value(key) else {

@@ -50,7 +50,8 @@ pub(super) fn read(watch: &Section<'_>) -> WatchList {
     }
     let list = WatchList::new(users, providers)
         .expect_of_all(for_all)
-        .expect_by_provider(by_provider);
+        .expect_by_provider(by_provider)
+        .reconnect_at(reconnect_urls(watch));
     if !list.users().is_empty() && list.is_empty() && understood {
         watch.fault(
             "providers",
@@ -250,6 +251,33 @@ fn expected_environment(
         by_provider.push((provider, environment));
     }
     (None, by_provider)
+}
+
+/// The link to connect again: one for all, or a table by provider.
+fn reconnect_urls(watch: &Section<'_>) -> Vec<(Option<Provider>, String)> {
+    const KEY: &str = "reconnect_url";
+    let Some(Value::Dict(_, table)) = watch.free(KEY) else {
+        let url = watch.text(KEY).map(reconnect_url);
+        return match url {
+            Some(Ok(url)) => vec![(None, url)],
+            Some(Err((wrong, write))) => {
+                watch.fault(KEY, &wrong, write);
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+    };
+    let mut urls = Vec::new();
+    for (name, url) in table {
+        let mut known = providers(std::iter::once(name.as_str()), &mut |wrong, write| {
+            watch.fault(KEY, &wrong, &write);
+        });
+        match reconnect_url(url.as_str().unwrap_or_default()) {
+            Ok(url) => urls.extend(known.pop().map(|provider| (Some(provider), url))),
+            Err((wrong, write)) => watch.fault(KEY, &wrong, write),
+        }
+    }
+    urls
 }
 
 fn warn_of_undeclared(watch: &Section<'_>, list: &WatchList) {

@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::context::Context;
 use super::judge::Bench;
-use super::pack::{PackError, Packer};
+use super::pack::{PackError, Packed, Packer};
 use super::settings::Settings;
 use super::sweep::chain;
 use crate::mail::send::{self, Phase, Session, Verdict};
@@ -21,16 +21,26 @@ use crate::vitals::{Fault, Loop};
 
 /// The longest sleep of a loop: a commit that nobody nudged for (an ack, another process) is seen after it.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// The longest time between two looks at what waits for a quiet window or a cap.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
 /// An untold notice is packed anew this long after it failed, at the latest.
 const UNTOLD_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// Packs what is due, until the context says stop.
 pub async fn pack_loop(context: Context) {
+    let mut held_until = Duration::ZERO;
     loop {
-        let next = match pack(&context).await {
-            Ok((made, next)) => {
-                if made > 0 {
+        let began = context.clock.monotonic();
+        let next = match pack_due(&context, began >= held_until).await {
+            Ok((packed, next)) => {
+                if packed.made > 0 {
                     context.packed.notify_one();
+                }
+                let now = context.clock.monotonic();
+                if packed.held {
+                    // Looking again at what waits for a quiet window or a cap costs a twentieth of a core at most.
+                    held_until =
+                        now + (now.saturating_sub(began) * 20).clamp(LONGEST_NAP, LONGEST_HOLD);
                 }
                 next
             }
@@ -50,6 +60,15 @@ pub async fn pack_loop(context: Context) {
 
 /// Packs once. Returns how many messages were made, and when the next notice is due.
 pub async fn pack(context: &Context) -> Result<(usize, Option<Timestamp>), PackError> {
+    let (packed, next) = pack_due(context, true).await?;
+    Ok((packed.made, next))
+}
+
+/// Packs what became due; with `waiting`, looks also at what waited longer.
+async fn pack_due(
+    context: &Context,
+    waiting: bool,
+) -> Result<(Packed, Option<Timestamp>), PackError> {
     let (settings, now) = (context.settings.now(), context.clock.now());
     let after_off = context.sight().after_off;
     let mut random = [0; 8];
@@ -70,12 +89,12 @@ pub async fn pack(context: &Context) -> Result<(usize, Option<Timestamp>), PackE
                 sender: &settings.sender,
                 nonce,
             };
-            let made = if tx.anything_to_pack(now)? {
-                packer.pack(tx, now)?
-            } else {
-                0
+            let due = tx.has_due_notice(now)? || tx.has_unsettled_silence(now)?;
+            let packed = match due || (waiting && !tx.idle_addresses()?.is_empty()) {
+                true => packer.pack(tx, now)?,
+                false => Packed::default(),
             };
-            Ok((made, tx.next_notice()?))
+            Ok((packed, tx.next_notice()?))
         })
         .await
 }

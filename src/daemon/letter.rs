@@ -13,11 +13,12 @@ use crate::mail::letter::{
 };
 use crate::model::{
     Address, Answer, Audience, Cause, Credential, CredentialId, Event, EventVerdict, Incident,
-    IncidentId, Kind, Reading, Severity, Track,
+    IncidentId, Kind, Provider, Reading, Severity, Track,
 };
 use crate::rules::diagnose::{self, Findings};
+use crate::rules::due;
 use crate::rules::fleet;
-use crate::rules::notify::Say;
+use crate::rules::notify::{self, Mailed, Say};
 use crate::store::{Alike, Tx};
 use crate::view::words;
 
@@ -50,7 +51,7 @@ pub(super) fn write(
     addresses: &[String],
     message_id: &str,
     now: Timestamp,
-) -> Result<Letter, PackError> {
+) -> Result<(Letter, Causes), PackError> {
     let writer = Writer {
         tx,
         packer,
@@ -63,8 +64,8 @@ pub(super) fn write(
         .collect();
     let (entries, tally) = writer.entries(items)?;
     let (also_open, also_open_more) = writer.elsewhere(items)?;
-    let shared = writer.shared(&entries, items)?;
-    Ok(Letter {
+    let (shared, causes) = writer.shared(&entries, items)?;
+    let letter = Letter {
         sender: packer.sender.clone(),
         to,
         reader: audience,
@@ -79,7 +80,58 @@ pub(super) fn write(
         shared,
         also_open,
         also_open_more,
-    })
+    };
+    Ok((letter, causes))
+}
+
+/// Shared causes by their keys, to be kept with the message.
+pub(super) type Causes = Vec<(String, Cause)>;
+
+/// The key of a shared cause: a kind, a provider, and the client key where it is one key's.
+fn cause_key(kind: Kind, provider: Provider, key: Option<&[u8; 16]>) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("{kind}/{provider}/");
+    for byte in key.into_iter().flatten() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// When `address` was last told of the shared cause that `incident` belongs to, and how often. What its own events
+/// explain otherwise belongs to none.
+pub(super) fn told_cause(
+    tx: &Tx<'_>,
+    packer: &Packer<'_>,
+    incident: &Incident,
+    address: &str,
+    now: Timestamp,
+) -> Result<Option<(Timestamp, u32)>, PackError> {
+    let Some(id) = incident.credential else {
+        return Ok(None);
+    };
+    let writer = Writer {
+        tx,
+        packer,
+        now,
+        reader: address,
+    };
+    let found = writer.subject(id)?;
+    let key = found
+        .reading
+        .as_ref()
+        .and_then(|reading| reading.key.as_ref())
+        .map(|key| key.print);
+    let provider = found.credential.provider;
+    for key in [key.as_ref(), None] {
+        let told = tx.cause_told(&cause_key(incident.kind, provider, key), address)?;
+        if let Some((last, times, cause)) = told {
+            let own = writer.cause(incident.kind, &found);
+            let fits = own.is_none_or(|own| own == cause || own == Cause::Unexplained);
+            return Ok(fits.then_some((last, times)));
+        }
+    }
+    Ok(None)
 }
 
 struct Writer<'a> {
@@ -139,8 +191,8 @@ impl Writer<'_> {
         }
         let Some(found) = subject_of else {
             let details = match group.first() {
-                Some(item) => self.details(item.incident, &subject)?,
-                None => Vec::new(),
+                Some(item) if item.is_trouble() => self.details(item.incident, &subject)?,
+                _ => Vec::new(),
             };
             return Ok((
                 Entry {
@@ -170,7 +222,7 @@ impl Writer<'_> {
                 .last_whole_sweep()?
                 .unwrap_or(self.now)
                 .max(found.since),
-            reconnect_url: watch.reconnect_url(user),
+            reconnect_url: watch.reconnect_url(found.credential),
         };
         Ok((
             Entry {
@@ -219,7 +271,7 @@ impl Writer<'_> {
             .ok_or(crate::store::Error::Stopped)?;
         let still_open = self.still_open(&incident, item.say, None)?;
         Ok(Told {
-            incident: incident.id,
+            incident: Some(incident.id),
             telling: telling(&incident, item.say, still_open, self.now, None),
             kind: incident.kind,
             severity: incident.kind.severity(),
@@ -251,7 +303,7 @@ impl Writer<'_> {
         let telling = telling(incident, say, still_open, self.now, well_since);
         let trouble = matches!(
             say,
-            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder
+            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
         );
         Ok(Told {
             since: match say {
@@ -272,6 +324,12 @@ impl Writer<'_> {
                 }
                 _ => Vec::new(),
             },
+            new_to_you: say == Say::NewToYou,
+            next_reminder: if trouble {
+                self.next_reminder(incident, say)?
+            } else {
+                None
+            },
             times_before: Some(self.tx.times_before(incident, month_ago)?),
             telling,
             ..self.bare(Item {
@@ -281,6 +339,34 @@ impl Writer<'_> {
                 say,
             })?
         })
+    }
+
+    /// When the next reminder comes, where nothing happens until then.
+    fn next_reminder(&self, incident: &Incident, say: Say) -> Result<Option<Timestamp>, PackError> {
+        if self.tx.is_acknowledged(incident.id, self.now)? {
+            return Ok(None);
+        }
+        let policy = &self.packer.bench.policy;
+        let before = self
+            .tx
+            .mailed(incident.id)?
+            .map_or(0, |mailed| mailed.reminders);
+        let reminders = if matches!(say, Say::Reminder | Say::NewToYou) {
+            before + 1
+        } else {
+            0
+        };
+        let from = notify::reminder_from(
+            Mailed {
+                last: self.now,
+                reminders,
+            },
+            &policy.alerts,
+        );
+        let just_before = from.map(|from| from - SignedDuration::from_millis(1));
+        let schedules = &policy.schedules;
+        Ok(just_before
+            .and_then(|at| due::next_after(&schedules.reminders, &schedules.zone, at, at)))
     }
 
     fn still_open(
@@ -457,58 +543,90 @@ impl Writer<'_> {
     }
 
     /// Causes that several of the entries share, each claimed only on evidence; an entry is explained once.
-    fn shared(&self, entries: &[(Entry, Key)], items: &[Item]) -> Result<Vec<Shared>, PackError> {
+    fn shared(
+        &self,
+        entries: &[(Entry, Key)],
+        items: &[Item],
+    ) -> Result<(Vec<Shared>, Causes), PackError> {
         let thresholds = &self.packer.bench.policy.thresholds;
         let since = self.now - thresholds.shared_cause_window;
         if !items
             .iter()
             .any(|item| item.is_trouble() && item.credential.is_some())
         {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
-        let mut shared: Vec<Shared> = Vec::new();
+        let (mut shared, mut causes) = (Vec::new(), Causes::new());
         let mut explained = vec![false; entries.len()];
         for alike in self.tx.turned_alike(since)? {
-            let refused = match &alike.key {
-                Some((print, _)) => self.tx.key_is_refused(print, since)?,
+            let print = alike.key.as_ref().map(|(print, _)| print);
+            let key = cause_key(alike.kind, alike.provider, print);
+            let told = self
+                .tx
+                .cause_told(&key, self.reader)?
+                .map(|(_, _, cause)| cause);
+            let refused = match print {
+                Some(print) => self.tx.key_is_refused(print, since)?,
                 None => false,
             };
-            if !refused && !fleet::shared_by_number(alike.turned, alike.all, thresholds) {
+            let by_number = fleet::shared_by_number(alike.turned, alike.all, thresholds);
+            if !refused && !by_number && told.is_none() {
                 continue;
             }
-            let of_it: Vec<usize> = (0..entries.len())
-                .filter(|&at| !explained[at] && belongs(&entries[at], &alike))
+            let (more, least) = (told.is_some(), if told.is_some() { 1 } else { 2 });
+            let members =
+                (0..entries.len()).filter(|&at| !explained[at] && belongs(&entries[at], &alike));
+            let members: Vec<usize> = members.collect();
+            let Some(&first) = members.first() else {
+                continue;
+            };
+            let cause = told.unwrap_or_else(|| shared_cause(&alike, refused, &entries[first].0));
+            // What its own events explain otherwise is not explained by the others.
+            let of_it: Vec<usize> = members
+                .into_iter()
+                .filter(|&at| fits(&entries[at].0, &cause))
                 .collect();
-            if of_it.len() < 2 {
+            if of_it.len() < least {
                 continue;
             }
             of_it.iter().for_each(|&at| explained[at] = true);
-            let cause = self.shared_cause(&alike, refused, &entries[of_it[0]].0);
+            let all_shown = items.len() <= DETAILED;
+            let credentials = if all_shown {
+                of_it.len() as u64
+            } else {
+                u64::from(alike.turned)
+            };
+            causes.push((key, cause.clone()));
             let (kind, provider) = (alike.kind, alike.provider);
-            let credentials = u64::from(alike.turned).max(of_it.len() as u64);
             shared.push(Shared {
                 cause,
                 kind,
                 provider,
                 entries: of_it,
                 credentials,
-                more: false,
+                more,
             });
         }
-        Ok(shared)
+        Ok((shared, causes))
     }
+}
 
-    fn shared_cause(&self, alike: &Alike, refused: bool, first: &Entry) -> Cause {
-        if refused {
-            let key_tail = alike.key.as_ref().map(|(_, tail)| tail.clone());
-            return Cause::AppSecretWrong { key_tail };
-        }
-        first
-            .told
-            .first()
-            .and_then(|told| told.cause.clone())
-            .unwrap_or(Cause::Unexplained)
+fn shared_cause(alike: &Alike, refused: bool, first: &Entry) -> Cause {
+    if refused {
+        let key_tail = alike.key.as_ref().map(|(_, tail)| tail.clone());
+        return Cause::AppSecretWrong { key_tail };
     }
+    let own = first.told.first().and_then(|told| told.cause.clone());
+    own.unwrap_or(Cause::Unexplained)
+}
+
+fn fits(entry: &Entry, cause: &Cause) -> bool {
+    let own = entry
+        .told
+        .iter()
+        .find(|told| told.is_trouble())
+        .and_then(|told| told.cause.as_ref());
+    own.is_none_or(|own| own == cause || *own == Cause::Unexplained)
 }
 
 /// What is known of a credential when it is written about.
@@ -528,12 +646,20 @@ fn belongs((entry, key): &(Entry, Key), alike: &Alike) -> bool {
     let of_kind = entry
         .told
         .iter()
-        .any(|told| told.is_trouble() && told.kind == alike.kind);
+        .any(|told| told.kind == alike.kind && is_news(&told.telling));
     let of_key = alike
         .key
         .as_ref()
         .is_none_or(|(print, _)| key.as_ref() == Some(print));
     of_kind && connection.provider == alike.provider && of_key
+}
+
+/// Whether it tells a beginning; a cause that many share is looked for among those.
+fn is_news(telling: &Telling) -> bool {
+    matches!(
+        telling,
+        Telling::Opened | Telling::Changed { .. } | Telling::Reopened { .. }
+    )
 }
 
 fn telling(
@@ -553,7 +679,7 @@ fn telling(
                 well_for: words::between(well_since, incident.kind_at),
             }
         }
-        Say::Reminder => Telling::Reminder,
+        Say::Reminder | Say::NewToYou => Telling::Reminder,
         Say::Resolved => Telling::Resolved {
             at: ended,
             still_open,

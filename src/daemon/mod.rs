@@ -1,5 +1,6 @@
 //! RUNS. The loops: schedule, sweep, gather, judge, deliver, and their orderly stop.
 
+pub mod alarm;
 pub mod backlog;
 pub mod context;
 pub mod deliver;

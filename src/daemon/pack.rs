@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::judge::Bench;
 use super::letter::{self, Item};
 use crate::mail::{self, letter::Sender};
-use crate::model::{Address, Audience};
+use crate::model::{Audience, Credential, Incident, NoticeKind, Track};
 use crate::rules::notify::{self, Say, Told};
-use crate::store::{Error, NewEntry, NewMessage, Tx};
+use crate::rules::quiet;
+use crate::store::{DueNotice, Error, NewEntry, NewMessage, Pending, Silence, Tx};
 
 /// Why packing failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,74 +35,129 @@ pub struct Packer<'a> {
     pub nonce: u64,
 }
 
+/// What one packing came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Packed {
+    /// How many messages were made.
+    pub made: usize,
+    /// Something waits longer than its due time: for a quiet window, a cap, the end of a sweep.
+    pub held: bool,
+}
+
 /// Everything that is due to the same addresses in the same words.
 type Bundle = (Audience, Vec<Item>);
 
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
 impl Packer<'_> {
-    /// Packs what is due. Returns how many messages were made.
-    pub fn pack(&self, tx: &Tx<'_>, now: Timestamp) -> Result<usize, PackError> {
+    /// Packs what is due.
+    pub fn pack(&self, tx: &Tx<'_>, now: Timestamp) -> Result<Packed, PackError> {
         self.route(tx, now)?;
+        let mut packed = Packed::default();
         let mut bundles: HashMap<Bundle, Vec<String>> = HashMap::new();
         for address in tx.idle_addresses()? {
             if self.waits_for_sweep(tx, &address, now)? {
+                packed.held = true;
                 continue;
             }
-            let items = self.items(tx, &address, now)?;
-            if !items.is_empty() {
-                bundles
-                    .entry((self.audience(&address), items))
-                    .or_default()
-                    .push(address);
+            let (items, held) = self.items(tx, &address, now)?;
+            packed.held |= held;
+            if items.is_empty() {
+                continue;
             }
+            if self.is_capped(tx, &address, &items, now)? {
+                packed.held = true;
+                continue;
+            }
+            bundles
+                .entry((self.audience(&address), items))
+                .or_default()
+                .push(address);
         }
-        let count = bundles.len();
+        packed.made = bundles.len();
         let mut bundles: Vec<_> = bundles.into_iter().collect();
         bundles.sort_by(|(_, a), (_, b)| a.cmp(b));
         for (number, ((audience, items), addresses)) in bundles.into_iter().enumerate() {
             self.keep(tx, audience, &items, &addresses, number, now)?;
         }
-        Ok(count)
+        Ok(packed)
     }
 
     /// Chooses who hears of each due notice.
     fn route(&self, tx: &Tx<'_>, now: Timestamp) -> Result<(), PackError> {
-        let due = tx.due_notices(now)?;
-        if !due.is_empty() {
-            self.bench
-                .doubt_turned(tx, tx.newest_sweep()?, tx.newest_counts()?)?;
+        // While blind nobody knows whether what a silence held back still stands.
+        if !tx.is_blind()? {
+            tx.settle_silences(now)?;
         }
+        let due = tx.due_notices(now)?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.bench
+            .doubt_turned(tx, tx.newest_sweep()?, tx.newest_counts()?)?;
+        let silences = tx.silences(now, false)?;
         for notice in due {
-            let incident = tx.incident(notice.incident)?.ok_or(Error::Stopped)?;
-            let own = match incident.credential {
-                Some(id) => self.own_people(tx.credential(id)?.user),
-                None => &[],
-            };
-            let heard = match notice.kind {
-                crate::model::NoticeKind::Opened => Vec::new(),
-                _ => tx.audience(incident.id)?,
-            };
-            let recipients = notify::recipients(
-                notice.kind,
-                &incident,
-                own,
-                heard,
-                &self.bench.policy.alerts,
-            );
-            for recipient in &recipients {
-                tx.add_addressee(notice.id, &recipient.address, recipient.rule)?;
-            }
-            tx.routed(notice.id, recipients.len(), now)?;
+            self.route_one(tx, notice, &silences, now)?;
         }
         Ok(())
     }
 
-    fn own_people(&self, user: crate::model::UserId) -> &[Address] {
-        let own = self
-            .bench
-            .watch
-            .user(user)
-            .and_then(|user| user.own.as_deref());
-        own.map_or(&[], |own| &own.notify)
+    fn route_one(
+        &self,
+        tx: &Tx<'_>,
+        notice: DueNotice,
+        silences: &[Silence],
+        now: Timestamp,
+    ) -> Result<(), PackError> {
+        let Some(incident) = tx.incident(notice.incident)? else {
+            return Ok(());
+        };
+        let credential = match incident.credential {
+            Some(id) => Some(tx.credential(id)?),
+            None => None,
+        };
+        let heard = match notice.kind {
+            NoticeKind::Opened => Vec::new(),
+            _ => tx.audience(incident.id)?,
+        };
+        if let Some(until) = silenced(silences, &incident, credential) {
+            // What was told is also told to be over; all else waits for the silence's end.
+            if incident.is_open() {
+                tx.hold_silenced(notice.id, until)?;
+                return Ok(());
+            }
+            if heard.is_empty() {
+                tx.routed(notice.id, 0, now)?;
+                return Ok(());
+            }
+        } else if !incident.is_open() && tx.was_silenced(notice.id)? {
+            // It ended while it was silenced: kept, not told.
+            tx.routed(notice.id, 0, now)?;
+            return Ok(());
+        }
+        let alerts = &self.bench.policy.alerts;
+        let recipients = notify::recipients(
+            notice.kind,
+            &incident,
+            self.about(credential),
+            heard,
+            alerts,
+        );
+        for recipient in &recipients {
+            tx.add_addressee(notice.id, &recipient.address, &recipient.rule)?;
+        }
+        tx.routed(notice.id, recipients.len(), now)?;
+        Ok(())
+    }
+
+    fn about(&self, credential: Option<Credential>) -> notify::About<'_> {
+        let user = credential.and_then(|credential| self.bench.watch.user(credential.user));
+        let own = user.and_then(|user| user.own.as_deref());
+        notify::About {
+            provider: credential.map(|credential| credential.provider),
+            tags: own.map_or(&[], |own| &own.tags),
+            notify: own.map_or(&[], |own| &own.notify),
+        }
     }
 
     fn audience(&self, address: &str) -> Audience {
@@ -131,26 +187,97 @@ impl Packer<'_> {
         Ok(packed >= running_since && now < packed + self.bench.policy.alerts.group_interval)
     }
 
-    /// What is left to say to `address`; what it knows already is folded away.
-    fn items(&self, tx: &Tx<'_>, address: &str, now: Timestamp) -> Result<Vec<Item>, PackError> {
+    /// At most so many mails an hour go to one address; account incidents go all the same.
+    fn is_capped(
+        &self,
+        tx: &Tx<'_>,
+        address: &str,
+        items: &[Item],
+        now: Timestamp,
+    ) -> Result<bool, PackError> {
+        if items
+            .iter()
+            .any(|item| item.rank.1.track() == Track::Account)
+        {
+            return Ok(false);
+        }
+        Ok(tx.packed_since(address, now - HOUR)? >= self.bench.policy.alerts.max_emails_per_hour)
+    }
+
+    /// What is left to say to `address`, and whether something waits longer; what it knows already is folded away.
+    fn items(
+        &self,
+        tx: &Tx<'_>,
+        address: &str,
+        now: Timestamp,
+    ) -> Result<(Vec<Item>, bool), PackError> {
         let mut items = Vec::new();
+        let mut held = false;
         for pending in tx.pending(address)? {
             let Some(incident) = tx.incident(pending.incident)? else {
                 continue;
             };
-            let told = tx.told(incident.id, address)?;
-            match notify::say(&incident, told, pending.reminder) {
-                Some(say) => items.push(Item {
-                    rank: incident.kind.rank(),
-                    credential: incident.credential,
-                    incident: incident.id,
-                    say,
-                }),
-                None => tx.fold(incident.id, address, now)?,
+            let Some(say) = self.say(tx, &incident, pending, address)? else {
+                tx.fold(incident.id, address, now)?;
+                continue;
+            };
+            let quiet = quiet::until(
+                &self.bench.policy.alerts.quiet,
+                incident.kind.severity(),
+                now,
+            );
+            if quiet.is_some() || self.is_straggler(tx, &incident, say, address, now)? {
+                held = true;
+                continue;
             }
+            items.push(Item {
+                rank: incident.kind.rank(),
+                credential: incident.credential,
+                incident: incident.id,
+                say,
+            });
         }
         items.sort();
-        Ok(items)
+        Ok((items, held))
+    }
+
+    fn say(
+        &self,
+        tx: &Tx<'_>,
+        incident: &Incident,
+        pending: Pending,
+        address: &str,
+    ) -> Result<Option<Say>, PackError> {
+        let told = tx.told(incident.id, address)?;
+        Ok(match notify::say(incident, told, pending.reminder) {
+            Some(Say::Opened) if pending.only_reminders => Some(Say::NewToYou),
+            say => say,
+        })
+    }
+
+    /// Whether it belongs to a shared cause that this address was told of, and waits to be told as one of "n more".
+    fn is_straggler(
+        &self,
+        tx: &Tx<'_>,
+        incident: &Incident,
+        say: Say,
+        address: &str,
+        now: Timestamp,
+    ) -> Result<bool, PackError> {
+        if say != Say::Opened || incident.track != Track::Access {
+            return Ok(false);
+        }
+        let Some((last, times)) = letter::told_cause(tx, self, incident, address, now)? else {
+            return Ok(false);
+        };
+        let from = match notify::straggler_wait(times) {
+            Some(wait) => last.checked_add(wait).ok(),
+            None => {
+                let schedules = &self.bench.policy.schedules;
+                crate::rules::due::next_after(&schedules.reminders, &schedules.zone, last, last)
+            }
+        };
+        Ok(from.is_some_and(|from| now < from))
     }
 
     fn keep(
@@ -163,7 +290,8 @@ impl Packer<'_> {
         now: Timestamp,
     ) -> Result<(), PackError> {
         let message_id = self.message_id(now, number);
-        let letter = letter::write(tx, self, audience, items, addresses, &message_id, now)?;
+        let (letter, causes) =
+            letter::write(tx, self, audience, items, addresses, &message_id, now)?;
         let mail = mail::compose(&letter)?;
         let entries: Vec<NewEntry> = self.entries(tx, items)?;
         let new = NewMessage {
@@ -171,6 +299,7 @@ impl Packer<'_> {
             subject: &mail.subject,
             bytes: &mail.bytes,
             entries: &entries,
+            causes: &causes,
             addresses,
             give_up_at: notify::give_up_at(now),
         };
@@ -193,7 +322,7 @@ impl Packer<'_> {
     }
 
     /// Unique over restarts and instances: the time, a random number, and the sender's domain.
-    fn message_id(&self, now: Timestamp, number: usize) -> String {
+    pub(super) fn message_id(&self, now: Timestamp, number: usize) -> String {
         let domain = self
             .sender
             .from
@@ -209,12 +338,24 @@ impl Packer<'_> {
     }
 }
 
+/// Until when an incident is silenced; the longest counts.
+fn silenced(
+    silences: &[Silence],
+    incident: &Incident,
+    credential: Option<Credential>,
+) -> Option<Timestamp> {
+    let matching = silences
+        .iter()
+        .filter(|silence| silence.what.matches(incident.kind, credential));
+    matching.map(|silence| silence.until).max()
+}
+
 impl Item {
     /// Whether it needs somebody to act.
     pub(super) fn is_trouble(self) -> bool {
         matches!(
             self.say,
-            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder
+            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
         )
     }
 }

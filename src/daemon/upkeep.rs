@@ -8,6 +8,7 @@ use super::settings::Settings;
 use crate::model::Kind;
 use crate::rules::due;
 use crate::rules::incidents::Condition;
+use crate::rules::notify;
 use crate::store::{Error, Tx};
 
 /// Events are asked about, and history is pruned, this often.
@@ -42,6 +43,9 @@ pub async fn run(context: &Context) -> Result<(), Error> {
                 expiring(&settings, expires, now).as_slice(),
                 now,
             )?;
+            if !blind {
+                remind(tx, &settings, now)?;
+            }
             if tx
                 .last_done(PRUNED)?
                 .is_none_or(|last| now.duration_since(last) >= DAILY)
@@ -63,6 +67,41 @@ pub async fn run(context: &Context) -> Result<(), Error> {
 }
 
 const PRUNED: &str = "prune";
+const REMINDED: &str = "reminders";
+
+/// Reminders leave together at `schedule.reminders`; a time that was missed, off or blind, is made up for after the
+/// first whole look.
+fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+    let schedules = &settings.policy.schedules;
+    let Some(last) = tx.last_done(REMINDED)? else {
+        return tx.mark_done(REMINDED, now);
+    };
+    let due = due::next_after(&schedules.reminders, &schedules.zone, last, last);
+    // No mail speaks of a state that was not seen since.
+    let looked = tx
+        .last_whole_sweep()?
+        .zip(tx.run_began()?)
+        .is_some_and(|(sweep, began)| sweep >= began);
+    if due.is_none_or(|due| due > now) || !looked {
+        return Ok(());
+    }
+    let silences = tx.silences(now, false)?;
+    for (incident, mailed) in tx.told_and_open()? {
+        let credential = match incident.credential {
+            Some(id) => Some(tx.credential(id)?),
+            None => None,
+        };
+        let silenced = silences
+            .iter()
+            .any(|silence| silence.what.matches(incident.kind, credential));
+        let is_due =
+            notify::reminder_from(mailed, &settings.policy.alerts).is_some_and(|from| from <= now);
+        if is_due && !silenced && !tx.is_acknowledged(incident.id, now)? {
+            tx.remind(incident.id, now)?;
+        }
+    }
+    tx.mark_done(REMINDED, now)
+}
 
 /// No whole sweep for so many times that one was due, though we are not blind.
 fn overdue(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<Option<Condition>, Error> {

@@ -138,8 +138,8 @@ impl Connection {
 /// What is told of one incident.
 #[derive(Debug, Clone)]
 pub struct Told {
-    /// Its number.
-    pub incident: IncidentId,
+    /// Its number; none where it could not be kept, because the database cannot be written.
+    pub incident: Option<IncidentId>,
     /// What is told.
     pub telling: Telling,
     /// Its kind now.

@@ -122,8 +122,9 @@ pub(super) fn block(entry: &Entry, letter: &Letter) -> Block {
             }
         }
     }
-    if !only_brief(entry) {
-        block.facts.push(("Incident", incidents(entry)));
+    let numbers = incidents(entry);
+    if !only_brief(entry) && !numbers.is_empty() {
+        block.facts.push(("Incident", numbers));
     }
     if letter.reader == Audience::Operators {
         block.commands = commands(entry, &troubles);
@@ -262,7 +263,8 @@ fn incidents(entry: &Entry) -> String {
     let numbers: Vec<String> = entry
         .told
         .iter()
-        .map(|told| told.incident.to_string())
+        .filter_map(|told| told.incident)
+        .map(|number| number.to_string())
         .collect();
     words::listed(&numbers)
 }
@@ -318,7 +320,8 @@ pub(super) fn reconnect_mends(kind: Kind, cause: Option<&Cause>) -> bool {
 fn commands(entry: &Entry, troubles: &[&Told]) -> Vec<String> {
     let mut lines: Vec<String> = troubles
         .iter()
-        .map(|told| format!("leafwatch ack {} --reason \"…\"", told.incident))
+        .filter_map(|told| told.incident)
+        .map(|number| format!("leafwatch ack {number} --reason \"…\""))
         .collect();
     if let (About::Connection(connection), false) = (&entry.about, troubles.is_empty()) {
         lines.push(format!(

@@ -112,7 +112,7 @@ impl Provider {
     pub const JOHN_DEERE: Provider = Provider(0);
 
     /// Every provider known.
-    pub fn all() -> impl Iterator<Item = Provider> {
+    pub fn all() -> impl Iterator<Item = Provider> + Clone {
         (0..FACTS.len() as u8).map(Provider)
     }
 

@@ -18,7 +18,8 @@ pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
 pub use event::{Event, EventVerdict};
 pub use incident::{EndedBy, Incident, IncidentId, NoticeKind, Origin, Suspect, SweepId, Well};
 pub use policy::{
-    Address, Alerts, NotAnAddress, Policy, Schedules, StatusClass, StatusWords, Thresholds,
+    Address, Alerts, NotAnAddress, Policy, QuietWindow, Route, Schedules, StatusClass, StatusWords,
+    Thresholds,
 };
 pub use problem::{Audience, Kind, Severity, Track};
 pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading};

@@ -5,10 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::civil::{self, Weekday};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::Schedule;
+use super::{Kind, Provider, Schedule, Severity};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -174,7 +175,7 @@ impl Default for Thresholds {
 }
 
 /// Who is told, and how patiently.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Alerts {
     /// Everybody who is told of what growers or integrators mend.
     pub to: Vec<Address>,
@@ -190,6 +191,42 @@ pub struct Alerts {
     pub remind_after: Vec<Duration>,
     /// How long an ack holds.
     pub ack_for: Duration,
+    /// Who else is told, by what it is about.
+    pub routes: Vec<Route>,
+    /// When mails wait.
+    pub quiet: Vec<QuietWindow>,
+}
+
+/// Tells some people of some troubles. What is left empty matches everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Route {
+    /// Of these providers; account and own troubles have none and are matched only where this is empty.
+    pub providers: Vec<Provider>,
+    /// Of these kinds.
+    pub problems: Vec<Kind>,
+    /// Of this severity.
+    pub severity: Option<Severity>,
+    /// Of users with one of these tags.
+    pub tags: Vec<String>,
+    /// Who is told.
+    pub to: Vec<Address>,
+    /// They alone: in place of `alerts.to` and `alerts.operators`; a user's own people are told all the same.
+    pub only: bool,
+}
+
+/// Times of the week at which mails of some severities wait for its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuietWindow {
+    /// The weekdays on which it begins.
+    pub weekdays: Vec<Weekday>,
+    /// When it begins, in local time.
+    pub from: civil::Time,
+    /// When it ends: on the same day where it is later than `from`, else on the next.
+    pub to: civil::Time,
+    /// Whose local time.
+    pub zone: TimeZone,
+    /// What waits.
+    pub severities: Vec<Severity>,
 }
 
 impl Default for Alerts {
@@ -202,6 +239,8 @@ impl Default for Alerts {
             max_emails_per_hour: 20,
             remind_after: vec![DAY, 2 * DAY, 4 * DAY, 7 * DAY],
             ack_for: 14 * DAY,
+            routes: Vec::new(),
+            quiet: Vec::new(),
         }
     }
 }

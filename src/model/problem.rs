@@ -151,9 +151,30 @@ impl Kind {
         )
     }
 
+    /// Whether it is trouble of one credential, and not of the account or our own.
+    pub fn is_of_a_credential(self) -> bool {
+        !matches!(self.track(), Track::Account | Track::Own)
+    }
+
     /// How kinds are ordered in a mail: the worst first.
     pub fn rank(self) -> (std::cmp::Reverse<Severity>, Kind) {
         (std::cmp::Reverse(self.severity()), self)
+    }
+}
+
+/// The word given is not a severity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown severity {0:?}")]
+pub struct UnknownSeverity(pub String);
+
+impl FromStr for Severity {
+    type Err = UnknownSeverity;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Severity::Critical, Severity::Warning]
+            .into_iter()
+            .find(|severity| severity.name() == text)
+            .ok_or_else(|| UnknownSeverity(text.to_owned()))
     }
 }
 

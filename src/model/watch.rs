@@ -46,7 +46,7 @@ pub struct WatchList {
     providers: Vec<Provider>,
     expected_for_all: Option<Environment>,
     expected_by_provider: Vec<(Provider, Environment)>,
-    reconnect_url: Option<String>,
+    reconnect_urls: Vec<(Option<Provider>, String)>,
     index: HashMap<UserId, u32>,
 }
 
@@ -78,9 +78,9 @@ impl WatchList {
         self
     }
 
-    /// The link to connect again, for users without their own.
-    pub fn reconnect_at(mut self, url: Option<String>) -> Self {
-        self.reconnect_url = url;
+    /// The links to connect again, for users without their own: by provider, and one for all (`None`).
+    pub fn reconnect_at(mut self, urls: Vec<(Option<Provider>, String)>) -> Self {
+        self.reconnect_urls = urls;
         self
     }
 
@@ -154,11 +154,21 @@ impl WatchList {
         Expectation { environment, named }
     }
 
-    /// The link with which this user connects again, its id filled in.
-    pub fn reconnect_url(&self, user: UserId) -> Option<String> {
-        let own = self.user(user).and_then(|user| user.own.as_deref());
+    /// The link with which this credential is connected again, the user's id filled in.
+    pub fn reconnect_url(&self, credential: Credential) -> Option<String> {
+        let own = self
+            .user(credential.user)
+            .and_then(|user| user.own.as_deref());
+        let of = |wanted: Option<Provider>| {
+            let found = self
+                .reconnect_urls
+                .iter()
+                .find(|(provider, _)| *provider == wanted);
+            found.map(|(_, url)| url)
+        };
         own.and_then(|own| own.reconnect_url.as_ref())
-            .or(self.reconnect_url.as_ref())
-            .map(|url| url.replace("{leaf_user_id}", &user.to_string()))
+            .or_else(|| of(Some(credential.provider)))
+            .or_else(|| of(None))
+            .map(|url| url.replace("{leaf_user_id}", &credential.user.to_string()))
     }
 }

@@ -7,4 +7,6 @@ pub mod fleet;
 pub mod incidents;
 pub mod judge;
 pub mod notify;
+pub mod outlook;
 pub mod pace;
+pub mod quiet;

@@ -1,42 +1,88 @@
 //! What to tell whom: the people a notice goes to, and what is left to say to one of them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{Address, Alerts, Audience, EndedBy, Incident, Kind, NoticeKind};
+use crate::model::{
+    Address, Alerts, Audience, Credential, EndedBy, Incident, Kind, NoticeKind, Provider, Route,
+    UserId,
+};
 
 /// Somebody who is to hear of a notice, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// The address.
     pub address: String,
-    /// The config key that chose it.
-    pub rule: &'static str,
+    /// The rule that chose it: a config key, or that it was told before.
+    pub rule: String,
 }
 
-/// Everybody that the config names for trouble of `kind` of a user whose own people are `own`.
+/// Of whom a notice tells, as far as it decides who hears of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About<'a> {
+    /// The provider; none for account and own trouble.
+    pub provider: Option<Provider>,
+    /// The user's tags.
+    pub tags: &'a [String],
+    /// The user's own people.
+    pub notify: &'a [Address],
+}
+
+/// Everybody that the config names for trouble of `kind`.
 ///
-/// While most of the fleet turned at once and no second sweep said so (`doubted`), the users' own people are spared.
-pub fn configured(kind: Kind, own: &[Address], doubted: bool, alerts: &Alerts) -> Vec<Recipient> {
-    let lists: &[(&[Address], &'static str)] = match kind.audience() {
-        Audience::Operators => &[(&alerts.operators, "alerts.operators")],
-        Audience::Support if doubted => &[(&alerts.to, "alerts.to")],
-        Audience::Support => &[(&alerts.to, "alerts.to"), (own, "notify")],
-    };
-    let mut recipients: Vec<Recipient> = Vec::new();
-    for (addresses, rule) in lists {
-        for address in *addresses {
-            if !recipients
-                .iter()
-                .any(|known| known.address == address.as_str())
-            {
-                recipients.push(Recipient {
-                    address: address.as_str().to_owned(),
-                    rule,
-                });
-            }
+/// Every route that matches adds its people; one that says `only` takes the place of `alerts.to` and
+/// `alerts.operators`. While most of the fleet turned at once and no second sweep said so (`doubted`), the users' own
+/// people are spared.
+pub fn configured(kind: Kind, about: About<'_>, doubted: bool, alerts: &Alerts) -> Vec<Recipient> {
+    let matching: Vec<(usize, &Route)> = (1..)
+        .zip(&alerts.routes)
+        .filter(|(_, route)| matches(route, kind, about))
+        .collect();
+    let mut recipients = Vec::new();
+    if !matching.iter().any(|(_, route)| route.only) {
+        match kind.audience() {
+            Audience::Support => choose(&mut recipients, &alerts.to, "alerts.to"),
+            Audience::Operators => choose(&mut recipients, &alerts.operators, "alerts.operators"),
         }
     }
+    for (number, route) in matching {
+        choose(
+            &mut recipients,
+            &route.to,
+            &format!("alerts.routes, entry {number}"),
+        );
+    }
+    if kind.audience() == Audience::Support && !doubted {
+        choose(&mut recipients, about.notify, "notify");
+    }
     recipients
+}
+
+fn choose(recipients: &mut Vec<Recipient>, addresses: &[Address], rule: &str) {
+    for address in addresses {
+        if !recipients
+            .iter()
+            .any(|known| known.address == address.as_str())
+        {
+            recipients.push(Recipient {
+                address: address.as_str().to_owned(),
+                rule: rule.to_owned(),
+            });
+        }
+    }
+}
+
+fn matches(route: &Route, kind: Kind, about: About<'_>) -> bool {
+    let of_provider = match about.provider {
+        _ if route.providers.is_empty() => true,
+        Some(provider) => route.providers.contains(&provider),
+        None => false,
+    };
+    of_provider
+        && (route.problems.is_empty() || route.problems.contains(&kind))
+        && route
+            .severity
+            .is_none_or(|severity| severity == kind.severity())
+        && (route.tags.is_empty() || route.tags.iter().any(|tag| about.tags.contains(tag)))
 }
 
 /// Who hears of a notice: the configured people of what is true now, and those who heard of the incident before and are
@@ -44,25 +90,32 @@ pub fn configured(kind: Kind, own: &[Address], doubted: bool, alerts: &Alerts) -
 pub fn recipients(
     notice: NoticeKind,
     incident: &Incident,
-    own: &[Address],
+    about: About<'_>,
     heard: Vec<String>,
     alerts: &Alerts,
 ) -> Vec<Recipient> {
     let mut recipients = match notice {
         NoticeKind::Resolved | NoticeKind::Closed => Vec::new(),
-        _ => configured(incident.kind, own, incident.doubted, alerts),
+        _ => configured(incident.kind, about, incident.doubted, alerts),
     };
+    let routed = alerts.routes.iter().flat_map(|route| &route.to);
+    let still: Vec<&Address> = alerts
+        .to
+        .iter()
+        .chain(&alerts.operators)
+        .chain(about.notify)
+        .chain(routed)
+        .collect();
     for address in heard {
-        let known = |list: &[Address]| list.iter().any(|one| one.as_str() == address);
-        let still = known(&alerts.to) || known(&alerts.operators) || known(own);
-        if still
+        let known = still.iter().any(|one| one.as_str() == address);
+        if known
             && !recipients
                 .iter()
                 .any(|recipient| recipient.address == address)
         {
             recipients.push(Recipient {
                 address,
-                rule: "told before",
+                rule: "told before".to_owned(),
             });
         }
     }
@@ -91,6 +144,71 @@ impl Told {
     }
 }
 
+/// What a silence matches: what is left out matches everything. One that names nothing spares account and own trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Silenced {
+    /// A user.
+    pub user: Option<UserId>,
+    /// A provider.
+    pub provider: Option<Provider>,
+    /// A kind of trouble.
+    pub kind: Option<Kind>,
+}
+
+impl Silenced {
+    /// Whether it matches trouble of `kind` of `credential` (none for account and own trouble).
+    pub fn matches(&self, kind: Kind, credential: Option<Credential>) -> bool {
+        let of_kind = self.kind.is_none_or(|wanted| wanted == kind);
+        let of_credential = match credential {
+            Some(Credential { user, provider }) => {
+                self.user.is_none_or(|wanted| wanted == user)
+                    && self.provider.is_none_or(|wanted| wanted == provider)
+            }
+            None => self.kind.is_some() && self.user.is_none() && self.provider.is_none(),
+        };
+        of_kind && of_credential
+    }
+}
+
+/// The mails about an incident so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mailed {
+    /// When the last one was packed.
+    pub last: Timestamp,
+    /// How many reminders running it was.
+    pub reminders: u32,
+}
+
+/// A reminder that would be due within this time after the others leave, leaves with them: mails are packed some
+/// seconds after the hour, and must not slip by a day each time.
+const SLACK: SignedDuration = SignedDuration::from_mins(30);
+
+/// From when on a reminder may leave, after `mailed`.
+pub fn reminder_from(mailed: Mailed, alerts: &Alerts) -> Option<Timestamp> {
+    let last = alerts.remind_after.len().checked_sub(1)?;
+    let step = alerts
+        .remind_after
+        .get((mailed.reminders as usize).min(last))?;
+    // Where the pauses are shorter than the slack, as in a demo, they hold as they are.
+    let step = SignedDuration::try_from(*step).ok()?;
+    let slack = if step > SLACK * 2 {
+        SLACK
+    } else {
+        SignedDuration::ZERO
+    };
+    mailed.last.checked_add(step - slack).ok()
+}
+
+/// How long what comes later of a shared cause waits, after the cause was told `times`; then with the reminders.
+pub fn straggler_wait(times: u32) -> Option<SignedDuration> {
+    const STEPS: [SignedDuration; 3] = [
+        SignedDuration::from_mins(15),
+        SignedDuration::from_hours(1),
+        SignedDuration::from_hours(4),
+    ];
+    STEPS.get(times.saturating_sub(1) as usize).copied()
+}
+
 /// What is left to say to one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Say {
@@ -105,6 +223,8 @@ pub enum Say {
     Reopened,
     /// It is still so.
     Reminder,
+    /// It is still so, and this address was not told before.
+    NewToYou,
     /// It is over.
     Resolved,
     /// It is no longer watched.
@@ -120,7 +240,7 @@ impl Say {
             Say::Opened => "opened",
             Say::Changed { .. } => "changed",
             Say::Reopened => "reopened",
-            Say::Reminder => "reminder",
+            Say::Reminder | Say::NewToYou => "reminder",
             Say::Resolved => "resolved",
             Say::Closed => "closed",
             Say::Brief => "brief",

@@ -179,8 +179,9 @@ impl Tx<'_> {
         let (mut looks, mut held) = self.sweeps_since(from)?;
         let mut statement = self.conn.prepare_cached(
             "SELECT (SELECT looks FROM sweep WHERE id < coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
-                  - (SELECT looks FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1),
-                    (SELECT watched_ms FROM sweep WHERE id <= coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
+                  - (SELECT looks FROM sweep WHERE id < max(g.from_sweep, ?2) ORDER BY id DESC LIMIT 1),
+                    coalesce((SELECT watched_ms FROM sweep WHERE id >= g.to_sweep AND second = 0 ORDER BY id LIMIT 1),
+                      (SELECT watched_ms FROM sweep ORDER BY id DESC LIMIT 1))
                   - (SELECT watched_ms FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1)
              FROM gap g WHERE g.credential = ?1 AND coalesce(g.to_sweep, 1 << 60) > ?2",
         )?;
@@ -202,6 +203,9 @@ impl Tx<'_> {
     ) -> Result<()> {
         if let (Some(span), Some(answer)) = (&plan.span, answer) {
             self.begin_span(credential, answer, span, stamp.sweep, stamp.now)?;
+            if span.reconnected {
+                self.end_acks_of(credential, stamp.now, "connected again")?;
+            }
         }
         if plan.ends_gap {
             self.end_gap(credential, stamp.sweep, stamp.now)?;
@@ -270,6 +274,7 @@ impl Tx<'_> {
         stamp: Stamp,
     ) -> Result<(IncidentId, Kind)> {
         let now = At(stamp.now);
+        self.end_ack_by(&step.what, stamp.now)?;
         match &step.what {
             What::Open { kind, subject, began_at, origin } => {
                 let id = self.insert(
@@ -309,7 +314,7 @@ impl Tx<'_> {
             }
             What::End { id, by, config_changed } => self.execute(
                 "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL, doubted = 0,
-                   config_changed = ?4, remind_at = NULL WHERE id = ?1",
+                   config_changed = ?4 WHERE id = ?1",
                 params![id.0, now, Word(*by), config_changed],
             )?,
         };
@@ -320,6 +325,23 @@ impl Tx<'_> {
             .prepare_cached(sql)?
             .query_row([id.0], |row| row.get(0))?;
         Ok((id, kind))
+    }
+
+    /// An ack ends with what it was about: when the incident changes for the worse, comes back, or is over.
+    fn end_ack_by(&self, what: &What, now: Timestamp) -> Result<()> {
+        let (id, by) = match what {
+            What::Reopen { id, .. } => (*id, "it came back"),
+            What::End { id, .. } => (*id, "it is over"),
+            What::Change { id, kind, .. } => {
+                let before = self.incident(*id)?;
+                if before.is_none_or(|before| before.kind.rank() <= kind.rank()) {
+                    return Ok(());
+                }
+                (*id, "it changed for the worse")
+            }
+            _ => return Ok(()),
+        };
+        self.end_ack(id, now, by).map(drop)
     }
 
     fn add_notice(
@@ -444,7 +466,7 @@ impl Tx<'_> {
     /// Notices whose time has come and whose addressees are not chosen yet.
     pub fn due_notices(&self, now: Timestamp) -> Result<Vec<DueNotice>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, kind, incident FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0 ORDER BY id",
+            "SELECT id, kind, incident FROM notice INDEXED BY notice_due WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0 ORDER BY id",
         )?;
         let rows = statement.query_map([At(now)], |row| {
             let Word(kind) = row.get(1)?;

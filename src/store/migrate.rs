@@ -47,7 +47,9 @@ pub(super) fn require_current(conn: &Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn refuse_unknown(conn: &Connection, path: &Path) -> Result<usize> {
+/// Makes sure that the database is ours and not newer than this program, and says how many steps it has taken; only
+/// reads.
+pub(super) fn refuse_unknown(conn: &Connection, path: &Path) -> Result<usize> {
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let application: i32 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -58,7 +60,7 @@ fn refuse_unknown(conn: &Connection, path: &Path) -> Result<usize> {
             advice,
         })
     };
-    if tables > 0 && application != APPLICATION_ID {
+    if (tables > 0 || application != 0) && application != APPLICATION_ID {
         return refused(
             "it belongs to another program".to_owned(),
             "set database.path to a file of its own",

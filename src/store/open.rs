@@ -39,14 +39,20 @@ impl Db {
     /// mended or overwritten.
     pub fn open(path: &Path) -> Result<Db> {
         let lock = Lock::take(path)?;
-        create_private(path).map_err(|source| Error::Unopened {
+        let unopened = |source| Error::Unopened {
             database: path.to_owned(),
             source,
-        })?;
+        };
+        let file = create_private(path).map_err(unopened)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = connect(path, flags)?;
+        // Until it is known to be ours nothing of it is changed: neither its log folded in, nor its mode, nor its header.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         refuse_damaged(&conn, path)?;
-        prepare(&conn).map_err(|error| refuse_foreign(error, path))?;
+        migrate::refuse_unknown(&conn, path)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        make_private(&file).map_err(unopened)?;
+        prepare(&conn, path)?;
         migrate::to_newest(&conn, path)?;
         Ok(Db {
             conn,
@@ -71,7 +77,9 @@ impl Db {
             database: path.to_owned(),
             source,
         };
-        std::fs::metadata(path).map_err(unopened)?;
+        if !std::fs::metadata(path).map_err(unopened)?.is_file() {
+            return Err(unopened(io::ErrorKind::IsADirectory.into()));
+        }
         let flags = match access {
             Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
             Access::Annotate => OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -137,15 +145,19 @@ fn keep_statements(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Everything of ours is for the user that runs the daemon alone.
-fn create_private(path: &Path) -> io::Result<()> {
-    let file = OpenOptions::new()
+/// Opens the file, and creates it where there is none: readable by the user that runs the daemon alone.
+fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(path)?;
+        .open(path)
+}
+
+/// Takes from others what an older umask gave them.
+fn make_private(file: &File) -> io::Result<()> {
     let mode = file.metadata()?.permissions().mode();
     if mode & 0o077 != 0 {
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
@@ -190,12 +202,18 @@ fn refuse_foreign(error: Error, path: &Path) -> Error {
 }
 
 /// Sets what must be set at every open, and makes sure that it holds.
-fn prepare(conn: &Connection) -> Result<()> {
+fn prepare(conn: &Connection, path: &Path) -> Result<()> {
     conn.busy_timeout(BUSY)?;
     // Only before the first table; on an older file it says what that file has, and changes nothing.
     conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let journal: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    tracing::debug!(%journal, "journal mode of the database");
+    if journal != "wal" {
+        return Err(Error::Refused {
+            database: path.to_owned(),
+            why: format!("its file system takes no write-ahead log (journal mode {journal})"),
+            advice: "set database.path to a file on a local disk",
+        });
+    }
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", "ON")?;
     conn.pragma_update(None, "cache_size", -8000)?;

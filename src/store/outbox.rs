@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::row::{At, Word};
 use super::{Result, Tx};
-use crate::model::IncidentId;
+use crate::model::{Cause, IncidentId};
 use crate::rules::notify::Told;
 
 /// One message to one address.
@@ -34,6 +34,8 @@ pub struct NewMessage<'a> {
     pub bytes: &'a [u8],
     /// What it says.
     pub entries: &'a [NewEntry],
+    /// The shared causes that it names, by their keys.
+    pub causes: &'a [(String, Cause)],
     /// Whom it goes to.
     pub addresses: &'a [String],
     /// When trying ends.
@@ -47,6 +49,8 @@ pub struct Pending {
     pub incident: IncidentId,
     /// Whether a reminder is among what waits.
     pub reminder: bool,
+    /// Whether nothing but reminders waits.
+    pub only_reminders: bool,
 }
 
 /// A delivery whose next try is due.
@@ -125,13 +129,14 @@ impl Tx<'_> {
     /// The incidents of which something waits for `address`, each once.
     pub fn pending(&self, address: &str) -> Result<Vec<Pending>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT n.incident, max(n.kind = 'reminder') FROM addressee a JOIN notice n ON n.id = a.notice
+            "SELECT n.incident, max(n.kind = 'reminder'), min(n.kind = 'reminder') FROM addressee a JOIN notice n ON n.id = a.notice
              WHERE a.address = ?1 AND a.message IS NULL AND a.folded = 0 GROUP BY n.incident",
         )?;
         let rows = statement.query_map([address], |row| {
             Ok(Pending {
                 incident: IncidentId(row.get(0)?),
                 reminder: row.get(1)?,
+                only_reminders: row.get(2)?,
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -182,6 +187,7 @@ impl Tx<'_> {
             subject,
             bytes,
             entries,
+            causes,
             addresses,
             give_up_at,
         } = *new;
@@ -195,6 +201,9 @@ impl Tx<'_> {
                 "INSERT INTO entry (message, incident, telling, kind, open, turn) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![message, entry.incident.0, entry.telling, Word(kind), open, turn],
             )?;
+        }
+        for (key, cause) in causes {
+            self.keep_cause(message, key, cause)?;
         }
         for address in addresses {
             self.execute(
@@ -227,7 +236,8 @@ impl Tx<'_> {
     /// Deliveries whose next try is due.
     pub fn due_deliveries(&self, now: Timestamp) -> Result<Vec<Waiting>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT d.id, d.address, m.message_id, d.tries, d.give_up_at FROM delivery d JOIN message m ON m.id = d.message
+            "SELECT d.id, d.address, m.message_id, d.tries, d.give_up_at
+             FROM delivery d INDEXED BY delivery_waiting JOIN message m ON m.id = d.message
              WHERE d.state = 0 AND d.next_try_at <= ?1 ORDER BY d.id",
         )?;
         let rows = statement.query_map([At(now)], |row| {
@@ -272,10 +282,10 @@ impl Tx<'_> {
             .query_row([At(since)], |row| row.get(0))?)
     }
 
-    /// Whether a notice is due, or something waits for an address that has no message under way.
-    pub fn anything_to_pack(&self, now: Timestamp) -> Result<bool> {
+    /// Whether a notice is due whose addressees are not chosen yet.
+    pub fn has_due_notice(&self, now: Timestamp) -> Result<bool> {
         let due = "SELECT 1 FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0";
-        Ok(self.conn.prepare_cached(due)?.exists([At(now)])? || !self.idle_addresses()?.is_empty())
+        Ok(self.conn.prepare_cached(due)?.exists([At(now)])?)
     }
 
     /// The way to the mail server is open again: what waits is tried at once.

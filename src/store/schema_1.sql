@@ -107,9 +107,7 @@ CREATE TABLE incident (
   reopened INTEGER NOT NULL DEFAULT 0,
   well_sweep INTEGER, well_at INTEGER,
   first_look INTEGER NOT NULL DEFAULT 0, while_off INTEGER NOT NULL DEFAULT 0, config_changed INTEGER NOT NULL DEFAULT 0,
-  doubted INTEGER NOT NULL DEFAULT 0,
-  cause TEXT,                                  -- the shared cause under which it was told
-  remind_at INTEGER, reminded INTEGER NOT NULL DEFAULT 0
+  doubted INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 -- One a track, but for our own trouble: there each kind is its own.
 CREATE UNIQUE INDEX incident_live ON incident(credential, track, subject, iif(track = 'own', kind, ''))
@@ -119,7 +117,6 @@ CREATE INDEX incident_opened ON incident(opened_at);
 CREATE INDEX incident_sweep ON incident(opened_sweep) WHERE ended_at IS NULL;
 CREATE INDEX incident_well ON incident(well_sweep) WHERE well_sweep IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX incident_doubted ON incident(doubted) WHERE doubted = 1;
-CREATE INDEX incident_remind ON incident(remind_at) WHERE remind_at IS NOT NULL;
 
 CREATE TABLE step (
   id INTEGER PRIMARY KEY,
@@ -139,9 +136,10 @@ CREATE TABLE silence (
   id INTEGER PRIMARY KEY,
   leaf_user BLOB, provider TEXT, kind TEXT,    -- null: any
   at INTEGER NOT NULL, until_at INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
-  ended_at INTEGER, ended_by TEXT
+  ended_at INTEGER, ended_by TEXT,
+  settled INTEGER NOT NULL DEFAULT 0           -- 1: it is over, and what it held back is due again
 ) STRICT;
-CREATE INDEX silence_live ON silence(until_at) WHERE ended_at IS NULL;
+CREATE INDEX silence_live ON silence(until_at) WHERE settled = 0;
 
 -- What an incident wants told. It is done when some address accepted it, or there is nothing left to say.
 CREATE TABLE notice (
@@ -149,7 +147,7 @@ CREATE TABLE notice (
   incident INTEGER NOT NULL REFERENCES incident,
   kind TEXT NOT NULL, at INTEGER NOT NULL, due_at INTEGER NOT NULL,
   routed INTEGER NOT NULL DEFAULT 0,           -- 1: its addressees are chosen
-  done_at INTEGER, done_as TEXT                -- told, folded
+  done_at INTEGER, done_as TEXT                -- told, folded; while it is not done: untold, silenced
 ) STRICT;
 CREATE INDEX notice_due ON notice(due_at) WHERE done_at IS NULL AND routed = 0;
 CREATE INDEX notice_open ON notice(due_at) WHERE done_at IS NULL;
@@ -176,6 +174,13 @@ CREATE TABLE entry (
   PRIMARY KEY (incident, message)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entry_of ON entry(message);
+
+-- A cause that a message said to be shared: what comes later of it is told in growing steps.
+CREATE TABLE cause (
+  message INTEGER NOT NULL REFERENCES message, key TEXT NOT NULL, cause TEXT NOT NULL,
+  PRIMARY KEY (key, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cause_of ON cause(message);
 
 CREATE TABLE delivery (
   id INTEGER PRIMARY KEY,

@@ -76,8 +76,8 @@ impl Tx<'_> {
     pub fn begin_sweep(&self, run: RunId, second: bool, now: Timestamp) -> Result<SweepId> {
         let id = self.insert(
             "INSERT INTO sweep (run, second, started_at, looks, watched_ms)
-             SELECT ?1, ?2, ?3, coalesce(max(looks), 0), coalesce(max(watched_ms), 0)
-             FROM (SELECT looks, watched_ms FROM sweep ORDER BY id DESC LIMIT 1)",
+             VALUES (?1, ?2, ?3, coalesce((SELECT looks FROM sweep ORDER BY id DESC LIMIT 1), 0),
+               coalesce((SELECT watched_ms FROM sweep ORDER BY id DESC LIMIT 1), 0))",
             params![run.0, second, At(now)],
         )?;
         Ok(SweepId(id))

@@ -428,6 +428,21 @@ fn the_failures_of_an_incident_are_no_short_breakage() {
 }
 
 #[test]
+fn a_run_that_begins_while_the_credential_is_silent_counts_from_its_next_answer() {
+    let mut desk = settled(30);
+    desk.events(3, &[(50, 400, GRANT), (40, 400, GRANT)]);
+    desk.says(3, later());
+    desk.sweeps(1);
+    desk.policy.thresholds.resolve_after = 2;
+    desk.events(3, &[(1, 200, "")]);
+    desk.says(3, ok());
+    desk.sweeps(1);
+    assert_eq!(desk.open(), ["failing_events"]);
+    desk.sweeps(1);
+    assert!(desk.open().is_empty());
+}
+
+#[test]
 fn the_first_look_and_time_off_are_marked() {
     let flags = "SELECT first_look || '' || while_off FROM incident ORDER BY id";
     let mut desk = Desk::new(30);

@@ -19,7 +19,7 @@ fn at(text: &str) -> Timestamp {
 
 fn told(incident: i64, kind: Kind, telling: Telling) -> Told {
     Told {
-        incident: IncidentId(incident),
+        incident: Some(IncidentId(incident)),
         telling,
         kind,
         severity: kind.severity(),

@@ -7,6 +7,8 @@
 
 mod support;
 
+mod cli_binary;
+mod cli_pages;
 mod config_samples;
 mod dependencies;
 mod floors;
@@ -18,5 +20,9 @@ mod life;
 mod life_account;
 mod life_evidence;
 mod mail_look;
+mod property_crash;
+mod property_life;
 mod smtp_delivery;
+mod store_bad_days;
+mod store_frugality;
 mod units;

@@ -27,8 +27,12 @@ pub(super) fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, pla
                 Some(incident) if incident.kind == Kind::ProviderUnavailable => {
                     plan.bad_look(incident)
                 }
-                Some(incident) => plan.neutral_look(incident),
-                None => suspect(known, Kind::ProviderUnavailable, plan),
+                open => {
+                    if let Some(incident) = open {
+                        plan.neutral_look(incident);
+                    }
+                    suspect(known, Kind::ProviderUnavailable, plan);
+                }
             }
         }
         Access::Missing => {
@@ -253,9 +257,9 @@ fn warning(
 
 /// When a look last found a bad word, by Leaf's clock; the standing answer counts as such up to now.
 fn last_bad_word(known: &Known, moment: &Moment<'_>) -> Option<Timestamp> {
-    let standing = known.standing.as_ref()?;
-    match judge::access(&standing.answer, &moment.policy.status_words) {
-        Access::Bad(_) => Some(moment.leaf_now),
+    let standing = known.standing.as_ref();
+    match standing.map(|standing| judge::access(&standing.answer, &moment.policy.status_words)) {
+        Some(Access::Bad(_)) => Some(moment.leaf_now),
         _ => known
             .last_bad_word
             .map(|at| at + moment.leaf_now.duration_since(moment.now)),

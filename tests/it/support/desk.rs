@@ -7,8 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use leafwatch::daemon::judge::{Bench, Look, Swept};
 use leafwatch::model::*;
 use leafwatch::rules::fleet::{Outlook, Sight};
-use leafwatch::rules::incidents::{Fact, Moment, decide};
-use leafwatch::store::{Counts, Db, Error, Gap, RunId, Stamp, Tx};
+use leafwatch::store::{Counts, Db, Error, Gap, RunId, Tx};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -93,6 +92,12 @@ pub struct Desk {
     pub leaf_ahead: SignedDuration,
     /// What Leaf says of each watched credential.
     pub truth: BTreeMap<Credential, Outcome>,
+    /// How far our clock was set, in all: no time passed meanwhile.
+    jumped: SignedDuration,
+    /// Who was asked in the last sweep, as far as that was written down.
+    pub asked: Vec<Credential>,
+    /// Whether the last sweep ended with the daemon being killed.
+    pub was_killed: bool,
     /// Whether each answer is handed in twice, as after a commit whose success nobody heard of.
     pub repeats: bool,
     ids: BTreeMap<Credential, CredentialId>,
@@ -133,6 +138,9 @@ impl Desk {
             now,
             leaf_ahead: SignedDuration::ZERO,
             truth,
+            jumped: SignedDuration::ZERO,
+            asked: Vec::new(),
+            was_killed: false,
             repeats: false,
             ids,
             healthy: BTreeSet::new(),
@@ -161,6 +169,18 @@ impl Desk {
         self.now + self.leaf_ahead
     }
 
+    /// Somebody sets our clock, and no time passes.
+    pub fn jump(&mut self, by: SignedDuration) {
+        self.now += by;
+        self.jumped += by;
+        self.leaf_ahead -= by;
+    }
+
+    /// Time that neither jumps nor stands still.
+    pub fn steady_now(&self) -> Timestamp {
+        self.now - self.jumped
+    }
+
     /// Off for so long, then a new run.
     pub fn off(&mut self, time: Duration) {
         self.now += time;
@@ -177,28 +197,14 @@ impl Desk {
     /// Taken out of the config by a reload.
     pub fn unwatch(&mut self, number: u128) {
         let (policy, watch) = self.bench();
-        let (now, leaf_now, id) = (self.now, self.leaf_now(), self.id(number));
+        let bench = Bench {
+            policy: &policy,
+            watch: &watch,
+            after_off: false,
+        };
+        let (now, id) = (self.now, self.id(number));
         self.truth.remove(&deere(number));
-        self.db
-            .write(|tx| {
-                let known = tx.known(id, &policy, now, leaf_now)?;
-                let moment = Moment {
-                    now,
-                    leaf_now,
-                    policy: &policy,
-                    expectation: watch.expectation(deere(number)),
-                    after_off: false,
-                    blind: false,
-                };
-                let stamp = Stamp {
-                    sweep: tx.newest_sweep()?,
-                    now,
-                    due: now,
-                };
-                tx.apply(id, None, &decide(&known, Fact::Unwatched, &moment), stamp)?;
-                tx.unwatch(id, now)
-            })
-            .unwrap();
+        self.db.write(|tx| bench.unwatch(tx, &[id], now)).unwrap();
     }
 
     /// Put back into the config; Leaf says `outcome` of it.
@@ -206,6 +212,12 @@ impl Desk {
         let (credential, now) = (deere(number), self.now);
         self.db.write(|tx| tx.watch(credential, now)).unwrap();
         self.says(number, outcome);
+    }
+
+    /// The daemon stops in order.
+    pub fn stop(&mut self, now: Timestamp) {
+        let run = self.run;
+        self.db.write(|tx| tx.end_run(run, now)).unwrap();
     }
 
     /// Time passes, then a sweep over everything.
@@ -233,11 +245,14 @@ impl Desk {
             after_off: self.after_off,
         };
         let (now, leaf_now, run) = (self.now, self.leaf_now(), self.run);
+        let steady = self.steady_now();
         let since = |then: Option<Timestamp>| {
             then.map_or(Duration::ZERO, |then| {
-                now.duration_since(then).unsigned_abs()
+                steady.duration_since(then).unsigned_abs()
             })
         };
+        self.asked.clear();
+        self.was_killed = false;
         let (elapsed, since_last_try) = (since(self.last_sweep), since(self.last_try));
         let sweep = self.db.write(|tx| tx.begin_sweep(run, false, now)).unwrap();
         let answered_before = |c: &&Credential| !self.silent.contains(*c);
@@ -271,6 +286,7 @@ impl Desk {
                     });
                     if killed.is_err() {
                         self.begin_run();
+                        self.was_killed = true;
                         return Sight::Stopped;
                     }
                     if self.repeats {
@@ -296,6 +312,7 @@ impl Desk {
                     Some(*reason)
                 }
             };
+            self.asked.push(*credential);
             if !self.silent.contains(credential) {
                 outlook.record(no_answer);
             }
@@ -318,8 +335,8 @@ impl Desk {
         };
         self.db.write(|tx| bench.swept(tx, &swept)).unwrap();
         self.healthy = healthy;
-        self.last_sweep = Some(now);
-        self.last_try = Some(now);
+        self.last_sweep = Some(steady);
+        self.last_try = Some(steady);
         if sight == Sight::Whole {
             self.after_off = false;
             let ids = &self.ids;
@@ -330,6 +347,14 @@ impl Desk {
                 .collect();
         }
         sight
+    }
+
+    /// Who is suspected of being missing and was not looked at again yet.
+    pub fn wanting_second_look(&mut self) -> Vec<u128> {
+        let wanting: Vec<_> = self.db.read(|tx| tx.wanting_second_look()).unwrap();
+        (0..self.ids.len() as u128)
+            .filter(|n| wanting.contains(&self.id(*n)))
+            .collect()
     }
 
     /// A second look at these, before the next sweep.

@@ -3,4 +3,5 @@
 pub mod desk;
 pub mod leaf;
 pub mod mail;
+pub mod model;
 pub mod smtp;

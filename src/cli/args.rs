@@ -1,0 +1,294 @@
+//! The command line: every command and option, and how their texts are read.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::config::{DEFAULT_PATH, PATH_VARIABLE, parse_duration};
+use crate::model::Provider;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "leafwatch",
+    version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LEAFWATCH_COMMIT"), ")"),
+    about = "Watches the health of growers' provider credentials on Leaf's API, and e-mails the right people, once.",
+    after_help = "USER is a Leaf user id, or a name or the beginning of an id that fits one user only."
+)]
+pub struct Cli {
+    /// The config file
+    #[arg(long, global = true, value_name = "FILE", env = PATH_VARIABLE, default_value = DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// No colours, as with NO_COLOR in the environment
+    #[arg(
+        long,
+        global = true,
+        env = "NO_COLOR",
+        hide = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1"
+    )]
+    no_color: Option<OsString>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// Whether somebody asked for no colours: the variable counts where it is not empty (no-color.org).
+    pub fn no_color(&self) -> bool {
+        self.no_color
+            .as_ref()
+            .is_some_and(|value| !value.is_empty())
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon in the foreground
+    Run,
+    /// Look at every credential once, now, and show what was found; stores and sends nothing
+    Check(Check),
+    /// Look after the config
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Show the credentials as last known
+    Status(Status),
+    /// Explain what is known of a user, what would open or end next, and who would be mailed
+    Explain(OfUser),
+    /// Show what happened to a user's credentials
+    History(Past),
+    /// Show a user's events as kept, the newest first
+    Events(PastEvents),
+    /// Show incidents and how they were told
+    Incidents(Incidents),
+    /// Show every mail, to whom it went, and what the mail server said
+    Deliveries(Deliveries),
+    /// Show it all on this machine, against a simulated Leaf, with nothing to configure
+    Demo(Demo),
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Also store and mail, as the daemon would in one sweep; refused beside a daemon
+    #[arg(long)]
+    pub notify: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `config …`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Read the config as the daemon would, and print every fault and what to write instead
+    Check,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// List every credential, the healthy ones too
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What all commands that print data take.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Only credentials of this provider, such as john-deere
+    #[arg(long, value_name = "NAME", value_parser = provider)]
+    pub(super) provider: Option<Provider>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A command about one user.
+#[derive(Debug, Args)]
+pub struct OfUser {
+    /// A Leaf user id; or a name, or the beginning of either, that fits one user only
+    #[arg(value_name = "USER")]
+    pub user: String,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// A command about one user's past.
+#[derive(Debug, Args)]
+pub struct Past {
+    #[command(flatten)]
+    pub(super) of: OfUser,
+    #[command(flatten)]
+    pub(super) from: From,
+}
+
+/// `events`.
+#[derive(Debug, Args)]
+pub struct PastEvents {
+    #[command(flatten)]
+    pub(super) past: Past,
+    /// Show answers and headers of providers in full
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// From when on.
+#[derive(Debug, Args)]
+pub(super) struct From {
+    /// From when on: 12h, 30d, 2026-11-01 or 2026-11-01T08:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Option<Since>,
+}
+
+/// `incidents`.
+#[derive(Debug, Args)]
+pub struct Incidents {
+    /// Only those that are open
+    #[arg(long)]
+    pub open: bool,
+    /// Show every step, and who was told
+    #[arg(long, short)]
+    pub verbose: bool,
+    #[command(flatten)]
+    pub(super) from: From,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// `deliveries`.
+#[derive(Debug, Args)]
+pub struct Deliveries {
+    /// Only those to this address
+    #[arg(long)]
+    pub address: Option<String>,
+    #[command(flatten)]
+    pub(super) from: From,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How long the story takes, such as 30s or 5m
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub length: Option<Duration>,
+    /// Stay up after the story, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// From when on, as somebody wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// So long ago.
+    Ago(Duration),
+    /// The beginning of a local day.
+    Day(Date),
+    /// A moment.
+    At(Timestamp),
+}
+
+/// The text is no time to begin from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("write how long ago (12h, 30d), a day (2026-11-01) or a moment (2026-11-01T08:00:00Z)")]
+pub struct NotSince;
+
+impl FromStr for Since {
+    type Err = NotSince;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if let Ok(length) = parse_duration(text) {
+            return Ok(Since::Ago(length));
+        }
+        if let Ok(at) = text.parse() {
+            return Ok(Since::At(at));
+        }
+        match text.parse() {
+            Ok(day) if text.len() == "2026-11-01".len() => Ok(Since::Day(day)),
+            _ => Err(NotSince),
+        }
+    }
+}
+
+impl Since {
+    /// The moment meant.
+    pub fn moment(self, now: Timestamp, zone: &TimeZone) -> Timestamp {
+        match self {
+            Since::Ago(length) => now.checked_sub(length).unwrap_or(Timestamp::MIN),
+            Since::At(at) => at,
+            // Where clocks skip midnight, the day begins at the first moment after.
+            Since::Day(day) => zone.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(now),
+        }
+    }
+}
+
+fn provider(text: &str) -> Result<Provider, String> {
+    text.parse().map_err(|_| {
+        let names: Vec<&str> = Provider::all().map(Provider::name).collect();
+        format!("the providers are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn since_is_a_length_a_day_or_a_moment() {
+        let zone = TimeZone::get("America/Chicago").unwrap();
+        let now: Timestamp = "2026-11-24T14:15:00Z".parse().unwrap();
+        let moment = |text: &str| {
+            text.parse::<Since>()
+                .map(|since| since.moment(now, &zone).to_string())
+        };
+        assert_eq!(moment("2d").unwrap(), "2026-11-22T14:15:00Z");
+        assert_eq!(moment("2026-11-01").unwrap(), "2026-11-01T05:00:00Z");
+        assert_eq!(moment("2026-11-02").unwrap(), "2026-11-02T06:00:00Z");
+        assert_eq!(
+            moment("2026-11-01T08:00:00Z").unwrap(),
+            "2026-11-01T08:00:00Z"
+        );
+        for wrong in ["", "yesterday", "12", "2026-13-01", "2026-11-01T08:00:00"] {
+            assert_eq!(moment(wrong), Err(NotSince), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_command_is_understood() {
+        for line in [
+            "run",
+            "check --notify",
+            "config check --config /tmp/x.toml",
+            "status --all --json --provider john-deere",
+            "explain hillside",
+            "history 3c9d --since 30d --provider john-deere --json",
+            "events hillside -v --since 2026-11-01",
+            "incidents --open -v",
+            "deliveries --address anna@example.com --since 7d",
+            "demo --for 30s --keep",
+        ] {
+            let words = std::iter::once("leafwatch").chain(line.split(' '));
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `check`: one sweep now. Stores and sends nothing, unless it is asked to do what the daemon would.
+
+use super::args::{Check, Cli, Common, Status};
+use super::exit::{Exit, Failure};
+use super::{run, status};
+use crate::app::{Pace, Station};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::daemon::{deliver, gather, sweep};
+use crate::rules::fleet::Sight;
+use crate::store::{Db, Scene};
+use crate::view::status::Counts;
+
+/// Runs the command.
+///
+/// # Errors
+/// What is wrong, with the exit code that says so.
+pub fn check(cli: &Cli, clock: &Clock, args: &Check) -> Result<Exit, Failure> {
+    let mut config = run::config_with_secrets(cli)?;
+    let db = match args.notify {
+        // Nobody waits for company: what is found is told at once.
+        true => {
+            config.policy.alerts.group_wait = std::time::Duration::ZERO;
+            Db::open(&config.database.path)?
+        }
+        false => Db::in_memory()?,
+    };
+    run::runtime(&config)?.block_on(look(cli, clock, args, db, config))
+}
+
+async fn look(
+    cli: &Cli,
+    clock: &Clock,
+    args: &Check,
+    db: Db,
+    config: Config,
+) -> Result<Exit, Failure> {
+    let station = Station::open(db, &config, clock.clone(), Pace::default()).await?;
+    let context = station.context.clone();
+    gather::names(&context).await;
+    let ended = sweep::run(&context, sweep::Scope::All, station.urgent()).await?;
+    if args.notify {
+        gather::round(&context).await?;
+        tell(&context).await?;
+    }
+    let look = super::look(cli, args.json);
+    let shown = Status {
+        all: true,
+        common: Common {
+            provider: None,
+            json: args.json,
+        },
+    };
+    let (now, watch, policy) = (clock.now(), config.watch.clone(), config.policy.clone());
+    let page = context.writer.write(move |tx| {
+        let scene = Scene {
+            watch: &watch,
+            policy: &policy,
+            now,
+        };
+        status::compose(tx, &scene, &shown, look)
+    });
+    let (page, counts) = page.await?;
+    drop(context);
+    station.close().await;
+    super::print(&page.into_text())?;
+    Ok(verdict(ended.sight, &counts))
+}
+
+/// Packs and sends until nothing more is due.
+async fn tell(context: &crate::daemon::context::Context) -> Result<(), Failure> {
+    let mut path = deliver::Path::default();
+    loop {
+        let packed = deliver::pack(context)
+            .await
+            .map_err(|error| Failure::new(Exit::Database, error))?;
+        let sent = deliver::send_due(context, &mut path).await?;
+        if packed.0 == 0 && sent == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn verdict(sight: Sight, counts: &Counts) -> Exit {
+    match sight {
+        _ if counts.is_trouble() => Exit::Trouble,
+        Sight::Whole if counts.is_known() => Exit::Fine,
+        _ => Exit::CouldNotTell,
+    }
+}

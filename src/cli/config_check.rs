@@ -1,0 +1,28 @@
+//! `config check`: every fault of the config.
+
+use super::args::Cli;
+use super::exit::{Exit, Failure};
+use crate::clock::Clock;
+use crate::config::{self, Variables};
+use crate::rules::due;
+
+/// Runs the command.
+///
+/// # Errors
+/// Where the answer cannot be printed.
+pub fn config_check(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
+    let loaded = config::load(&cli.config, &Variables::of_process());
+    let secrets = loaded
+        .as_ref()
+        .map(config::Config::check_secrets)
+        .unwrap_or_default();
+    let report = config::report(&loaded, &secrets, clock.now(), |schedule, zone, now| {
+        due::next_after(schedule, zone, now, now)
+    });
+    super::print(&report.text)?;
+    Ok(if report.exit_ok {
+        Exit::Fine
+    } else {
+        Exit::Trouble
+    })
+}

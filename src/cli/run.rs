@@ -1,0 +1,63 @@
+//! `run`: the daemon in the foreground.
+
+use super::args::Cli;
+use super::exit::{Exit, Failure};
+use super::log;
+use crate::app::{self, Fatal, StartError};
+use crate::clock::Clock;
+use crate::config::{self, Config, Faults, Variables};
+use crate::leaf;
+
+/// Runs the command.
+///
+/// # Errors
+/// What is wrong, with the exit code that says so.
+pub fn run(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
+    log::start();
+    let config = config_with_secrets(cli)?;
+    let runtime = runtime(&config)?;
+    runtime.block_on(app::run(&cli.config, config, clock.clone()))?;
+    Ok(Exit::Fine)
+}
+
+/// The config, every secret file of which was looked at too.
+pub(super) fn config_with_secrets(cli: &Cli) -> Result<Config, Failure> {
+    let config = config::load(&cli.config, &Variables::of_process())?;
+    let faults = config.check_secrets();
+    match faults.is_empty() {
+        true => Ok(config),
+        false => Err(Faults(faults).into()),
+    }
+}
+
+/// A runtime with as many threads as the daemon has use for: it waits far more than it works.
+pub(super) fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, Failure> {
+    const MOST: usize = 4;
+    leaf::install_tls();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(config.leaf.max_in_flight).clamp(1, MOST);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Fallen, error))
+}
+
+impl From<Fatal> for Failure {
+    fn from(fatal: Fatal) -> Self {
+        match fatal {
+            Fatal::Start(start) => start.into(),
+            other => Failure::new(Exit::Fallen, other),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Store(error) => error.into(),
+            StartError::Leaf(_) => Failure::new(Exit::Config, error),
+            StartError::System(_) => Failure::new(Exit::Fallen, error),
+        }
+    }
+}

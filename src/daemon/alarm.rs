@@ -1,0 +1,205 @@
+//! The one mail that does not come from the database: that the database cannot be written.
+//!
+//! At most one a day, over restarts too: a marker file beside the database remembers, or, where not even that can be
+//! written, this process does. Once the database can be written again, the trouble is kept in it as it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::Context;
+use super::judge::Bench;
+use super::settings::Settings;
+use super::sweep::chain;
+use crate::mail::letter::{About, Entry, Letter, Occasion, Tally, Telling, Thread, Told};
+use crate::mail::send::{self, Verdict};
+use crate::mail::{self, NotComposed};
+use crate::model::{Audience, Kind};
+use crate::rules::incidents::Condition;
+use crate::store::Error;
+use crate::vitals::{Fault, Standing};
+
+/// How long the fault must stand: a lock of another program that goes by is no trouble.
+const HOLD: SignedDuration = SignedDuration::from_secs(60);
+const ONCE_IN: SignedDuration = SignedDuration::from_hours(24);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks after the fault until the context says stop. `database` is where the marker goes beside.
+pub async fn watch(context: Context, database: PathBuf) {
+    let mut alarm = Alarm::new(&database);
+    loop {
+        tokio::select! {
+            () = context.stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        alarm.look(&context).await;
+    }
+}
+
+/// What is remembered of the fault.
+#[derive(Debug)]
+pub struct Alarm {
+    marker: PathBuf,
+    told: Option<Timestamp>,
+    standing: Option<Standing>,
+}
+
+impl Alarm {
+    /// For the database at `path`.
+    pub fn new(path: &Path) -> Self {
+        Alarm {
+            marker: marker(path),
+            told: None,
+            standing: None,
+        }
+    }
+
+    /// Looks once: tells a fault that stands, and keeps one that is over.
+    pub async fn look(&mut self, context: &Context) {
+        let now = context.clock.now();
+        let standing = context.vitals.pulse().faults.get(&Fault::Storage).cloned();
+        match (&standing, self.standing.take()) {
+            (Some(fault), _) => {
+                if now.duration_since(fault.since) >= HOLD && self.is_due(now) {
+                    self.tell(context, fault, now).await;
+                }
+            }
+            (None, Some(past)) if now.duration_since(past.since) >= HOLD => {
+                keep(context, &past, now).await
+            }
+            (None, _) => {}
+        }
+        self.standing = standing;
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        let written = fs::read_to_string(&self.marker)
+            .ok()
+            .and_then(|text| text.trim().parse::<Timestamp>().ok());
+        // A marker from the future is a clock that was wrong; it must not silence us.
+        let last = written.max(self.told).filter(|last| *last <= now);
+        last.is_none_or(|last| now.duration_since(last) >= ONCE_IN)
+    }
+
+    async fn tell(&mut self, context: &Context, fault: &Standing, now: Timestamp) {
+        let settings = context.settings.now();
+        let mail = match compose(&settings, fault, now) {
+            Ok(mail) => mail,
+            Err(error) => {
+                return tracing::error!(
+                    "the mail about the database cannot be composed: {}",
+                    chain(&error)
+                );
+            }
+        };
+        let mut session = None;
+        let mut accepted = false;
+        for to in &settings.policy.alerts.operators {
+            let verdict = send::deliver(
+                &settings.transport,
+                &mut session,
+                &settings.envelope_from,
+                to,
+                &mail.bytes,
+            )
+            .await;
+            accepted |= matches!(verdict, Verdict::Accepted { .. });
+        }
+        send::finish(&mut session).await;
+        if accepted {
+            self.told = Some(now);
+            if let Err(error) = fs::write(&self.marker, now.to_string()) {
+                tracing::debug!(
+                    "the marker of the mail about the database was not written: {error}"
+                );
+            }
+        }
+    }
+}
+
+fn marker(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".told");
+    PathBuf::from(name)
+}
+
+/// Keeps what is over, from its true beginning on; who was mailed of it from memory reads how long it lasted.
+async fn keep(context: &Context, past: &Standing, now: Timestamp) {
+    let (settings, past) = (context.settings.now(), past.clone());
+    let kept = context
+        .write(move |tx| {
+            let bench = Bench {
+                policy: &settings.policy,
+                watch: &settings.watch,
+                after_off: false,
+            };
+            let condition = Condition {
+                kind: Kind::Storage,
+                subject: String::new(),
+                why: past.text,
+            };
+            bench.own_one(tx, Kind::Storage, "", Some(&condition), past.since)?;
+            bench.own_one(tx, Kind::Storage, "", None, now)?;
+            Ok::<_, Error>(())
+        })
+        .await;
+    if kept.is_ok() {
+        context.committed.notify_one();
+    }
+}
+
+fn compose(
+    settings: &Settings,
+    fault: &Standing,
+    now: Timestamp,
+) -> Result<mail::Mail, NotComposed> {
+    let told = Told {
+        incident: None,
+        telling: Telling::Opened,
+        kind: Kind::Storage,
+        severity: Kind::Storage.severity(),
+        since: fault.since,
+        first_look: false,
+        while_off: false,
+        config_changed: false,
+        new_to_you: false,
+        looks: None,
+        cause: None,
+        evidence: Vec::new(),
+        next_reminder: None,
+        times_before: None,
+    };
+    let about = About::Own {
+        subject: String::new(),
+        details: vec![fault.text.clone()],
+    };
+    let entries = vec![Entry {
+        about,
+        told: vec![told],
+    }];
+    let domain = settings
+        .sender
+        .from
+        .as_str()
+        .rsplit('@')
+        .next()
+        .unwrap_or("leafwatch.invalid");
+    mail::compose(&Letter {
+        sender: settings.sender.clone(),
+        to: settings.policy.alerts.operators.clone(),
+        reader: Audience::Operators,
+        message_id: format!("<leafwatch.{}.storage@{domain}>", now.as_millisecond()),
+        date: now,
+        thread: Thread::default(),
+        zone: settings.policy.schedules.zone.clone(),
+        occasion: Occasion::Notices,
+        tally: Tally::of(&entries),
+        entries,
+        shared: Vec::new(),
+        doubt: None,
+        also_open: Vec::new(),
+        also_open_more: 0,
+    })
+}

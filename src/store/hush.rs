@@ -1,0 +1,219 @@
+//! Acks and silences: what people said about incidents. The only rows that a command writes beside a running daemon.
+
+use jiff::Timestamp;
+use rusqlite::{Row, params};
+
+use super::row::{At, Word};
+use super::{Result, Tx};
+use crate::model::{CredentialId, IncidentId, Kind, Provider, UserId};
+use crate::rules::notify::Silenced;
+
+/// A silence: mails about what it matches wait, or are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// Its number.
+    pub id: i64,
+    /// What it matches.
+    pub what: Silenced,
+    /// Since when.
+    pub at: Timestamp,
+    /// Until when, where nobody ends it.
+    pub until: Timestamp,
+    /// Who made it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When somebody ended it.
+    pub ended_at: Option<Timestamp>,
+    /// Who did.
+    pub ended_by: Option<String>,
+}
+
+/// An ack: somebody is on it, and needs no reminders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    /// Its number.
+    pub id: i64,
+    /// Of which incident.
+    pub incident: IncidentId,
+    /// Since when.
+    pub at: Timestamp,
+    /// Until when, where nothing ends it.
+    pub until: Timestamp,
+    /// Who made it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Who or what ended it.
+    pub ended_by: Option<String>,
+}
+
+impl Tx<'_> {
+    /// Silences `what` until a time.
+    pub fn add_silence(
+        &self,
+        what: &Silenced,
+        now: Timestamp,
+        until: Timestamp,
+        actor: &str,
+        reason: &str,
+    ) -> Result<i64> {
+        self.insert(
+            "INSERT INTO silence (leaf_user, provider, kind, at, until_at, actor, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                what.user,
+                what.provider.map(Word),
+                what.kind.map(Word),
+                At(now),
+                At(until),
+                actor,
+                reason
+            ],
+        )
+    }
+
+    /// Ends a silence early. Says whether there was one that held.
+    pub fn end_silence(&self, id: i64, now: Timestamp, actor: &str) -> Result<bool> {
+        let ended = self.execute(
+            "UPDATE silence SET ended_at = ?2, ended_by = ?3 WHERE id = ?1 AND ended_at IS NULL AND until_at > ?2",
+            params![id, At(now), actor],
+        )?;
+        Ok(ended > 0)
+    }
+
+    /// The silences that hold now; with `all`, those that are over too, the newest first.
+    pub fn silences(&self, now: Timestamp, all: bool) -> Result<Vec<Silence>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, leaf_user, provider, kind, at, until_at, actor, reason, ended_at, ended_by FROM silence
+             WHERE ?2 OR (settled = 0 AND ended_at IS NULL AND until_at > ?1) ORDER BY id DESC",
+        )?;
+        let rows = statement.query_map(params![At(now), all], silence)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Makes due again what silences held back that are over by now. Says whether there were any.
+    pub fn settle_silences(&self, now: Timestamp) -> Result<bool> {
+        let over = self.execute(
+            "UPDATE silence SET settled = 1 WHERE settled = 0 AND (until_at <= ?1 OR ended_at IS NOT NULL)",
+            [At(now)],
+        )?;
+        if over > 0 {
+            self.execute(
+                "UPDATE notice SET due_at = ?1 WHERE done_as = 'silenced' AND done_at IS NULL AND due_at > ?1",
+                [At(now)],
+            )?;
+        }
+        Ok(over > 0)
+    }
+
+    /// Whether a silence is over whose notices are not due again yet.
+    pub fn has_unsettled_silence(&self, now: Timestamp) -> Result<bool> {
+        let sql =
+            "SELECT 1 FROM silence WHERE settled = 0 AND (until_at <= ?1 OR ended_at IS NOT NULL)";
+        Ok(self.conn.prepare_cached(sql)?.exists([At(now)])?)
+    }
+
+    /// Holds a notice back while its incident is silenced.
+    pub fn hold_silenced(&self, notice: i64, until: Timestamp) -> Result<()> {
+        let sql = "UPDATE notice SET due_at = ?2, done_as = 'silenced' WHERE id = ?1";
+        self.execute(sql, params![notice, At(until)])?;
+        Ok(())
+    }
+
+    /// Whether a notice was held back by a silence, now over.
+    pub fn was_silenced(&self, notice: i64) -> Result<bool> {
+        let sql = "SELECT 1 FROM notice WHERE id = ?1 AND done_as = 'silenced'";
+        Ok(self.conn.prepare_cached(sql)?.exists([notice])?)
+    }
+
+    /// Acknowledges an open incident; an ack that holds already is replaced. Says whether there is such an incident.
+    pub fn add_ack(
+        &self,
+        incident: IncidentId,
+        now: Timestamp,
+        until: Timestamp,
+        actor: &str,
+        reason: &str,
+    ) -> Result<bool> {
+        let open = "SELECT 1 FROM incident WHERE id = ?1 AND ended_at IS NULL";
+        if !self.conn.prepare_cached(open)?.exists([incident.0])? {
+            return Ok(false);
+        }
+        self.end_ack(incident, now, actor)?;
+        self.execute(
+            "INSERT INTO ack (incident, at, until_at, actor, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![incident.0, At(now), At(until), actor, reason],
+        )?;
+        Ok(true)
+    }
+
+    /// Ends the ack of an incident. Says whether there was one.
+    pub fn end_ack(&self, incident: IncidentId, now: Timestamp, by: &str) -> Result<bool> {
+        let ended = self.execute(
+            "UPDATE ack SET ended_at = ?2, ended_by = ?3 WHERE incident = ?1 AND ended_at IS NULL",
+            params![incident.0, At(now), by],
+        )?;
+        Ok(ended > 0)
+    }
+
+    /// Ends the acks of a credential's open incidents: it was connected anew.
+    pub(super) fn end_acks_of(
+        &self,
+        credential: CredentialId,
+        now: Timestamp,
+        by: &str,
+    ) -> Result<()> {
+        self.execute(
+            "UPDATE ack SET ended_at = ?2, ended_by = ?3 WHERE ended_at IS NULL AND incident IN
+               (SELECT id FROM incident WHERE credential = ?1 AND ended_at IS NULL)",
+            params![credential.0, At(now), by],
+        )?;
+        Ok(())
+    }
+
+    /// The acks that hold now; with `all`, those that are over too, the newest first.
+    pub fn acks(&self, now: Timestamp, all: bool) -> Result<Vec<Ack>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, incident, at, until_at, actor, reason, ended_at, ended_by FROM ack
+             WHERE ?2 OR (ended_at IS NULL AND until_at > ?1) ORDER BY id DESC",
+        )?;
+        let rows = statement.query_map(params![At(now), all], |row| {
+            let (At(at), At(until)) = (row.get(2)?, row.get(3)?);
+            Ok(Ack {
+                id: row.get(0)?,
+                incident: IncidentId(row.get(1)?),
+                at,
+                until,
+                actor: row.get(4)?,
+                reason: row.get(5)?,
+                ended_at: row.get::<_, Option<At>>(6)?.map(|At(at)| at),
+                ended_by: row.get(7)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+fn silence(row: &Row<'_>) -> rusqlite::Result<Silence> {
+    let (At(at), At(until)) = (row.get(4)?, row.get(5)?);
+    let user: Option<UserId> = row.get(1)?;
+    let provider: Option<Word<Provider>> = row.get(2)?;
+    let kind: Option<Word<Kind>> = row.get(3)?;
+    Ok(Silence {
+        id: row.get(0)?,
+        what: Silenced {
+            user,
+            provider: provider.map(|Word(word)| word),
+            kind: kind.map(|Word(word)| word),
+        },
+        at,
+        until,
+        actor: row.get(6)?,
+        reason: row.get(7)?,
+        ended_at: row.get::<_, Option<At>>(8)?.map(|At(at)| at),
+        ended_by: row.get(9)?,
+    })
+}

@@ -1,0 +1,112 @@
+//! One user's events as kept, the newest first.
+
+use jiff::Timestamp;
+use rusqlite::{Row, params};
+
+use super::{Filter, Scene};
+use crate::model::{CredentialId, Event, EventVerdict, Provider, UserId};
+use crate::store::row::{At, Word};
+use crate::store::{Result, Tx};
+use crate::view::User;
+use crate::view::events::{Entry, Events, Says, Unusable};
+
+impl Tx<'_> {
+    /// The events of `user`; those without a readable date stand where they were first seen.
+    pub fn events_of(&self, user: User, filter: Filter) -> Result<Events> {
+        let mut events = Vec::new();
+        for (id, provider) in self.credentials_of(user.user)? {
+            if filter.takes(provider) {
+                self.events_into(&mut events, id, provider, filter.since)?;
+            }
+        }
+        events.sort_by_key(|event: &Entry| std::cmp::Reverse(event.at.unwrap_or(event.seen_at)));
+        Ok(Events {
+            user,
+            since: filter.since,
+            events,
+        })
+    }
+
+    /// A user's credentials, those no longer watched too.
+    pub(super) fn credentials_of(&self, user: UserId) -> Result<Vec<(CredentialId, Provider)>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, provider FROM credential WHERE leaf_user = ?1 ORDER BY id",
+        )?;
+        let rows = statement.query_map([user], |row| {
+            let Word(provider) = row.get(1)?;
+            Ok((CredentialId(row.get(0)?), provider))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn events_into(
+        &self,
+        events: &mut Vec<Entry>,
+        id: CredentialId,
+        provider: Provider,
+        since: Option<Timestamp>,
+    ) -> Result<()> {
+        let epoch_since = self.standing(id)?.1.since;
+        let mut statement = self.conn.prepare_cached(
+            "SELECT at, seen_at, status_code, body, headers, brief FROM event
+             WHERE credential = ?1 AND coalesce(at, seen_at) >= ?2 ORDER BY coalesce(at, seen_at) DESC, id DESC",
+        )?;
+        let since = since.unwrap_or(Timestamp::UNIX_EPOCH);
+        let rows = statement.query_map(params![id.0, At(since)], |row| {
+            entry(row, provider, epoch_since)
+        })?;
+        for event in rows {
+            events.push(event?);
+        }
+        Ok(())
+    }
+}
+
+fn entry(
+    row: &Row<'_>,
+    provider: Provider,
+    epoch_since: Option<Timestamp>,
+) -> rusqlite::Result<Entry> {
+    let at = row.get::<_, Option<At>>(0)?.map(|At(at)| at);
+    let At(seen_at) = row.get(1)?;
+    let event = Event {
+        identity: Vec::new(),
+        at,
+        status_code: row.get(2)?,
+        body: row.get(3)?,
+        headers: row.get(4)?,
+    };
+    let says = match event.verdict() {
+        EventVerdict::Success => Says::Accepted,
+        EventVerdict::Failure => Says::Refused,
+        EventVerdict::Neither => Says::Nothing,
+    };
+    let unusable = match at {
+        None => Some(Unusable::Undated),
+        Some(at) if at > seen_at => Some(Unusable::InTheFuture),
+        Some(at) if epoch_since.is_some_and(|since| at < since) => {
+            Some(Unusable::BeforeThisConnection)
+        }
+        Some(_) => None,
+    };
+    Ok(Entry {
+        at,
+        seen_at,
+        provider,
+        status_code: event.status_code,
+        says,
+        brief: row.get(5)?,
+        judges_nothing: unusable.filter(|_| says != Says::Nothing),
+        body: event.body,
+        headers: event.headers,
+    })
+}
+
+impl Scene<'_> {
+    /// The time so long ago.
+    pub fn ago(&self, length: std::time::Duration) -> Timestamp {
+        self.now
+            .checked_sub(length)
+            .unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}

@@ -1,0 +1,276 @@
+//! What is known of one user, what would open or end next and why, and who would be told by which rule.
+
+use rusqlite::OptionalExtension;
+
+use super::{Filter, Scene};
+use crate::model::{
+    Answer, Cause, Credential, CredentialId, Environment, Event, Expectation, Incident, Kind,
+    NoticeKind, Provider, Reading, Track,
+};
+use crate::rules::diagnose::{self, Findings};
+use crate::rules::incidents::Known;
+use crate::rules::{notify, outlook};
+use crate::store::row::{At, Word};
+use crate::store::{Result, Tx};
+use crate::view::explain::{
+    Audience, Ending, EventSummary, Explained, Explanation, Lacking, OpenIncident, Opening,
+    Recipient, WaitingNotice,
+};
+use crate::view::{User, words};
+
+/// Events that a diagnosis is made from.
+const EVENTS: u32 = 20;
+
+/// All that the explanation of one credential is made from.
+struct Facts<'a> {
+    scene: &'a Scene<'a>,
+    id: CredentialId,
+    provider: Provider,
+    expectation: Expectation,
+    about: notify::About<'a>,
+    known: Known,
+    events: Vec<Event>,
+    blind: bool,
+}
+
+impl Tx<'_> {
+    /// Explains `user`: every credential, those no longer watched too.
+    pub fn explanation_of(
+        &self,
+        scene: &Scene<'_>,
+        user: User,
+        filter: Filter,
+    ) -> Result<Explanation> {
+        let blind = self.is_blind()?;
+        let watched = scene.watch.user(user.user);
+        let own = watched.and_then(|user| user.own.as_deref());
+        let mut credentials = Vec::new();
+        for (id, provider) in self.credentials_of(user.user)? {
+            if !filter.takes(provider) {
+                continue;
+            }
+            let credential = Credential {
+                user: user.user,
+                provider,
+            };
+            let facts = Facts {
+                scene,
+                id,
+                provider,
+                expectation: scene.watch.expectation(credential),
+                about: notify::About {
+                    provider: Some(credential.provider),
+                    tags: own.map_or(&[], |own| &own.tags),
+                    notify: own.map_or(&[], |own| &own.notify),
+                },
+                known: self.known(id, scene.policy, scene.now, scene.now)?,
+                events: self.newest_events(id, EVENTS)?,
+                blind,
+            };
+            credentials.push(self.explained(&facts)?);
+        }
+        Ok(Explanation {
+            user,
+            at: scene.now,
+            blind,
+            credentials,
+            cannot_see: words::CANNOT_SEE,
+        })
+    }
+
+    fn explained(&self, facts: &Facts<'_>) -> Result<Explained> {
+        let sql = "SELECT watched, events_looked_at FROM credential WHERE id = ?1";
+        let (watched, events_read_at) = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([facts.id.0], |row| {
+                Ok((row.get(0)?, row.get::<_, Option<At>>(1)?.map(|At(at)| at)))
+            })?;
+        let reading = facts.reading().cloned().unwrap_or_default();
+        let epoch = facts.known.epoch.clone();
+        let mut open = Vec::new();
+        for incident in facts.open() {
+            open.push(self.open_incident(facts, incident)?);
+        }
+        open.sort_by_key(|incident: &OpenIncident| incident.kind.rank());
+        Ok(Explained {
+            line: self.status_of(facts.scene, facts.id)?,
+            watched,
+            epoch: epoch.number,
+            epoch_since: epoch.since,
+            leaf_created: epoch.leaf_created,
+            key_tail: reading
+                .key
+                .map(|key| key.tail)
+                .filter(|tail| !tail.is_empty()),
+            scopes: reading.scopes,
+            events_read_at,
+            events: facts.event_summary(),
+            open,
+            lacking: facts.lacking(),
+            would_open: if watched {
+                facts.would_open()
+            } else {
+                Vec::new()
+            },
+            would_tell: if watched {
+                facts.would_tell()
+            } else {
+                Vec::new()
+            },
+        })
+    }
+
+    fn open_incident(&self, facts: &Facts<'_>, incident: &Incident) -> Result<OpenIncident> {
+        let cause = facts.cause(incident.kind);
+        let advice = words::advice(incident.kind, cause.as_ref(), Some(facts.provider));
+        let thresholds = &facts.scene.policy.thresholds;
+        let needed = outlook::to_end(incident, thresholds);
+        let well = incident.well;
+        Ok(OpenIncident {
+            incident: incident.id,
+            kind: incident.kind,
+            since: incident.began_at,
+            cause,
+            why: advice.why,
+            next_step: advice.next,
+            who: advice.who.to_owned(),
+            reopened: incident.reopened,
+            doubted: incident.doubted,
+            ends: Ending {
+                proof: words::ends(incident.kind, thresholds),
+                well_since: well.map(|well| well.since),
+                good_looks: well.map_or(0, |well| well.looks),
+                good_looks_needed: needed.looks,
+                good_for: well.map_or_else(Default::default, |well| well.held),
+                good_for_needed: needed.held,
+            },
+            told: self.reached(incident.id)?,
+            waiting: self.waiting_notice(incident)?.into_iter().collect(),
+        })
+    }
+
+    /// The notice of an incident that is to be told next.
+    fn waiting_notice(&self, incident: &Incident) -> Result<Option<WaitingNotice>> {
+        let sql = "SELECT kind, due_at FROM notice WHERE incident = ?1 AND done_at IS NULL ORDER BY id DESC LIMIT 1";
+        let found = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([incident.id.0], |row| {
+                let (Word(notice), At(due_at)) = (row.get::<_, Word<NoticeKind>>(0)?, row.get(1)?);
+                Ok(WaitingNotice { notice, due_at })
+            });
+        Ok(found.optional()?)
+    }
+}
+
+impl Facts<'_> {
+    fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.known
+            .incidents
+            .iter()
+            .filter(|incident| incident.is_open())
+    }
+
+    fn reading(&self) -> Option<&Reading> {
+        match &self.known.standing.as_ref()?.answer {
+            Answer::Reading(reading) => Some(reading),
+            Answer::Missing => None,
+        }
+    }
+
+    fn expected(&self) -> Option<Environment> {
+        self.expectation.environment
+    }
+
+    fn cause(&self, kind: Kind) -> Option<Cause> {
+        diagnose::diagnose(&Findings {
+            kind,
+            reading: self.reading(),
+            events: &self.events,
+            expected: self.expected(),
+            words: &self.scene.policy.status_words,
+        })
+    }
+
+    fn event_summary(&self) -> EventSummary {
+        let policy = self.scene.policy;
+        let signs = outlook::counting_signs(&self.known, policy, self.scene.now);
+        let count = |signs: usize| u32::try_from(signs).unwrap_or(u32::MAX);
+        EventSummary {
+            speaking: count(signs.len()),
+            failing_now: count(signs.iter().take_while(|sign| sign.failed).count()),
+            failures_needed: policy.thresholds.failing_events_count,
+            newest_at: signs.first().map(|sign| sign.at),
+            newest_failed: signs.first().map(|sign| sign.failed),
+        }
+    }
+
+    fn lacking(&self) -> Vec<Lacking> {
+        let thresholds = &self.scene.policy.thresholds;
+        let told = |kind| self.open().any(|incident| incident.kind == kind);
+        let suspects = self.known.suspects.iter();
+        let untold = suspects.filter(|suspect| !told(suspect.kind));
+        let lacking = untold.map(|suspect| {
+            let needed = outlook::to_open(&self.known, suspect.kind, thresholds);
+            let waits = suspect.kind == Kind::Missing && self.blind;
+            Lacking {
+                kind: suspect.kind,
+                since: suspect.began_at,
+                looks: suspect.looks,
+                looks_needed: needed.looks,
+                held: suspect.held,
+                held_needed: needed.held,
+                waits_for: waits.then_some("until Leafwatch is no longer blind"),
+            }
+        });
+        lacking.collect()
+    }
+
+    /// The kinds that can be told of this credential at all.
+    fn kinds(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.iter().copied().filter(|kind| match kind {
+            Kind::EnvironmentMismatch => self.expected().is_some(),
+            Kind::FailingEvents => self.provider.has_events(),
+            Kind::Missing => self.expectation.named || self.known.epoch.number > 0,
+            kind => matches!(kind.track(), Track::Access | Track::Sight),
+        })
+    }
+
+    fn would_open(&self) -> Vec<Opening> {
+        let open: Vec<Kind> = self.open().map(|incident| incident.kind).collect();
+        let openings = self
+            .kinds()
+            .filter(|kind| !open.contains(kind))
+            .filter_map(|kind| {
+                let when = words::opens(kind, &self.scene.policy.thresholds)?;
+                Some(Opening { kind, when })
+            });
+        openings.collect()
+    }
+
+    fn would_tell(&self) -> Vec<Audience> {
+        let mut audiences: Vec<Audience> = Vec::new();
+        for kind in self.kinds() {
+            let recipients: Vec<Recipient> =
+                notify::configured(kind, self.about, false, &self.scene.policy.alerts)
+                    .into_iter()
+                    .map(|recipient| Recipient {
+                        address: recipient.address,
+                        rule: recipient.rule,
+                    })
+                    .collect();
+            match audiences
+                .iter_mut()
+                .find(|audience| audience.recipients == recipients)
+            {
+                Some(audience) => audience.kinds.push(kind),
+                None => audiences.push(Audience {
+                    kinds: vec![kind],
+                    recipients,
+                }),
+            }
+        }
+        audiences
+    }
+}

@@ -1,0 +1,259 @@
+//! What happened to one user's credentials, put together from spans, gaps, steps, events, sweeps and runs.
+
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use super::status::sweep_end;
+use super::{Filter, Scene};
+use crate::model::{CredentialId, IncidentId, Provider};
+use crate::store::row::{At, Word};
+use crate::store::{Result, Tx};
+use crate::view::User;
+use crate::view::history::{Entry, History, What};
+
+impl Tx<'_> {
+    /// The history of `user` since `filter.since`, the oldest first: what lasted into that time is part of it.
+    pub fn history_of(&self, scene: &Scene<'_>, user: User, filter: Filter) -> Result<History> {
+        let mut entries = Vec::new();
+        for (id, provider) in self.credentials_of(user.user)? {
+            if filter.takes(provider) {
+                self.added_into(&mut entries, id, provider)?;
+                self.answers_into(&mut entries, id, provider)?;
+                self.silences_into(&mut entries, id, provider)?;
+                self.steps_into(&mut entries, id, provider)?;
+                self.breakages_into(&mut entries, id, provider)?;
+            }
+        }
+        if let Some(first) = entries.iter().map(|entry: &Entry| entry.at).min() {
+            self.blindness_into(&mut entries, first)?;
+            self.off_into(&mut entries, first, scene)?;
+        }
+        if let Some(since) = filter.since {
+            entries.retain(|entry| {
+                let lasting = matches!(
+                    entry.what,
+                    What::Answer { .. }
+                        | What::Missing
+                        | What::NoAnswer { .. }
+                        | What::Blind { .. }
+                        | What::Off { .. }
+                );
+                let end = entry
+                    .until
+                    .unwrap_or(if lasting { scene.now } else { entry.at });
+                end >= since
+            });
+        }
+        // A stable order: what was found out in one moment stays as it was put together.
+        entries.sort_by_key(|entry| entry.at);
+        Ok(History {
+            user,
+            since: filter.since,
+            entries,
+        })
+    }
+
+    fn added_into(
+        &self,
+        entries: &mut Vec<Entry>,
+        id: CredentialId,
+        provider: Provider,
+    ) -> Result<()> {
+        let sql = "SELECT added_at FROM credential WHERE id = ?1";
+        let At(at) = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([id.0], |row| row.get(0))?;
+        entries.push(Entry {
+            at,
+            until: None,
+            provider: Some(provider),
+            what: What::Watched,
+        });
+        Ok(())
+    }
+
+    fn answers_into(
+        &self,
+        entries: &mut Vec<Entry>,
+        id: CredentialId,
+        provider: Provider,
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT s.from_at, s.to_at, s.reading, r.status, r.environment, r.scopes, s.epoch
+             FROM span s LEFT JOIN reading r ON r.id = s.reading WHERE s.credential = ?1 ORDER BY s.from_sweep",
+        )?;
+        let mut rows = statement.query([id.0])?;
+        let mut epoch_before = 0;
+        while let Some(row) = rows.next()? {
+            let epoch: u32 = row.get(6)?;
+            let what = match row.get::<_, Option<i64>>(2)? {
+                None => What::Missing,
+                Some(_) => What::Answer {
+                    status: row.get(3)?,
+                    environment: row.get(4)?,
+                    scopes: row
+                        .get::<_, String>(5)?
+                        .split_whitespace()
+                        .map(str::to_owned)
+                        .collect(),
+                    epoch,
+                    reconnected: epoch_before > 0 && epoch > epoch_before,
+                },
+            };
+            epoch_before = epoch;
+            entries.push(lasting(row, Some(provider), what)?);
+        }
+        Ok(())
+    }
+
+    fn silences_into(
+        &self,
+        entries: &mut Vec<Entry>,
+        id: CredentialId,
+        provider: Provider,
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT from_at, to_at, reason, detail FROM gap WHERE credential = ?1 ORDER BY from_sweep",
+        )?;
+        let mut rows = statement.query([id.0])?;
+        while let Some(row) = rows.next()? {
+            let reason = match row.get::<_, i64>(2)? {
+                0 => "denied",
+                1 => "later",
+                _ => "broken",
+            };
+            let what = What::NoAnswer {
+                reason,
+                detail: row.get(3)?,
+            };
+            entries.push(lasting(row, Some(provider), what)?);
+        }
+        Ok(())
+    }
+
+    fn steps_into(
+        &self,
+        entries: &mut Vec<Entry>,
+        id: CredentialId,
+        provider: Provider,
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT s.at, s.incident, s.what, s.kind, s.why FROM incident i JOIN step s ON s.incident = i.id
+             WHERE i.credential = ?1 ORDER BY s.id",
+        )?;
+        let mut rows = statement.query([id.0])?;
+        while let Some(row) = rows.next()? {
+            let (At(at), Word(kind)) = (row.get(0)?, row.get(3)?);
+            entries.push(Entry {
+                at,
+                until: None,
+                provider: Some(provider),
+                what: What::Incident {
+                    incident: IncidentId(row.get(1)?),
+                    step: row.get(2)?,
+                    kind,
+                    why: row.get(4)?,
+                },
+            });
+        }
+        Ok(())
+    }
+
+    /// Events marked as brief that were read at one time are one breakage, from the first to the last of their own times.
+    fn breakages_into(
+        &self,
+        entries: &mut Vec<Entry>,
+        id: CredentialId,
+        provider: Provider,
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT min(at), max(at), count(*) FROM event WHERE credential = ?1 AND brief = 1 AND at IS NOT NULL
+             GROUP BY seen_at ORDER BY seen_at",
+        )?;
+        let mut rows = statement.query([id.0])?;
+        while let Some(row) = rows.next()? {
+            let failures = row.get(2)?;
+            entries.push(lasting(
+                row,
+                Some(provider),
+                What::BriefBreakage { failures },
+            )?);
+        }
+        Ok(())
+    }
+
+    fn blindness_into(&self, entries: &mut Vec<Entry>, first: Timestamp) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT finished_at, blind, sight FROM sweep
+             WHERE second = 0 AND finished_at >= ?1 ORDER BY id",
+        )?;
+        let mut rows = statement.query([At(first)])?;
+        let mut open: Option<Entry> = None;
+        while let Some(row) = rows.next()? {
+            let At(at) = row.get(0)?;
+            match (row.get(1)?, &mut open) {
+                (true, None) => {
+                    let sweep = sweep_end(row.get(2)?);
+                    open = Some(Entry {
+                        at,
+                        until: None,
+                        provider: None,
+                        what: What::Blind { sweep },
+                    });
+                }
+                (false, Some(entry)) => {
+                    entry.until = Some(at);
+                    entries.extend(open.take());
+                }
+                _ => {}
+            }
+        }
+        entries.extend(open);
+        Ok(())
+    }
+
+    /// Times between runs, where they were longer than the usual time between two sweeps.
+    fn off_into(
+        &self,
+        entries: &mut Vec<Entry>,
+        first: Timestamp,
+        scene: &Scene<'_>,
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT coalesce(r.stopped_at, (SELECT max(coalesce(finished_at, started_at)) FROM sweep WHERE run = r.id),
+                      r.started_at),
+                    (SELECT started_at FROM run WHERE id > r.id ORDER BY id LIMIT 1), r.stopped_at IS NULL
+             FROM run r ORDER BY r.id",
+        )?;
+        let mut rows = statement.query([])?;
+        let usual = scene.policy.schedules.sweep.typical_interval();
+        while let Some(row) = rows.next()? {
+            let killed: bool = row.get(2)?;
+            let entry = lasting(row, None, What::Off { killed })?;
+            // The newest run, where it did not stop in order, is taken to go on.
+            if entry.until.is_none() && killed {
+                continue;
+            }
+            let length = entry.until.unwrap_or(scene.now).duration_since(entry.at);
+            if entry.until.is_none_or(|until| until >= first)
+                && !length.is_negative()
+                && length.unsigned_abs() > usual
+            {
+                entries.push(entry);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An entry whose first two columns say from when and until when.
+fn lasting(row: &Row<'_>, provider: Option<Provider>, what: What) -> rusqlite::Result<Entry> {
+    let At(at) = row.get(0)?;
+    Ok(Entry {
+        at,
+        until: row.get::<_, Option<At>>(1)?.map(|At(until)| until),
+        provider,
+        what,
+    })
+}

@@ -1,0 +1,112 @@
+//! Incidents with their steps, and whom their mails reached.
+
+use rusqlite::params;
+
+use super::{Filter, Scene};
+use crate::model::{Credential, Incident, IncidentId};
+use crate::store::incidents::{COLUMNS, incident};
+use crate::store::row::{At, Word};
+use crate::store::{Result, Tx};
+use crate::view::About;
+use crate::view::incidents::{Line, Step, Told};
+
+impl Tx<'_> {
+    /// Calls `each` for every incident that was open at some time since `filter.since`: those still open first, then the
+    /// newest.
+    pub fn each_incident(
+        &self,
+        scene: &Scene<'_>,
+        filter: Filter,
+        open_only: bool,
+        mut each: impl FnMut(Line),
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {COLUMNS}, c.leaf_user, c.provider, c.leaf_name
+             FROM incident i LEFT JOIN credential c ON c.id = i.credential
+             WHERE (i.ended_at IS NULL OR (?1 = 0 AND i.ended_at >= ?2)) AND (?3 IS NULL OR c.provider = ?3)
+             ORDER BY i.ended_at IS NOT NULL, i.opened_at DESC, i.id DESC"
+        ))?;
+        let since = filter
+            .since
+            .map_or(i64::MIN, |since| since.as_millisecond());
+        let mut rows = statement.query(params![open_only, since, filter.provider.map(Word)])?;
+        while let Some(row) = rows.next()? {
+            let found = incident(row)?;
+            let about = match row.get(18)? {
+                Some(user) => {
+                    let Word(provider) = row.get(19)?;
+                    let leaf_name: Option<String> = row.get(20)?;
+                    About::Credential(
+                        scene.who(Credential { user, provider }, leaf_name.as_deref()),
+                    )
+                }
+                None => About::Leafwatch {
+                    subject: found.subject.clone(),
+                },
+            };
+            each(self.incident_line(found, about)?);
+        }
+        Ok(())
+    }
+
+    fn incident_line(&self, found: Incident, about: About) -> Result<Line> {
+        Ok(Line {
+            incident: found.id,
+            about,
+            track: found.track,
+            kind: found.kind,
+            severity: found.kind.severity(),
+            began_at: found.began_at,
+            opened_at: found.opened_at,
+            ended_at: found.ended_at,
+            ended_by: found.ended_by,
+            reopened: found.reopened,
+            told: self.reached(found.id)?,
+            steps: self.steps_of(found.id)?,
+        })
+    }
+
+    /// Whom the mails about an incident reached: each address under the state of its newest mail.
+    pub(super) fn reached(&self, id: IncidentId) -> Result<Told> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT d.address, d.state, max(d.message) FROM entry e JOIN delivery d ON d.message = e.message
+             WHERE e.incident = ?1 GROUP BY d.address
+             UNION ALL
+             SELECT a.address, 0, NULL FROM notice n JOIN addressee a ON a.notice = n.id
+             WHERE n.incident = ?1 AND a.message IS NULL AND a.folded = 0",
+        )?;
+        let mut rows = statement.query([id.0])?;
+        let mut told = Told::default();
+        while let Some(row) = rows.next()? {
+            let address: String = row.get(0)?;
+            let list = match row.get::<_, i64>(1)? {
+                0 => &mut told.waiting,
+                1 => &mut told.accepted,
+                _ => &mut told.failed,
+            };
+            if !list.contains(&address) {
+                list.push(address);
+            }
+        }
+        let undecided =
+            "SELECT 1 FROM notice WHERE incident = ?1 AND done_at IS NULL AND routed = 0";
+        told.undecided = self.conn.prepare_cached(undecided)?.exists([id.0])?;
+        Ok(told)
+    }
+
+    fn steps_of(&self, id: IncidentId) -> Result<Vec<Step>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT at, what, kind, why FROM step WHERE incident = ?1 ORDER BY id",
+        )?;
+        let rows = statement.query_map([id.0], |row| {
+            let (At(at), Word(kind)) = (row.get(0)?, row.get(2)?);
+            Ok(Step {
+                at,
+                step: row.get(1)?,
+                kind,
+                why: row.get(3)?,
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}

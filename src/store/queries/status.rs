@@ -1,0 +1,295 @@
+//! The credentials as last known: one pass over the spans that stand, however many there are.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Filter, Scene};
+use crate::model::{Answer, Credential, CredentialId, IncidentId, Kind};
+use crate::rules::due;
+use crate::rules::judge::{self, Access};
+use crate::store::row::{self, At, Word};
+use crate::store::{Result, Tx};
+use crate::view::status::{Line, Mails, OwnTrouble, Problem, State, Sweep, SweepEnd, Watch};
+
+/// What was read before the pass, and holds for every line.
+struct Pass {
+    problems: HashMap<CredentialId, Vec<Problem>>,
+    suspects: HashMap<CredentialId, Vec<Kind>>,
+    /// The end of the last whole sweep.
+    last_whole: Option<Timestamp>,
+    /// While blind: what was not seen since then is stale.
+    seen_until: Option<Timestamp>,
+}
+
+const LINES: &str = "SELECT c.id, c.leaf_user, c.provider, c.leaf_name, s.from_at, s.reading,
+    r.status, r.environment, r.scopes, r.key_print, r.key_tail, s.epoch, g.from_at,
+    CASE WHEN g.from_sweep IS NOT NULL THEN
+      (SELECT finished_at FROM sweep WHERE id < g.from_sweep AND sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1) END
+  FROM credential c
+  LEFT JOIN span s ON s.credential = c.id AND s.to_sweep IS NULL
+  LEFT JOIN reading r ON r.id = s.reading
+  LEFT JOIN gap g ON g.credential = c.id AND g.to_sweep IS NULL";
+
+impl Tx<'_> {
+    /// Calls `each` for every watched credential, in the order in which they were first watched.
+    pub fn each_status(
+        &self,
+        scene: &Scene<'_>,
+        filter: Filter,
+        mut each: impl FnMut(Line),
+    ) -> Result<()> {
+        let pass = self.pass()?;
+        let sql = format!("{LINES} WHERE c.watched = 1 ORDER BY c.id");
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Word(provider) = row.get(2)?;
+            if filter.takes(provider) {
+                each(pass.line(scene, row)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// One credential, watched or not.
+    pub(super) fn status_of(&self, scene: &Scene<'_>, id: CredentialId) -> Result<Line> {
+        let pass = self.pass()?;
+        let sql = format!("{LINES} WHERE c.id = ?1");
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        Ok(statement.query_row([id.0], |row| pass.line(scene, row))?)
+    }
+
+    fn pass(&self) -> Result<Pass> {
+        let mut problems: HashMap<CredentialId, Vec<Problem>> = HashMap::new();
+        let mut statement = self.conn.prepare_cached(
+            "SELECT credential, id, kind, began_at, reopened, well_sweep IS NOT NULL FROM incident
+             WHERE ended_at IS NULL AND credential > 0",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (Word(kind), At(since)) = (row.get::<_, Word<Kind>>(2)?, row.get(3)?);
+            let of_one = problems.entry(CredentialId(row.get(0)?)).or_default();
+            of_one.push(Problem {
+                incident: IncidentId(row.get(1)?),
+                kind,
+                severity: kind.severity(),
+                since,
+                reopened: row.get(4)?,
+                recovering: row.get(5)?,
+            });
+            of_one.sort_by_key(|problem| problem.kind.rank());
+        }
+        let mut suspects: HashMap<CredentialId, Vec<Kind>> = HashMap::new();
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT credential, kind FROM suspect WHERE credential > 0")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Word(kind) = row.get(1)?;
+            suspects
+                .entry(CredentialId(row.get(0)?))
+                .or_default()
+                .push(kind);
+        }
+        let seen_until = match self.is_blind()? {
+            true => self
+                .conn
+                .query_row(
+                    "SELECT started_at FROM sweep WHERE second = 0 AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1",
+                    [],
+                    |row| row.get::<_, At>(0),
+                )
+                .optional()?
+                .map(|At(at)| at),
+            false => None,
+        };
+        Ok(Pass {
+            problems,
+            suspects,
+            last_whole: self.last_whole_sweep()?,
+            seen_until,
+        })
+    }
+
+    /// Whether we see, and whether mails leave.
+    pub fn watch_state(&self, scene: &Scene<'_>) -> Result<Watch> {
+        let run = "SELECT started_at, stopped_at FROM run ORDER BY id DESC LIMIT 1";
+        let (started_at, stopped_at) = self
+            .conn
+            .query_row(run, [], |row| {
+                let At(started) = row.get(0)?;
+                Ok((Some(started), row.get::<_, Option<At>>(1)?.map(|At(at)| at)))
+            })
+            .optional()?
+            .unwrap_or_default();
+        let newest =
+            "SELECT started_at, finished_at, sight, asked, answered FROM sweep WHERE second = 0
+                      ORDER BY id DESC LIMIT 1";
+        let last_sweep = self.conn.query_row(newest, [], sweep).optional()?;
+        let schedules = &scene.policy.schedules;
+        let began = last_sweep.as_ref().map(|sweep| sweep.started_at);
+        let due = began
+            .and_then(|began| due::next_after(&schedules.sweep, &schedules.zone, began, began));
+        let finished = last_sweep
+            .as_ref()
+            .is_none_or(|sweep| sweep.finished_at.is_some());
+        let late = due.is_some_and(|due| {
+            scene.now.duration_since(due).unsigned_abs() > schedules.sweep.typical_interval()
+                && due < scene.now
+        });
+        let next_sweep = match stopped_at {
+            Some(_) => None,
+            None => due.map(|due| due.max(scene.now)),
+        };
+        let blind = self.is_blind()?;
+        Ok(Watch {
+            blind,
+            blind_since: if blind { self.blind_since()? } else { None },
+            started_at,
+            stopped_at,
+            last_sweep,
+            last_whole_sweep: self.last_whole_sweep()?,
+            next_sweep,
+            overdue: stopped_at.is_none() && finished && late,
+            troubles: self.own_troubles()?,
+            mails: self.mails(scene.now)?,
+        })
+    }
+
+    /// When the first sweep of the blindness that stands ended.
+    fn blind_since(&self) -> Result<Option<Timestamp>> {
+        let sql = "SELECT min(coalesce(finished_at, started_at)) FROM sweep WHERE blind = 1 AND id >
+                     coalesce((SELECT max(id) FROM sweep WHERE blind = 0 AND finished_at IS NOT NULL AND second = 0), 0)";
+        let at: Option<At> = self.conn.query_row(sql, [], |row| row.get(0))?;
+        Ok(at.map(|At(at)| at))
+    }
+
+    fn own_troubles(&self) -> Result<Vec<OwnTrouble>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, kind, subject, began_at FROM incident WHERE credential = 0 AND ended_at IS NULL",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let (Word(kind), At(since)) = (row.get::<_, Word<Kind>>(1)?, row.get(3)?);
+            Ok(OwnTrouble {
+                incident: IncidentId(row.get(0)?),
+                kind,
+                subject: row.get(2)?,
+                severity: kind.severity(),
+                since,
+            })
+        })?;
+        let mut troubles: Vec<OwnTrouble> = rows.collect::<rusqlite::Result<_>>()?;
+        troubles.sort_by_key(|trouble| (trouble.kind.rank(), trouble.incident));
+        Ok(troubles)
+    }
+
+    fn mails(&self, now: Timestamp) -> Result<Mails> {
+        let week_ago = now - SignedDuration::from_hours(7 * 24);
+        let sql = "SELECT
+            (SELECT count(*) FROM notice WHERE done_at IS NULL AND routed = 0)
+              + (SELECT count(DISTINCT notice) FROM addressee WHERE message IS NULL AND folded = 0),
+            (SELECT count(*) FROM delivery WHERE state = 0),
+            (SELECT count(*) FROM delivery WHERE state = 0 AND tries > 0),
+            (SELECT count(*) FROM delivery WHERE state = 2 AND done_at >= ?1)";
+        Ok(self.conn.query_row(sql, params![At(week_ago)], |row| {
+            Ok(Mails {
+                notices_waiting: row.get(0)?,
+                waiting: row.get(1)?,
+                retrying: row.get(2)?,
+                failed: row.get(3)?,
+            })
+        })?)
+    }
+}
+
+impl Pass {
+    fn line(&self, scene: &Scene<'_>, row: &Row<'_>) -> rusqlite::Result<Line> {
+        let id = CredentialId(row.get(0)?);
+        let Word(provider) = row.get(2)?;
+        let credential = Credential {
+            user: row.get(1)?,
+            provider,
+        };
+        let leaf_name: Option<String> = row.get(3)?;
+        let from = row.get::<_, Option<At>>(4)?.map(|At(at)| at);
+        let answer = match (from, row.get::<_, Option<i64>>(5)?) {
+            (None, _) => None,
+            (Some(_), None) => Some(Answer::Missing),
+            (Some(_), Some(_)) => Some(Answer::Reading(row::reading(row, 6)?)),
+        };
+        let epoch: Option<u32> = row.get(11)?;
+        let no_answer_since = row.get::<_, Option<At>>(12)?.map(|At(at)| at);
+        let before_gap = row.get::<_, Option<At>>(13)?.map(|At(at)| at);
+        let last_whole = match no_answer_since {
+            Some(_) => before_gap,
+            None => self.last_whole,
+        };
+        let last_look = from.map(|from| last_whole.map_or(from, |whole| whole.max(from)));
+        let expectation = scene.watch.expectation(credential);
+        let problems = self.problems.get(&id).cloned().unwrap_or_default();
+        let mut suspects = self.suspects.get(&id).cloned().unwrap_or_default();
+        // What was told is no suspicion any more, though its count may go on.
+        suspects.retain(|kind| problems.iter().all(|problem| problem.kind != *kind));
+        let never_there = epoch == Some(0) && !expectation.named;
+        let state = match &answer {
+            _ if !problems.is_empty() => State::Trouble,
+            None if suspects.is_empty() => State::NeverLooked,
+            None => State::Suspected,
+            Some(answer) => match judge::access(answer, &scene.policy.status_words) {
+                Access::Unmapped => State::UnknownStatus,
+                Access::Missing if never_there => State::NotConnected,
+                Access::Healthy if suspects.is_empty() => State::Healthy,
+                _ => State::Suspected,
+            },
+        };
+        let missing = answer == Some(Answer::Missing);
+        let (status, environment) = match answer {
+            Some(Answer::Reading(reading)) => (reading.status, reading.environment),
+            _ => (None, None),
+        };
+        Ok(Line {
+            who: scene.who(credential, leaf_name.as_deref()),
+            state,
+            since: problems.first().map(|problem| problem.since).or(from),
+            problems,
+            suspects,
+            status,
+            missing,
+            environment,
+            expected_environment: expectation.environment,
+            last_look,
+            stale: self
+                .seen_until
+                .is_some_and(|until| last_look.is_none_or(|look| look < until)),
+            no_answer_since,
+        })
+    }
+}
+
+/// The columns `started_at, finished_at, sight, asked, answered`.
+fn sweep(row: &Row<'_>) -> rusqlite::Result<Sweep> {
+    let At(started_at) = row.get(0)?;
+    let finished_at = row.get::<_, Option<At>>(1)?.map(|At(at)| at);
+    Ok(Sweep {
+        started_at,
+        finished_at,
+        ended: match finished_at {
+            Some(_) => sweep_end(row.get(2)?),
+            None => SweepEnd::Unfinished,
+        },
+        asked: row.get(3)?,
+        answered: row.get(4)?,
+    })
+}
+
+/// How the number in the column `sight` reads.
+pub(super) fn sweep_end(sight: i64) -> SweepEnd {
+    match sight {
+        0 => SweepEnd::Whole,
+        1 => SweepEnd::Denied,
+        2 => SweepEnd::Unreachable,
+        _ => SweepEnd::Stopped,
+    }
+}

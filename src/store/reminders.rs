@@ -1,0 +1,100 @@
+//! What reminders, caps and stragglers need to know of the mails that were sent.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::row::At;
+use super::{Result, Tx};
+use crate::model::{Cause, Incident, IncidentId};
+use crate::rules::notify::Mailed;
+
+impl Tx<'_> {
+    /// The open incidents that some address was told of, with the mails about them.
+    pub fn told_and_open(&self) -> Result<Vec<(Incident, Mailed)>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id FROM incident i WHERE ended_at IS NULL AND EXISTS
+               (SELECT 1 FROM entry e JOIN delivery d ON d.message = e.message WHERE e.incident = i.id AND d.state = 1)",
+        )?;
+        let ids = statement
+            .query_map([], |row| Ok(IncidentId(row.get(0)?)))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut told = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let (Some(incident), Some(mailed)) = (self.incident(id)?, self.mailed(id)?) {
+                told.push((incident, mailed));
+            }
+        }
+        Ok(told)
+    }
+
+    /// The last mail about an incident that somebody accepted, and how many reminders running it was.
+    pub fn mailed(&self, incident: IncidentId) -> Result<Option<Mailed>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT m.at, e.telling = 'reminder' FROM entry e JOIN message m ON m.id = e.message
+             WHERE e.incident = ?1 AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.id AND d.state = 1)
+             ORDER BY e.message DESC",
+        )?;
+        let mut rows = statement.query([incident.0])?;
+        let mut mailed: Option<Mailed> = None;
+        while let Some(row) = rows.next()? {
+            let (At(at), reminder): (At, bool) = (row.get(0)?, row.get(1)?);
+            let known = mailed.get_or_insert(Mailed {
+                last: at,
+                reminders: 0,
+            });
+            if !reminder {
+                break;
+            }
+            known.reminders += 1;
+        }
+        Ok(mailed)
+    }
+
+    /// Adds a reminder for an incident, due at once.
+    pub fn remind(&self, incident: IncidentId, now: Timestamp) -> Result<()> {
+        self.execute(
+            "INSERT INTO notice (incident, kind, at, due_at) VALUES (?1, 'reminder', ?2, ?2)",
+            params![incident.0, At(now)],
+        )?;
+        Ok(())
+    }
+
+    /// How many messages for `address` were packed since `since`.
+    pub fn packed_since(&self, address: &str, since: Timestamp) -> Result<u32> {
+        let sql = "SELECT count(*) FROM delivery d JOIN message m ON m.id = d.message WHERE d.address = ?1 AND m.at > ?2";
+        Ok(self
+            .conn
+            .prepare_cached(sql)?
+            .query_row(params![address, At(since)], |row| row.get(0))?)
+    }
+
+    /// Keeps that the newest message said `key` to be a shared cause.
+    pub(super) fn keep_cause(&self, message: i64, key: &str, cause: &Cause) -> Result<()> {
+        let text = serde_json::to_string(cause).unwrap_or_default();
+        let sql =
+            "INSERT INTO cause (message, key, cause) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        self.execute(sql, params![message, key, text])?;
+        Ok(())
+    }
+
+    /// When `address` was last told of the shared cause `key`, how often, and what it is; none where nothing that was
+    /// told of it is open any more.
+    pub fn cause_told(&self, key: &str, address: &str) -> Result<Option<(Timestamp, u32, Cause)>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT max(m.at), count(*), c.cause FROM cause c JOIN message m ON m.id = c.message
+             JOIN delivery d ON d.message = c.message AND d.address = ?2 AND d.state = 1
+             WHERE c.key = ?1 AND EXISTS (SELECT 1 FROM entry e JOIN incident i ON i.id = e.incident
+               WHERE e.message = c.message AND i.ended_at IS NULL)",
+        )?;
+        let found = statement.query_row(params![key, address], |row| {
+            let at: Option<At> = row.get(0)?;
+            Ok((at, row.get::<_, u32>(1)?, row.get::<_, Option<String>>(2)?))
+        });
+        let Some((Some(At(at)), count, Some(cause))) = found.optional()? else {
+            return Ok(None);
+        };
+        Ok(serde_json::from_str(&cause)
+            .ok()
+            .map(|cause| (at, count, cause)))
+    }
+}
