@@ -2,7 +2,7 @@
 //!
 //! Decides nothing; the wording is the mail's and the view's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -180,24 +180,18 @@ type Key = Option<[u8; 16]>;
 
 impl Writer<'_> {
     fn entries(&self, items: &[Item]) -> Result<(Vec<(Entry, Key)>, Tally), PackError> {
+        let of = |at: &u32| items[*at as usize].credential;
+        let mut order: Vec<u32> = (0u32..).take(items.len()).collect();
+        order.sort_by_key(|at| (of(at), *at));
         // What is about one credential stands together, where its worst stood.
-        let mut places: HashMap<CredentialId, usize> = HashMap::new();
-        let mut placed: Vec<(usize, Item)> = items
-            .iter()
-            .enumerate()
-            .map(|(own, item)| {
-                let place = item
-                    .credential
-                    .map_or(own, |id| *places.entry(id).or_insert(own));
-                (place, *item)
-            })
+        let mut groups: Vec<&[u32]> = order
+            .chunk_by(|a, b| of(a).is_some() && of(a) == of(b))
             .collect();
-        drop(places);
-        placed.sort_by_key(|(place, _)| *place);
+        groups.sort_by_key(|group| group[0]);
         let mut entries = Vec::new();
         let mut tally = Tally::default();
-        for group in placed.chunk_by(|(a, _), (b, _)| a == b) {
-            let group: Vec<Item> = group.iter().map(|(_, item)| *item).collect();
+        for group in groups {
+            let group: Vec<Item> = group.iter().map(|at| items[*at as usize]).collect();
             if entries.len() < DETAILED {
                 let entry = self.entry(&group)?;
                 tally.add(&entry.0.told);
