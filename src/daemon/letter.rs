@@ -2,7 +2,7 @@
 //!
 //! Decides nothing; the wording is the mail's and the view's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,6 +29,40 @@ pub(super) struct Item {
     pub(super) credential: Option<CredentialId>,
     pub(super) incident: IncidentId,
     pub(super) say: Say,
+    turn: u32,
+    first_look: bool,
+    doubted: bool,
+}
+
+impl Item {
+    pub(super) fn new(incident: &Incident, say: Say) -> Item {
+        Item {
+            rank: incident.kind.rank(),
+            credential: incident.credential,
+            incident: incident.id,
+            say,
+            turn: incident.reopened,
+            first_look: incident.origin.first_look,
+            doubted: incident.doubted,
+        }
+    }
+
+    /// Whether it needs somebody to act.
+    pub(super) fn is_trouble(self) -> bool {
+        matches!(
+            self.say,
+            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
+        )
+    }
+
+    /// What somebody knows who is told this.
+    pub(super) fn leaves_told(self) -> notify::Told {
+        notify::Told {
+            kind: self.rank.1,
+            open: self.is_trouble(),
+            turn: self.turn,
+        }
+    }
 }
 
 /// More entries than this never fit a mail; they are counted.
@@ -148,30 +182,24 @@ type Key = Option<[u8; 16]>;
 
 impl Writer<'_> {
     fn entries(&self, items: &[Item]) -> Result<(Vec<(Entry, Key)>, Tally), PackError> {
-        let mut groups: Vec<Vec<Item>> = Vec::new();
-        let mut at: HashMap<CredentialId, usize> = HashMap::new();
-        for item in items {
-            match item.credential.and_then(|id| at.get(&id).copied()) {
-                Some(group) => groups[group].push(*item),
-                None => {
-                    item.credential.map(|id| at.insert(id, groups.len()));
-                    groups.push(vec![*item]);
-                }
-            }
-        }
+        let of = |at: &u32| items[*at as usize].credential;
+        let mut order: Vec<u32> = (0u32..).take(items.len()).collect();
+        order.sort_by_key(|at| (of(at), *at));
+        // What is about one credential stands together, where its worst stood.
+        let mut groups: Vec<&[u32]> = order
+            .chunk_by(|a, b| of(a).is_some() && of(a) == of(b))
+            .collect();
+        groups.sort_by_key(|group| group[0]);
         let mut entries = Vec::new();
         let mut tally = Tally::default();
-        for (number, group) in groups.iter().enumerate() {
-            if number < DETAILED {
-                let entry = self.entry(group)?;
+        for group in groups {
+            let group: Vec<Item> = group.iter().map(|at| items[*at as usize]).collect();
+            if entries.len() < DETAILED {
+                let entry = self.entry(&group)?;
                 tally.add(&entry.0.told);
                 entries.push(entry);
             } else {
-                let told = group
-                    .iter()
-                    .map(|item| self.bare(*item))
-                    .collect::<Result<Vec<_>, _>>()?;
-                tally.add(&told);
+                tally.add(&self.counted(&group)?);
             }
         }
         Ok((entries, tally))
@@ -265,29 +293,19 @@ impl Writer<'_> {
         })
     }
 
-    /// What is told of one incident of an entry that only is counted.
-    fn bare(&self, item: Item) -> Result<Told, PackError> {
-        let incident = self
-            .tx
-            .incident(item.incident)?
-            .ok_or(crate::store::Error::Stopped)?;
-        let still_open = self.still_open(&incident, item.say, None)?;
-        Ok(Told {
-            incident: Some(incident.id),
-            telling: telling(&incident, item.say, still_open, self.now, None),
-            kind: incident.kind,
-            severity: incident.kind.severity(),
-            since: incident.began_at,
-            first_look: false,
-            while_off: false,
-            config_changed: false,
-            new_to_you: false,
-            looks: None,
-            cause: None,
-            evidence: Vec::new(),
-            next_reminder: None,
-            times_before: None,
-        })
+    /// What is told by an entry that only is counted.
+    fn counted(&self, group: &[Item]) -> Result<Vec<Told>, PackError> {
+        let mut told = Vec::with_capacity(group.len());
+        for item in group {
+            if let Some(incident) = self.tx.incident(item.incident)? {
+                let still_open = self.still_open(&incident, item.say, None)?;
+                told.push(bare(
+                    &incident,
+                    telling(&incident, item.say, still_open, self.now, None),
+                ));
+            }
+        }
+        Ok(told)
     }
 
     fn told(
@@ -333,13 +351,7 @@ impl Writer<'_> {
                 None
             },
             times_before: Some(self.tx.times_before(incident, month_ago)?),
-            telling,
-            ..self.bare(Item {
-                rank: incident.kind.rank(),
-                credential: incident.credential,
-                incident: incident.id,
-                say,
-            })?
+            ..bare(incident, telling)
         })
     }
 
@@ -499,14 +511,9 @@ impl Writer<'_> {
     }
 
     fn occasion(&self, items: &[Item]) -> Result<Occasion, PackError> {
-        for item in items {
-            let first = self
-                .tx
-                .incident(item.incident)?
-                .is_some_and(|incident| incident.origin.first_look);
-            if !first || item.say != Say::Opened {
-                return Ok(Occasion::Notices);
-            }
+        let first = |item: &Item| item.first_look && item.say == Say::Opened;
+        if !items.iter().all(first) {
+            return Ok(Occasion::Notices);
         }
         Ok(Occasion::FirstLook {
             watched: u64::from(self.tx.watched()?),
@@ -514,36 +521,32 @@ impl Writer<'_> {
     }
 
     fn doubt(&self, items: &[Item]) -> Result<Option<Doubt>, PackError> {
-        for item in items
+        let doubted = items
             .iter()
-            .filter(|item| item.say == Say::Opened)
-            .take(DETAILED)
-        {
-            let Some(incident) = self
-                .tx
-                .incident(item.incident)?
-                .filter(|incident| incident.doubted)
-            else {
-                continue;
-            };
-            let turned = self.tx.opened_count(incident.opened_sweep, incident.kind)?;
-            let of = u64::from(self.tx.newest_counts()?.were_healthy).max(turned);
-            return Ok(Some(Doubt { turned, of }));
-        }
-        Ok(None)
+            .find(|item| item.doubted && item.say == Say::Opened);
+        let incident = match doubted {
+            Some(item) => self.tx.incident(item.incident)?,
+            None => None,
+        };
+        let Some(incident) = incident else {
+            return Ok(None);
+        };
+        let turned = self.tx.opened_count(incident.opened_sweep, incident.kind)?;
+        let of = u64::from(self.tx.newest_counts()?.were_healthy).max(turned);
+        Ok(Some(Doubt { turned, of }))
     }
 
     fn elsewhere(&self, items: &[Item]) -> Result<(Vec<OpenElsewhere>, u64), PackError> {
         let here: HashSet<IncidentId> = items.iter().map(|item| item.incident).collect();
-        let told = self.told_to_all(|tx, reader| tx.open_and_told(reader))?;
-        let mut others: Vec<Incident> = told
-            .into_iter()
-            .filter(|incident| !here.contains(&incident.id))
-            .collect();
-        others.sort_by_key(|incident| (incident.kind.rank(), incident.began_at));
+        let mut others = self.told_to_all(|tx, reader| tx.open_and_told(reader))?;
+        others.retain(|other| !here.contains(&other.incident));
+        others.sort_by_key(|other| (other.kind.rank(), other.began_at));
         let more = others.len().saturating_sub(ELSEWHERE) as u64;
         let mut elsewhere = Vec::new();
-        for incident in others.into_iter().take(ELSEWHERE) {
+        for other in others.into_iter().take(ELSEWHERE) {
+            let Some(incident) = self.tx.incident(other.incident)? else {
+                continue;
+            };
             let what = match incident.credential {
                 None => words::stem(incident.kind, &incident.subject),
                 Some(id) => {
@@ -688,6 +691,26 @@ fn is_news(telling: &Telling) -> bool {
         telling,
         Telling::Opened | Telling::Changed { .. } | Telling::Reopened { .. }
     )
+}
+
+/// What is said of every incident, however little else.
+fn bare(incident: &Incident, telling: Telling) -> Told {
+    Told {
+        incident: Some(incident.id),
+        telling,
+        kind: incident.kind,
+        severity: incident.kind.severity(),
+        since: incident.began_at,
+        first_look: false,
+        while_off: false,
+        config_changed: false,
+        new_to_you: false,
+        looks: None,
+        cause: None,
+        evidence: Vec::new(),
+        next_reminder: None,
+        times_before: None,
+    }
 }
 
 fn telling(

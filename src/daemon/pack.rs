@@ -9,7 +9,7 @@ use super::judge::Bench;
 use super::letter::{self, Item};
 use crate::mail::{self, letter::Sender};
 use crate::model::{Audience, Credential, Incident, NoticeKind, Track};
-use crate::rules::notify::{self, Say, Told};
+use crate::rules::notify::{self, Say};
 use crate::rules::quiet;
 use crate::store::{DueNotice, Error, NewEntry, NewMessage, Pending, Silence, Tx};
 
@@ -228,6 +228,7 @@ impl Packer<'_> {
         let mut items = Vec::new();
         let mut held = false;
         let silences = tx.silences(now, false)?;
+        let knows_causes = tx.knows_causes(address)?;
         for pending in tx.pending(address)? {
             let Some(incident) = tx.incident(pending.incident)? else {
                 continue;
@@ -247,16 +248,14 @@ impl Packer<'_> {
                 _ => None,
             };
             let hushed = incident.is_open() && silenced(&silences, &incident, credential);
-            if quiet.is_some() || hushed || self.is_straggler(tx, &incident, say, address, now)? {
+            let waits = quiet.is_some()
+                || hushed
+                || knows_causes && self.is_straggler(tx, &incident, say, address, now)?;
+            if waits {
                 held = true;
                 continue;
             }
-            items.push(Item {
-                rank: incident.kind.rank(),
-                credential: incident.credential,
-                incident: incident.id,
-                say,
-            });
+            items.push(Item::new(&incident, say));
         }
         items.sort();
         Ok((items, held))
@@ -314,32 +313,22 @@ impl Packer<'_> {
         let (letter, causes) =
             letter::write(tx, self, audience, items, addresses, &message_id, now)?;
         let mail = mail::compose(&letter)?;
-        let entries: Vec<NewEntry> = self.entries(tx, items)?;
+        let entries = items.iter().map(|item| NewEntry {
+            incident: item.incident,
+            telling: item.say.name(),
+            told: item.leaves_told(),
+        });
         let new = NewMessage {
             message_id: &message_id,
             subject: &mail.subject,
             bytes: &mail.bytes,
-            entries: &entries,
+            entries: &entries.collect::<Vec<_>>(),
             causes: &causes,
             addresses,
             give_up_at: notify::give_up_at(now),
         };
         tx.keep_message(&new, now)?;
         Ok(())
-    }
-
-    fn entries(&self, tx: &Tx<'_>, items: &[Item]) -> Result<Vec<NewEntry>, PackError> {
-        let mut entries = Vec::with_capacity(items.len());
-        for item in items {
-            if let Some(incident) = tx.incident(item.incident)? {
-                entries.push(NewEntry {
-                    incident: incident.id,
-                    telling: item.say.name(),
-                    told: Told::now(&incident),
-                });
-            }
-        }
-        Ok(entries)
     }
 
     /// Unique over restarts and instances: the time, a random number, and the sender's domain.
@@ -363,14 +352,4 @@ fn silenced(silences: &[Silence], incident: &Incident, credential: Option<Creden
     silences
         .iter()
         .any(|silence| silence.what.matches(incident.kind, credential))
-}
-
-impl Item {
-    /// Whether it needs somebody to act.
-    pub(super) fn is_trouble(self) -> bool {
-        matches!(
-            self.say,
-            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
-        )
-    }
 }

@@ -102,8 +102,8 @@ impl Roster {
         self.members.get_mut(at)
     }
 
-    /// Where everybody stands in a sweep: the longest unread first, ties shuffled by a hash of the credential, so that
-    /// no provider and no part of the list is always last.
+    /// Where everybody stands in a sweep: the longest unread first, ties shuffled by a hash of the credential: ten
+    /// neighbours of one provider that has trouble must not look like a Leaf that does not answer.
     pub fn sweep_order(&self) -> Vec<u32> {
         self.order_by(|member| i64::from(member.asked))
     }

@@ -24,6 +24,8 @@ use crate::vitals::{LastSweep, Loop, SweepEnd};
 const FLUSH: Duration = Duration::from_millis(200);
 /// Or when this many wait.
 const BATCH: usize = 2_000;
+/// While this many wait for the writer nobody asks on, so that a first sweep does not outrun the disk.
+const MOST_WAITING: usize = 2 * BATCH;
 /// How long requests under way may take when the sweep is stopped.
 const GRACE: Duration = Duration::from_secs(5);
 /// Credentials that wait for another try beside the workers.
@@ -109,6 +111,7 @@ struct State {
     sweep: Option<SweepId>,
     round: u32,
     changed: Notify,
+    taken: Notify,
     finished: Notify,
     retrying: Arc<Semaphore>,
 }
@@ -117,10 +120,18 @@ struct Work {
     order: std::vec::IntoIter<u32>,
     outlook: Outlook,
     counts: Counts,
-    changed: Vec<(u32, Look)>,
+    changed: Vec<Changed>,
     gaps: Vec<(u32, Gap)>,
     given_up: Option<(Sight, String)>,
     urgent: HashMap<Option<[u8; 16]>, u32>,
+}
+
+/// An answer that is another than the last committed one.
+struct Changed {
+    /// Whose, by its place in the roster.
+    at: u32,
+    digest: u64,
+    look: Look,
 }
 
 impl State {
@@ -150,6 +161,7 @@ impl State {
             sweep,
             round,
             changed: Notify::new(),
+            taken: Notify::new(),
             finished: Notify::new(),
             retrying: Arc::new(Semaphore::new(RETRYING)),
         }
@@ -159,12 +171,21 @@ impl State {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<u32> {
-        let mut work = self.work();
-        if work.given_up.is_some() {
-            return None;
+    /// Whom to ask next; waits while too much waits to be written.
+    async fn next(&self) -> Option<u32> {
+        loop {
+            let taken = self.taken.notified();
+            {
+                let mut work = self.work();
+                if work.given_up.is_some() {
+                    return None;
+                }
+                if work.changed.len() < MOST_WAITING {
+                    return work.order.next();
+                }
+            }
+            taken.await;
         }
-        work.order.next()
     }
 
     fn give_up(&self, sight: Sight, reason: String) {
@@ -190,7 +211,8 @@ impl State {
             Outcome::Answer(answer) => {
                 work.counts.answered += 1;
                 work.counts.were_healthy += u32::from(before.healthy);
-                if before.silent || before.digest != roster::digest(&answer) {
+                let digest = roster::digest(&answer);
+                if before.silent || before.digest != digest {
                     let leaf_at = look.leaf_time.unwrap_or(now);
                     let look = Look {
                         id: before.id,
@@ -199,7 +221,7 @@ impl State {
                         at: now,
                         leaf_at,
                     };
-                    work.changed.push((at, look));
+                    work.changed.push(Changed { at, digest, look });
                     if work.changed.len() == 1 || work.changed.len() >= BATCH {
                         self.changed.notify_one();
                     }
@@ -335,7 +357,7 @@ async fn ask_everybody(
         let (context, state) = (context.clone(), state.clone());
         workers.spawn(async move {
             let mut retries = JoinSet::new();
-            while let Some(at) = state.next() {
+            while let Some(at) = state.next().await {
                 ask(&context, &state, at, &mut retries).await;
             }
             while retries.join_next().await.is_some() {}
@@ -461,22 +483,21 @@ async fn flush(context: &Context, settings: &Arc<Settings>, state: &State, urgen
         if batch.is_empty() {
             return;
         }
-        let marks: Vec<(u32, CredentialId, u64, bool)> = batch
+        state.taken.notify_waiters();
+        let marks: Vec<Mark> = batch
             .iter()
-            .map(|(at, look)| {
-                (
-                    *at,
-                    look.id,
-                    roster::digest(&look.answer),
-                    is_healthy(settings, &look.answer),
-                )
+            .map(|changed| Mark {
+                at: changed.at,
+                id: changed.look.id,
+                digest: changed.digest,
+                healthy: is_healthy(settings, &changed.look.answer),
             })
             .collect();
         let keys: HashMap<CredentialId, (Credential, Option<[u8; 16]>)> = batch
             .iter()
-            .map(|(_, look)| (look.id, (look.credential, key_of(&look.answer))))
+            .map(|Changed { look, .. }| (look.id, (look.credential, key_of(&look.answer))))
             .collect();
-        let looks = batch.into_iter().map(|(_, look)| look).collect();
+        let looks = batch.into_iter().map(|changed| changed.look).collect();
         let Some(told) = state.write(context, looks, counts).await else {
             // What waits in the backlog is not what was last committed.
             forget_committed(context, &marks);
@@ -499,27 +520,35 @@ async fn flush(context: &Context, settings: &Arc<Settings>, state: &State, urgen
     }
 }
 
-fn mark_committed(context: &Context, marks: &[(u32, CredentialId, u64, bool)]) {
+/// What the roster is to know of an answer once it is committed.
+struct Mark {
+    at: u32,
+    id: CredentialId,
+    digest: u64,
+    healthy: bool,
+}
+
+fn mark_committed(context: &Context, marks: &[Mark]) {
     let mut roster = context.roster();
-    for (at, id, digest, healthy) in marks {
+    for mark in marks {
         // After a reload the place may be another's.
         if let Some(member) = roster
-            .member_mut(*at as usize)
-            .filter(|member| member.id == *id)
+            .member_mut(mark.at as usize)
+            .filter(|member| member.id == mark.id)
         {
-            member.digest = *digest;
-            member.healthy = *healthy;
+            member.digest = mark.digest;
+            member.healthy = mark.healthy;
             member.silent = false;
         }
     }
 }
 
-fn forget_committed(context: &Context, marks: &[(u32, CredentialId, u64, bool)]) {
+fn forget_committed(context: &Context, marks: &[Mark]) {
     let mut roster = context.roster();
-    for (at, id, ..) in marks {
+    for mark in marks {
         if let Some(member) = roster
-            .member_mut(*at as usize)
-            .filter(|member| member.id == *id)
+            .member_mut(mark.at as usize)
+            .filter(|member| member.id == mark.id)
         {
             member.digest = 0;
         }

@@ -55,14 +55,19 @@ impl Tx<'_> {
 
     /// Adds a credential that was never watched before, or takes it up again.
     pub fn watch(&self, credential: Credential, now: Timestamp) -> Result<CredentialId> {
+        let key = params![credential.user, Word(credential.provider), At(now)];
+        let added = self.execute(
+            "INSERT INTO credential (leaf_user, provider, watched, added_at) VALUES (?1, ?2, 1, ?3) ON CONFLICT DO NOTHING",
+            key,
+        )?;
+        if added > 0 {
+            return Ok(CredentialId(self.conn.last_insert_rowid()));
+        }
+        let sql = "UPDATE credential SET watched = 1, added_at = ?3 WHERE leaf_user = ?1 AND provider = ?2 RETURNING id";
         let id = self
             .conn
-            .prepare_cached(
-                "INSERT INTO credential (leaf_user, provider, watched, added_at) VALUES (?1, ?2, 1, ?3)
-                 ON CONFLICT (leaf_user, provider) DO UPDATE SET watched = 1, added_at = excluded.added_at
-                 RETURNING id",
-            )?
-            .query_row(params![credential.user, Word(credential.provider), At(now)], |row| row.get(0))?;
+            .prepare_cached(sql)?
+            .query_row(key, |row| row.get(0))?;
         Ok(CredentialId(id))
     }
 

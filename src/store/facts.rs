@@ -34,6 +34,17 @@ pub struct Alike {
     pub all: u32,
 }
 
+/// An open incident that somebody was told of. Light: there may be a hundred thousand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenTold {
+    /// Which.
+    pub incident: IncidentId,
+    /// What it is.
+    pub kind: Kind,
+    /// When it was first seen.
+    pub began_at: Timestamp,
+}
+
 impl Tx<'_> {
     /// The name that Leaf has of a user, where it was read.
     pub fn leaf_name(&self, user: UserId) -> Result<Option<String>> {
@@ -164,14 +175,20 @@ impl Tx<'_> {
     }
 
     /// Open incidents that `address` was told of, the oldest first.
-    pub fn open_and_told(&self, address: &str) -> Result<Vec<Incident>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM incident i WHERE i.ended_at IS NULL AND i.id IN
+    pub fn open_and_told(&self, address: &str) -> Result<Vec<OpenTold>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT i.id, i.kind, i.began_at FROM incident i WHERE i.ended_at IS NULL AND i.id IN
                (SELECT e.incident FROM delivery d JOIN entry e ON e.message = d.message
-                WHERE d.address = ?1 AND d.state = 1) ORDER BY i.id"
-        );
-        let mut statement = self.conn.prepare_cached(&sql)?;
-        let rows = statement.query_map([address], incident)?;
+                WHERE d.address = ?1 AND d.state = 1) ORDER BY i.id",
+        )?;
+        let rows = statement.query_map([address], |row| {
+            let (Word(kind), At(began_at)) = (row.get(1)?, row.get(2)?);
+            Ok(OpenTold {
+                incident: IncidentId(row.get(0)?),
+                kind,
+                began_at,
+            })
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -21,7 +21,7 @@ mod writer;
 
 pub use credentials::Registered;
 pub use error::Error;
-pub use facts::{Alike, LookCount};
+pub use facts::{Alike, LookCount, OpenTold};
 pub use hush::{Ack, Silence};
 pub use incidents::{DueNotice, Stamp};
 pub use looks::{Gap, Torn};

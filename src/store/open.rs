@@ -63,7 +63,7 @@ impl Db {
     /// A database that lives in memory only, for simulations and tests of the rules.
     pub fn in_memory() -> Result<Db> {
         let conn = Connection::open_in_memory()?;
-        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        keep_statements(&conn)?;
         migrate::to_newest(&conn, Path::new(":memory:"))?;
         Ok(Db { conn, _lock: None })
     }
@@ -133,8 +133,16 @@ const STATEMENTS: usize = 128;
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, flags)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&conn)?;
     Ok(conn)
+}
+
+/// Every statement is planned once. Without the stability guarantee SQLite looks at bound values when it plans, and so
+/// plans most of ours anew at each use.
+fn keep_statements(conn: &Connection) -> Result<()> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Opens the file, and creates it where there is none: readable by the user that runs the daemon alone.

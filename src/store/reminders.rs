@@ -77,6 +77,12 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Whether `address` was ever told of a shared cause.
+    pub fn knows_causes(&self, address: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM cause c JOIN delivery d ON d.message = c.message AND d.address = ?1 AND d.state = 1";
+        Ok(self.conn.prepare_cached(sql)?.exists([address])?)
+    }
+
     /// When `address` was last told of the shared cause `key`, how often, and what it is; none where nothing that was
     /// told of it is open any more.
     pub fn cause_told(&self, key: &str, address: &str) -> Result<Option<(Timestamp, u32, Cause)>> {

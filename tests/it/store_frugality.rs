@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use leafwatch::model::*;
-use leafwatch::store::Db;
+use leafwatch::store::{Access, Db};
+use rusqlite::StatementStatus;
 
 use crate::support::desk::*;
 
@@ -45,6 +46,23 @@ fn a_sweep_that_changes_nothing_adds_one_row_in_all() {
     let mut expected = before.clone();
     *expected.get_mut("sweep").unwrap() += 5;
     assert_eq!(rows(&desk), expected);
+}
+
+#[test]
+fn a_statement_is_planned_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("leafwatch.db");
+    let disk = Db::open(&path).unwrap();
+    let beside = Db::beside(&path, Access::Read).unwrap();
+    for db in [&disk, &beside, &Db::in_memory().unwrap()] {
+        let sql = "SELECT s.reading, r.status FROM span s LEFT JOIN reading r ON r.id = s.reading
+                   WHERE s.credential = ?1 ORDER BY s.from_sweep DESC LIMIT 1";
+        for id in 0..5 {
+            let mut statement = db.reader().prepare_cached(sql).unwrap();
+            assert!(!statement.exists([id]).unwrap());
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }
 
 /// Parts of statements that read a whole table by their nature, and why that is no harm.
