@@ -34,18 +34,21 @@ pub async fn urgent(context: Context, mut wanted: UnboundedReceiver<(CredentialI
                 None => return,
                 Some((id, credential)) => {
                     let context = context.clone();
-                    running.spawn(async move {
-                        let wait = context.settings.now().policy.alerts.group_wait;
-                        let read = context.client.events(credential, Class::Urgent);
-                        if let Ok(Ok(log)) = tokio::time::timeout(wait, read).await {
-                            let at = context.clock.now();
-                            judge(&context, vec![(id, credential, log, at)]).await;
-                            context.committed.notify_one();
-                        }
-                    });
+                    running.spawn(async move { at_once(&context, id, credential).await });
                 }
             },
         }
+    }
+}
+
+/// Reads the events of one credential, in no more time than its notice waits to be packed.
+pub async fn at_once(context: &Context, id: CredentialId, credential: Credential) {
+    let wait = context.settings.now().policy.alerts.group_wait;
+    let read = context.client.events(credential, Class::Urgent);
+    if let Ok(Ok(log)) = tokio::time::timeout(wait, read).await {
+        let at = context.clock.now();
+        judge(context, vec![(id, credential, log, at)]).await;
+        context.committed.notify_one();
     }
 }
 
