@@ -289,19 +289,15 @@ impl Timetable {
 
     async fn probe(&self) -> bool {
         let context = &self.context;
-        let Some(credential) = context
-            .roster()
-            .sweep_order()
-            .first()
-            .copied()
-            .and_then(|at| {
-                context
-                    .roster()
-                    .members()
-                    .get(at as usize)
-                    .map(|member| member.credential)
-            })
-        else {
+        let longest_unread = {
+            let roster = context.roster();
+            let order = roster.sweep_order();
+            order
+                .first()
+                .and_then(|at| roster.members().get(*at as usize))
+                .map(|member| member.credential)
+        };
+        let Some(credential) = longest_unread else {
             return false;
         };
         let (sight, reason) = match context.client.read(credential, Class::Status).await {
