@@ -19,7 +19,7 @@ mod sweeps;
 mod upkeep;
 mod writer;
 
-pub use credentials::Registered;
+pub use credentials::{Kept, Registered};
 pub use error::Error;
 pub use facts::{Alike, LookCount};
 pub use hush::{Ack, Silence};
