@@ -64,11 +64,15 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
     context.vitals.moved(Loop::Sweep, began_mono);
     context.vitals.sweep_began(began);
     let run = context.run;
-    let number = context
-        .write(move |tx| tx.begin_sweep(run, second, began))
-        .await;
+    let number = context.write(move |tx| tx.begin_sweep(run, second, began));
+    let number = match number.await {
+        Ok(number) => Some(number),
+        // Polling goes on: what it finds waits in memory.
+        Err(Error::Unwritable(_)) => None,
+        Err(error) => return Err(error),
+    };
     let order = order(context, &scope);
-    let state = Arc::new(State::new(context, order, number.as_ref().ok().copied()));
+    let state = Arc::new(State::new(context, order, number));
     state.write_backlog(context, &settings).await;
     let flusher = tokio::spawn(flush_until_done(
         context.clone(),
