@@ -240,8 +240,10 @@ impl State {
     async fn write_backlog(&self, context: &Context, settings: &Arc<Settings>) {
         let looks = context.backlog().take();
         if !looks.is_empty() {
-            self.write(context, settings, looks, Counts::default())
-                .await;
+            let written = self.write(context, settings, looks, Counts::default());
+            if written.await.is_some() {
+                context.backlog().is_written();
+            }
         }
     }
 
@@ -650,12 +652,21 @@ impl Context {
         &self,
         work: impl FnOnce(&crate::store::Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let result = self.writer.write(work).await;
+        let counted = move |tx: &crate::store::Tx<'_>| {
+            let before = tx.written();
+            let done = work(tx)?;
+            Ok((done, tx.written() > before))
+        };
+        let result = self.writer.write(counted).await;
         let now = self.clock.now();
         match &result {
-            Ok(_) => {
+            // What wrote nothing proves nothing: on a full disk it succeeds as well.
+            Ok((_, false)) => {}
+            Ok((_, true)) => {
                 self.vitals.committed(now);
-                if let Some(standing) = self.vitals.fault_over(Fault::Storage) {
+                let is_well = !self.backlog().is_owed();
+                let over = is_well.then(|| self.vitals.fault_over(Fault::Storage));
+                if let Some(standing) = over.flatten() {
                     tracing::info!("the database can be written again, after {}", standing.text);
                 }
             }
@@ -668,7 +679,7 @@ impl Context {
                 }
             }
         }
-        result
+        result.map(|(done, _)| done)
     }
 }
 
