@@ -24,6 +24,7 @@ use crate::daemon::settings::{InForce, Settings};
 use crate::daemon::sweep::Urgent;
 use crate::daemon::{alarm, deliver, gather};
 use crate::leaf::{self, Client};
+use crate::mail::send::Deadlines;
 use crate::model::{CredentialId, Kind};
 use crate::rules::incidents::Condition;
 use crate::store::{self, Db, RunId, Tx, Writer};
@@ -64,6 +65,8 @@ pub struct Station {
 pub struct Pace {
     /// The pause before the first retry of a request.
     pub first_pause: Option<Duration>,
+    /// How long each phase of handing over a mail may take.
+    pub deadlines: Option<Deadlines>,
 }
 
 impl Station {
@@ -79,7 +82,7 @@ impl Station {
     ) -> Result<Station, StartError> {
         let (writer, thread) =
             Writer::start(db).map_err(|error| StartError::System(error.to_string()))?;
-        let settings = wiring::settings(config);
+        let settings = wiring::settings(config, pace);
         let now = clock.now();
         let mut fresh = [0; 32];
         let random = SystemRandom::new();
@@ -268,7 +271,7 @@ impl Daemon {
     /// Where it cannot be put in force; the old one stays in every part.
     pub async fn reload(&self, config: &Config, pace: Pace) -> Result<(), StartError> {
         let context = &self.context;
-        let settings = wiring::settings(config);
+        let settings = wiring::settings(config, pace);
         let now = context.clock.now();
         let handed = settings.clone();
         let leaf = wiring::leaf(config, pace);

@@ -10,7 +10,7 @@ use crate::mail::letter::Sender;
 use crate::mail::send::{Deadlines, Login, SmtpSettings, Tls, Transport};
 
 /// What the loops need.
-pub(super) fn settings(config: &Config) -> Settings {
+pub(super) fn settings(config: &Config, pace: Pace) -> Settings {
     let email = &config.email;
     Settings {
         policy: config.policy.clone(),
@@ -26,7 +26,7 @@ pub(super) fn settings(config: &Config) -> Settings {
             .bounce_to
             .clone()
             .unwrap_or_else(|| email.from.address.clone()),
-        transport: transport(&email.transport),
+        transport: transport(&email.transport, pace.deadlines.unwrap_or_default()),
         max_in_flight: config.leaf.max_in_flight,
         configured_token: matches!(config.leaf.auth, config::Auth::Token(_)),
         keep: Keep {
@@ -70,7 +70,7 @@ fn for_people(fault: &SecretFault) -> String {
     format!("{fault}; {}", fault.advice())
 }
 
-fn transport(transport: &config::Transport) -> Transport {
+fn transport(transport: &config::Transport, deadlines: Deadlines) -> Transport {
     match transport {
         config::Transport::File { directory } => Transport::Folder(directory.clone()),
         config::Transport::Smtp(smtp) => Transport::Smtp(SmtpSettings {
@@ -90,7 +90,7 @@ fn transport(transport: &config::Transport) -> Transport {
                     password: Arc::new(move || file.read().map_err(|fault| for_people(&fault))),
                 }),
             extra_roots: Vec::new(),
-            deadlines: Deadlines::default(),
+            deadlines,
         }),
     }
 }

@@ -58,6 +58,7 @@ pub async fn play(options: &Options) -> anyhow::Result<Played> {
     let db = Db::open(&config.database.path)?;
     let pace = Pace {
         first_pause: Some(Duration::from_millis(50)),
+        deadlines: None,
     };
     let mut daemon = Station::open(db, &config, clock, pace).await?.start();
     let told = tokio::spawn(tell_mails(mails.clone()));

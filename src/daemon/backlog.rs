@@ -12,12 +12,15 @@ const ONE_BY_ONE: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Backlog {
     looks: Vec<Look>,
+    /// Something was kept that is not known to be written since.
+    owed: bool,
 }
 
 impl Backlog {
     /// Keeps answers that could not be written.
     pub fn keep(&mut self, looks: Vec<Look>) {
         self.looks.extend(looks);
+        self.owed |= !self.looks.is_empty();
         if self.looks.len() > ONE_BY_ONE {
             let last: HashMap<CredentialId, usize> = self
                 .looks
@@ -33,9 +36,20 @@ impl Backlog {
         }
     }
 
-    /// All of them, oldest first; none are kept.
+    /// All of them, oldest first; none are kept, and all are owed until they are [written](Self::is_written).
     pub fn take(&mut self) -> Vec<Look> {
         std::mem::take(&mut self.looks)
+    }
+
+    /// What was taken is written now.
+    pub fn is_written(&mut self) {
+        self.owed = !self.looks.is_empty();
+    }
+
+    /// Whether something is not written yet: until it is, the database cannot be said to be well, whatever else fits
+    /// into it.
+    pub fn is_owed(&self) -> bool {
+        self.owed
     }
 
     /// How many wait.

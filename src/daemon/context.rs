@@ -134,12 +134,21 @@ impl Context {
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let result = self.writer.write(work).await;
+        let counted = move |tx: &Tx<'_>| {
+            let before = tx.written();
+            let done = work(tx)?;
+            Ok((done, tx.written() > before))
+        };
+        let result = self.writer.write(counted).await;
         let now = self.clock.now();
         match &result {
-            Ok(_) => {
+            // What wrote nothing proves nothing: on a full disk it succeeds as well.
+            Ok((_, false)) => {}
+            Ok((_, true)) => {
                 self.vitals.committed(now);
-                if let Some(standing) = self.vitals.fault_over(Fault::Storage) {
+                let is_well = !self.backlog().is_owed();
+                let over = is_well.then(|| self.vitals.fault_over(Fault::Storage));
+                if let Some(standing) = over.flatten() {
                     tracing::info!("the database can be written again, after {}", standing.text);
                 }
             }
@@ -152,7 +161,7 @@ impl Context {
                 }
             }
         }
-        result
+        result.map(|(done, _)| done)
     }
 
     /// Reads; says nothing about whether the database can be written.

@@ -48,6 +48,10 @@ pub async fn pack_loop(context: Context) {
             }
             Err(error) => {
                 tracing::error!("cannot pack mails: {}", chain(&error));
+                if matches!(error, PackError::Store(Error::Stopped)) {
+                    // Nothing can be kept any more; whoever started us has to begin anew.
+                    return;
+                }
                 None
             }
         };

@@ -34,18 +34,21 @@ pub async fn urgent(context: Context, mut wanted: UnboundedReceiver<(CredentialI
                 None => return,
                 Some((id, credential)) => {
                     let context = context.clone();
-                    running.spawn(async move {
-                        let wait = context.settings.now().policy.alerts.group_wait;
-                        let read = context.client.events(credential, Class::Urgent);
-                        if let Ok(Ok(log)) = tokio::time::timeout(wait, read).await {
-                            let at = context.clock.now();
-                            judge(&context, vec![(id, credential, log, at)]).await;
-                            context.committed.notify_one();
-                        }
-                    });
+                    running.spawn(async move { at_once(&context, id, credential).await });
                 }
             },
         }
+    }
+}
+
+/// Reads the events of one credential, in no more time than its notice waits to be packed.
+pub async fn at_once(context: &Context, id: CredentialId, credential: Credential) {
+    let wait = context.settings.now().policy.alerts.group_wait;
+    let read = context.client.events(credential, Class::Urgent);
+    if let Ok(Ok(log)) = tokio::time::timeout(wait, read).await {
+        let at = context.clock.now();
+        judge(context, vec![(id, credential, log, at)]).await;
+        context.committed.notify_one();
     }
 }
 
@@ -160,14 +163,18 @@ pub const NAMES_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Reads the names that Leaf has, for users who have none in the config.
 pub async fn names(context: &Context) {
     let settings = context.settings.now();
-    let nameless = settings
+    if settings
         .watch
         .users()
         .iter()
-        .any(|user| user.name.is_none());
-    if !nameless {
+        .all(|user| user.name.is_some())
+    {
         return;
     }
+    let is_nameless = |id| {
+        let user = settings.watch.user(id);
+        user.is_some_and(|user| user.name.is_none())
+    };
     for page in 0.. {
         let Ok(users) = context.client.users_page(page).await else {
             return;
@@ -175,6 +182,7 @@ pub async fn names(context: &Context) {
         let last = users.len() < crate::leaf::Client::USERS_A_PAGE;
         let named: Vec<_> = users
             .into_iter()
+            .filter(|user| is_nameless(user.id))
             .filter_map(|user| Some((user.id, user.name?)))
             .collect();
         let written = context

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::judge::Bench;
 use super::letter::{self, Item};
 use crate::mail::{self, letter::Sender};
-use crate::model::{Audience, Credential, Incident, NoticeKind, Track};
+use crate::model::{Audience, Credential, Incident, IncidentId, NoticeKind, Track};
 use crate::rules::notify::{self, Say};
 use crate::rules::quiet;
 use crate::store::{DueNotice, Error, NewEntry, NewMessage, Pending, Silence, Tx};
@@ -44,8 +44,9 @@ pub struct Packed {
     pub held: bool,
 }
 
-/// Everything that is due to the same addresses in the same words.
-type Bundle = (Audience, Vec<Item>);
+/// Everything that is due to the same addresses in the same words, and what else is open that they were told of: a
+/// mail that names it goes to nobody who was not.
+type Bundle = (Audience, Vec<Item>, Vec<IncidentId>);
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -69,15 +70,17 @@ impl Packer<'_> {
                 packed.held = true;
                 continue;
             }
+            let told = tx.open_and_told(&address)?;
+            let told = told.iter().map(|open| open.incident).collect();
             bundles
-                .entry((self.audience(&address), items))
+                .entry((self.audience(&address), items, told))
                 .or_default()
                 .push(address);
         }
         packed.made = bundles.len();
         let mut bundles: Vec<_> = bundles.into_iter().collect();
         bundles.sort_by(|(_, a), (_, b)| a.cmp(b));
-        for (number, ((audience, items), addresses)) in bundles.into_iter().enumerate() {
+        for (number, ((audience, items, _), addresses)) in bundles.into_iter().enumerate() {
             match self.keep(tx, audience, &items, &addresses, number, now) {
                 // One mail that cannot be rendered must not keep back all the others; nothing of it was written.
                 Err(PackError::Compose(error)) => {

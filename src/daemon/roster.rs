@@ -52,10 +52,12 @@ impl Roster {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<(Roster, Changes)> {
+        let name_of = |credential: Credential| watch.user(credential.user)?.name.as_deref();
         let mut known = HashMap::new();
         let mut changes = Changes::default();
-        tx.each_credential(|registered, status| {
-            let healthy = status.and_then(|word| policy.status_words.class(word))
+        let mut renamed = Vec::new();
+        tx.each_credential(|registered, kept| {
+            let healthy = kept.status.and_then(|word| policy.status_words.class(word))
                 == Some(StatusClass::Healthy);
             changes.before += usize::from(registered.watched);
             if watch.contains(registered.credential) {
@@ -69,16 +71,24 @@ impl Roster {
                     healthy,
                 };
                 known.insert(registered.credential, (member, registered.watched));
+                if let Some(name) =
+                    name_of(registered.credential).filter(|name| kept.name != Some(*name))
+                {
+                    renamed.push((registered.credential.user, name));
+                }
             } else if registered.watched {
                 changes.dropped.push(registered.id);
             }
         })?;
+        for (user, name) in renamed {
+            tx.keep_name(user, name)?;
+        }
         let mut members = Vec::with_capacity(watch.len());
         for credential in watch.credentials() {
             let member = match known.remove(&credential) {
                 Some((member, true)) => member,
                 _ => Member {
-                    id: tx.watch(credential, now)?,
+                    id: tx.watch_named(credential, name_of(credential), now)?,
                     credential,
                     digest: 0,
                     asked: 0,

@@ -406,9 +406,15 @@ impl State {
 pub async fn run(timetable: Arc<Timetable>) -> anyhow::Result<()> {
     let mut scheduler = JobScheduler::new().await?;
     let stop = timetable.context.stop.clone();
+    // The scheduler never lets go of a job, and all that the job holds would outlive the daemon: the writer, the lock.
+    let weak = Arc::downgrade(&timetable);
     let job = Job::new_async("* * * * * *", move |_, _| {
-        let timetable = timetable.clone();
-        Box::pin(async move { timetable.tick() })
+        let timetable = weak.upgrade();
+        Box::pin(async move {
+            if let Some(timetable) = timetable {
+                timetable.tick();
+            }
+        })
     })?;
     scheduler.add(job).await?;
     scheduler.start().await?;

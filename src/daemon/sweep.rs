@@ -67,11 +67,15 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
     context.vitals.moved(Loop::Sweep, began_mono);
     context.vitals.sweep_began(began);
     let run = context.run;
-    let number = context
-        .write(move |tx| tx.begin_sweep(run, second, began))
-        .await;
+    let number = context.write(move |tx| tx.begin_sweep(run, second, began));
+    let number = match number.await {
+        Ok(number) => Some(number),
+        // Polling goes on: what it finds waits in memory.
+        Err(Error::Unwritable(_)) => None,
+        Err(error) => return Err(error),
+    };
     let recall = context.recall();
-    let state = Arc::new(State::new(context, &scope, number.ok()));
+    let state = Arc::new(State::new(context, &scope, number));
     state.write_backlog(context).await;
     let flusher = tokio::spawn(flush_until_done(
         context.clone(),
@@ -296,7 +300,10 @@ impl State {
             })
             .await;
         match written {
-            Ok(told) => Some(told),
+            Ok(told) => {
+                context.backlog().is_written();
+                Some(told)
+            }
             Err(Error::Failed(_)) if looks.len() > 1 => {
                 self.write_one_by_one(context, &looks).await
             }

@@ -22,13 +22,23 @@ pub struct Registered {
     pub events_looked_at: Option<Timestamp>,
 }
 
+/// What is kept beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept<'a> {
+    /// The status word that stands.
+    pub status: Option<&'a str>,
+    /// The user's last known name.
+    pub name: Option<&'a str>,
+}
+
 impl Tx<'_> {
-    /// Calls `each` for every credential that ever was watched, with the status word that stands.
-    pub fn each_credential(&self, mut each: impl FnMut(Registered, Option<&str>)) -> Result<()> {
+    /// Calls `each` for every credential that ever was watched.
+    pub fn each_credential(&self, mut each: impl FnMut(Registered, Kept<'_>)) -> Result<()> {
         let mut statement = self.conn.prepare_cached(
             "SELECT c.id, leaf_user, provider, watched, g.credential IS NOT NULL, events_looked_at,
                (SELECT r.status FROM span s JOIN reading r ON r.id = s.reading
-                WHERE s.credential = c.id AND s.to_sweep IS NULL ORDER BY s.from_sweep DESC LIMIT 1)
+                WHERE s.credential = c.id AND s.to_sweep IS NULL ORDER BY s.from_sweep DESC LIMIT 1),
+               leaf_name
              FROM credential c LEFT JOIN gap g ON g.credential = c.id AND g.to_sweep IS NULL",
         )?;
         let mut rows = statement.query([])?;
@@ -44,26 +54,40 @@ impl Tx<'_> {
                 in_gap: row.get(4)?,
                 events_looked_at: row.get::<_, Option<At>>(5)?.map(|At(at)| at),
             };
-            let status = row
-                .get_ref(6)?
-                .as_str_or_null()
-                .map_err(rusqlite::Error::from)?;
-            each(registered, status);
+            let text = |at| {
+                let text = row.get_ref(at)?.as_str_or_null();
+                text.map_err(rusqlite::Error::from)
+            };
+            let (status, name) = (text(6)?, text(7)?);
+            each(registered, Kept { status, name });
         }
         Ok(())
     }
 
     /// Adds a credential that was never watched before, or takes it up again.
     pub fn watch(&self, credential: Credential, now: Timestamp) -> Result<CredentialId> {
-        let key = params![credential.user, Word(credential.provider), At(now)];
+        self.watch_named(credential, None, now)
+    }
+
+    /// The same for a user who has a name in the config.
+    pub fn watch_named(
+        &self,
+        credential: Credential,
+        name: Option<&str>,
+        now: Timestamp,
+    ) -> Result<CredentialId> {
+        let key = params![credential.user, Word(credential.provider), At(now), name];
         let added = self.execute(
-            "INSERT INTO credential (leaf_user, provider, watched, added_at) VALUES (?1, ?2, 1, ?3) ON CONFLICT DO NOTHING",
+            "INSERT INTO credential (leaf_user, provider, watched, added_at, leaf_name) VALUES (?1, ?2, 1, ?3, ?4)
+             ON CONFLICT DO NOTHING",
             key,
         )?;
         if added > 0 {
             return Ok(CredentialId(self.conn.last_insert_rowid()));
         }
-        let sql = "UPDATE credential SET watched = 1, added_at = ?3 WHERE leaf_user = ?1 AND provider = ?2 RETURNING id";
+        let sql =
+            "UPDATE credential SET watched = 1, added_at = ?3, leaf_name = coalesce(?4, leaf_name)
+                   WHERE leaf_user = ?1 AND provider = ?2 RETURNING id";
         let id = self
             .conn
             .prepare_cached(sql)?
@@ -85,7 +109,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Keeps the name that Leaf has of a user, where it is another one than the one kept.
+    /// Keeps the name of a user, where it is another one than the one kept: what is said of the user when the config no
+    /// longer has one.
     pub fn keep_name(&self, user: crate::model::UserId, name: &str) -> Result<()> {
         self.execute(
             "UPDATE credential SET leaf_name = ?2 WHERE leaf_user = ?1 AND leaf_name IS NOT ?2",

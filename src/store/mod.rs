@@ -19,7 +19,7 @@ mod sweeps;
 mod upkeep;
 mod writer;
 
-pub use credentials::Registered;
+pub use credentials::{Kept, Registered};
 pub use error::Error;
 pub use facts::{Alike, LookCount, OpenTold};
 pub use hush::{Ack, Silence};
@@ -43,6 +43,11 @@ pub struct Tx<'a> {
 }
 
 impl Tx<'_> {
+    /// How many rows were written over this connection so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.conn.total_changes()
+    }
+
     fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
         Ok(self.conn.prepare_cached(sql)?.execute(params)?)
     }

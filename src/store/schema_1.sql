@@ -41,7 +41,7 @@ CREATE TABLE credential (
   provider TEXT NOT NULL,
   watched INTEGER NOT NULL,                    -- 1 while it is in the config
   added_at INTEGER NOT NULL,                   -- when it was last put into the config
-  leaf_name TEXT,                              -- the name that Leaf has of the user
+  leaf_name TEXT,                              -- the user's last known name: the config's, else the one that Leaf has
   events_looked_at INTEGER,
   UNIQUE (leaf_user, provider)
 ) STRICT;

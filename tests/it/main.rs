@@ -7,11 +7,13 @@
 
 mod support;
 
+mod binary;
 mod cli_binary;
 mod cli_pages;
 mod config_samples;
 mod dependencies;
 mod floors;
+mod kill_ledger;
 mod leaf_answers;
 mod leaf_events;
 mod leaf_limits;
@@ -26,3 +28,8 @@ mod smtp_delivery;
 mod store_bad_days;
 mod store_frugality;
 mod units;
+mod world_alerts;
+mod world_leaf;
+mod world_loops;
+mod world_mail;
+mod world_store;

@@ -5,3 +5,4 @@ pub mod leaf;
 pub mod mail;
 pub mod model;
 pub mod smtp;
+pub mod world;

@@ -145,6 +145,8 @@ struct State {
     accepted: Vec<Accepted>,
     dialogue: Vec<String>,
     connections: usize,
+    /// Of these, those that are not over.
+    open: usize,
     listening: bool,
 }
 
@@ -275,12 +277,22 @@ impl Smtp {
         self.shared.state().accepted.clone()
     }
 
+    /// How many that were.
+    pub(crate) fn taken(&self) -> usize {
+        self.shared.state().accepted.len()
+    }
+
     /// Waits until at least `count` mails were accepted, and returns them all. Blocks this thread.
     pub(crate) fn wait_for(&self, count: usize) -> Vec<Accepted> {
         self.shared.wait(&format!("mail {count}"), |state| {
             state.accepted.len() >= count
         });
         self.accepted()
+    }
+
+    /// Waits until no connection is open: whoever was spoken to is gone, and what they said is kept. Blocks this thread.
+    pub(crate) fn wait_until_alone(&self) {
+        self.shared.wait("being alone", |state| state.open == 0);
     }
 
     /// How many connections were made.

@@ -16,6 +16,15 @@ use super::{Accepted, Act, At, Manner, PASSWORD, Security, Shared, USER};
 /// The connection is over.
 struct Over;
 
+/// An open connection, however it ends.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.change(|state| state.open -= 1);
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) manner: Manner,
@@ -61,7 +70,11 @@ impl Server {
     }
 
     async fn visit(self, tcp: TcpStream) {
-        self.shared.change(|state| state.connections += 1);
+        self.shared.change(|state| {
+            state.connections += 1;
+            state.open += 1;
+        });
+        let _open = Open(self.shared.clone());
         let _over = match self.manner.security {
             Security::Implicit => match self.handshake(tcp).await {
                 Ok(tls) => self.talk(tls, false).await,

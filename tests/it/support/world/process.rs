@@ -1,0 +1,151 @@
+//! The real binary, started on a world's config, and what it tells its service manager.
+
+use std::fs::File;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use leafwatch::clock::Clock;
+
+use super::World;
+
+/// How long the binary may take for anything before the test is said to be stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running daemon; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+/// The socket that stands for systemd.
+pub(crate) struct Systemd {
+    said: mpsc::Receiver<String>,
+    path: PathBuf,
+}
+
+impl World {
+    /// Starts the binary as `leafwatch run`, on the config as it is now.
+    pub(crate) fn starts_binary(&self) -> Process {
+        self.starts_binary_with(&[])
+    }
+
+    /// The same under systemd.
+    pub(crate) fn starts_binary_under(&self, systemd: &Systemd) -> Process {
+        let socket = systemd.path.to_str().unwrap();
+        self.starts_binary_with(&[("NOTIFY_SOCKET", socket), ("WATCHDOG_USEC", "400000")])
+    }
+
+    fn starts_binary_with(&self, environment: &[(&str, &str)]) -> Process {
+        self.run_on(&self.config_file(), environment)
+    }
+
+    /// Starts it on the config file as it stands, whatever is in it.
+    pub(crate) fn run_on(&self, config: &std::path::Path, environment: &[(&str, &str)]) -> Process {
+        let logs = self.folder.path().join("logs");
+        let number = std::fs::read_dir(&logs).unwrap().count();
+        let log = logs.join(format!("run-{number}.log"));
+        let child = Command::new(env!("CARGO_BIN_EXE_leafwatch"))
+            .arg("run")
+            .arg("--config")
+            .arg(config)
+            .env_clear()
+            .env("RUST_LOG", "debug")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Process { child, log }
+    }
+
+    /// The socket on which the binary tells how it fares.
+    pub(crate) fn systemd(&self) -> Systemd {
+        let path = self.folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let (heard, said) = mpsc::channel();
+        // Read at once, as systemd does: the socket holds few messages, and who cannot send one waits.
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length) = socket.recv(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+                if heard.send(text).is_err() {
+                    return;
+                }
+            }
+        });
+        Systemd { said, path }
+    }
+}
+
+impl Process {
+    /// `kill -9`. Returns when it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends a signal by its name: `TERM`, `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(sent.unwrap().success(), "signal {name}");
+    }
+
+    /// Waits for its end, and says how long that took.
+    pub(crate) fn ended(&mut self) -> (ExitStatus, Duration) {
+        let watch = Clock::system();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, watch.monotonic());
+            }
+            assert!(
+                watch.monotonic() < PATIENCE,
+                "it never ends: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// What it wrote to standard error.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Systemd {
+    /// Waits for a message that begins like this; others before it are returned with it, the awaited one last.
+    pub(crate) fn hears(&self, beginning: &str) -> Vec<String> {
+        let mut heard = Vec::new();
+        loop {
+            let said = match self.said.recv_timeout(PATIENCE) {
+                Ok(said) => said,
+                Err(error) => panic!("{beginning} was never said ({error}), but {heard:?}"),
+            };
+            let awaited = said.starts_with(beginning);
+            heard.push(said);
+            if awaited {
+                return heard;
+            }
+        }
+    }
+}
