@@ -147,6 +147,8 @@ impl Station {
         loops.spawn(deliver::send_loop(context.clone()));
         loops.spawn(gather::urgent(context.clone(), wanted));
         loops.spawn(alarm::watch(context.clone(), database));
+        // The first sweep begins now, not with the scheduler's first second.
+        timetable.tick();
         let ticking = timetable.clone();
         loops.spawn(async move {
             if let Err(error) = schedule::run(ticking).await {

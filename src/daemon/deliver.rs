@@ -21,6 +21,8 @@ use crate::vitals::{Fault, Loop};
 
 /// The longest sleep of a loop: a commit that nobody nudged for (an ack, another process) is seen after it.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// How long a mail under way may take when the daemon stops.
+const STOP_GRACE: Duration = Duration::from_secs(3);
 /// A delivery that is tried is not due again before this, unless what became of it was written down.
 const LEASE: Duration = Duration::from_secs(30 * 60);
 /// The longest time between two looks at what waits for a quiet window or a cap.
@@ -117,7 +119,15 @@ fn nap_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
 pub async fn send_loop(context: Context) {
     let mut path = Path::default();
     loop {
-        let sent = send_due(&context, &mut path).await;
+        // A mail under way may end, so that its yes is marked; a server that hangs holds no stop up.
+        let cut_off = async {
+            context.stop.cancelled().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        let sent = tokio::select! {
+            sent = send_due(&context, &mut path) => sent,
+            () = cut_off => return,
+        };
         if let Err(error) = sent {
             tracing::error!("cannot send mails: {}", chain(&error));
         }

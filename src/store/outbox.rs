@@ -381,7 +381,7 @@ impl Tx<'_> {
             "UPDATE notice SET done_at = ?2, done_as = 'failed' WHERE done_at IS NULL AND routed = 1 AND id IN
                (SELECT a.notice FROM delivery d JOIN addressee a ON a.message = d.message AND a.address = d.address
                 WHERE d.id = ?1)
-             AND incident IN (SELECT id FROM incident WHERE ended_at IS NOT NULL)
+             AND EXISTS (SELECT 1 FROM incident i WHERE i.id = notice.incident AND i.ended_at IS NOT NULL)
              AND NOT EXISTS (SELECT 1 FROM addressee a LEFT JOIN delivery d ON d.message = a.message AND d.address = a.address
                 WHERE a.notice = notice.id AND (a.message IS NULL AND a.folded = 0 OR d.state IN (0, 1)))",
             params![delivery.0, At(now)],
