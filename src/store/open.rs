@@ -216,7 +216,7 @@ fn prepare(conn: &Connection, path: &Path) -> Result<()> {
     }
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", "ON")?;
-    conn.pragma_update(None, "cache_size", -8000)?;
+    conn.pragma_update(None, "cache_size", -4000)?;
     conn.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
     conn.pragma_update(None, "trusted_schema", "OFF")?;
     Ok(())
