@@ -36,13 +36,13 @@ impl Backlog {
         }
     }
 
-    /// All of them, oldest first; none are kept, and all are owed until they are [written](Self::is_written).
+    /// All of them, oldest first; none are kept, and all are owed until they are [settled](Self::settle).
     pub fn take(&mut self) -> Vec<Look> {
         std::mem::take(&mut self.looks)
     }
 
-    /// What was taken is written now.
-    pub fn is_written(&mut self) {
+    /// What was taken is written, or kept again.
+    pub fn settle(&mut self) {
         self.owed = !self.looks.is_empty();
     }
 

@@ -299,11 +299,8 @@ impl State {
                 bench.answers(tx, sweep, counts, &handed)
             })
             .await;
-        match written {
-            Ok(told) => {
-                context.backlog().is_written();
-                Some(told)
-            }
+        let told = match written {
+            Ok(told) => Some(told),
             Err(Error::Failed(_)) if looks.len() > 1 => {
                 self.write_one_by_one(context, &looks).await
             }
@@ -315,7 +312,9 @@ impl State {
                 context.backlog().keep(Arc::unwrap_or_clone(looks));
                 None
             }
-        }
+        };
+        context.backlog().settle();
+        told
     }
 
     /// One answer that the database cannot take must not keep back all the others.
@@ -329,7 +328,7 @@ impl State {
         for look in looks {
             let (settings, after_off) = (context.settings.now(), context.sight().after_off);
             let counts = self.work().counts;
-            let look = look.clone();
+            let handed = look.clone();
             let written = context
                 .write(move |tx| {
                     let bench = super::judge::Bench {
@@ -337,15 +336,16 @@ impl State {
                         watch: &settings.watch,
                         after_off,
                     };
-                    bench.answers(tx, sweep, counts, std::slice::from_ref(&look))
+                    bench.answers(tx, sweep, counts, std::slice::from_ref(&handed))
                 })
                 .await;
             match written {
                 Ok(opened) => told.extend(opened),
-                Err(error) => tracing::error!(
+                Err(error @ Error::Failed(_)) => tracing::error!(
                     "an answer could not be judged and is left out: {}",
                     chain(&error)
                 ),
+                Err(_) => context.backlog().keep(vec![look.clone()]),
             }
         }
         Some(told)
