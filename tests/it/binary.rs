@@ -19,11 +19,8 @@ async fn systemd_hears_of_start_watchdog_reload_and_stop() {
     let world = world().await;
     let systemd = world.systemd();
     let mut process = world.starts_binary_under(&systemd);
-    let ready = systemd.hears("READY=1");
-    assert!(
-        ready[0].contains("STATUS=watching 2 credentials"),
-        "{ready:?}"
-    );
+    let ready = systemd.hears("READY=1").pop().unwrap();
+    assert!(ready.contains("STATUS=watching 2 credentials"), "{ready:?}");
     systemd.hears("WATCHDOG=1");
     systemd.hears("WATCHDOG=1");
     process.signal("HUP");
