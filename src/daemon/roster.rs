@@ -83,8 +83,11 @@ impl Roster {
         for (user, name) in renamed {
             tx.keep_name(user, name)?;
         }
-        let mut members = Vec::with_capacity(watch.len());
-        for credential in watch.credentials() {
+        // Numbers are dealt in the order of a sweep, so that its answers are written one beside the other.
+        let mut watched: Vec<Credential> = watch.credentials().collect();
+        watched.sort_by_cached_key(hash);
+        let mut members = Vec::with_capacity(watched.len());
+        for credential in watched {
             let member = match known.remove(&credential) {
                 Some((member, true)) => member,
                 _ => Member {
@@ -102,7 +105,7 @@ impl Roster {
         Ok((Roster { members }, changes))
     }
 
-    /// The members, in the order of the config.
+    /// The members, shuffled by a hash of the credential.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
@@ -112,8 +115,8 @@ impl Roster {
         self.members.get_mut(at)
     }
 
-    /// Where everybody stands in a sweep: the longest unread first, ties shuffled by a hash of the credential: ten
-    /// neighbours of one provider that has trouble must not look like a Leaf that does not answer.
+    /// Where everybody stands in a sweep: the longest unread first, ties shuffled: ten neighbours of one provider that
+    /// has trouble must not look like a Leaf that does not answer.
     pub fn sweep_order(&self) -> Vec<u32> {
         self.order_by(|member| i64::from(member.asked))
     }
@@ -132,13 +135,14 @@ impl Roster {
         order
     }
 
+    /// By `key`, ties as they stand in the roster: shuffled.
     fn order_by(&self, key: impl Fn(&Member) -> i64) -> Vec<u32> {
-        let mut order: Vec<(i64, u64, u32)> = (0u32..)
+        let mut order: Vec<(i64, u32)> = (0u32..)
             .zip(&self.members)
-            .map(|(at, member)| (key(member), hash(&member.credential), at))
+            .map(|(at, member)| (key(member), at))
             .collect();
         order.sort_unstable();
-        order.into_iter().map(|(_, _, at)| at).collect()
+        order.into_iter().map(|(_, at)| at).collect()
     }
 }
 
