@@ -476,53 +476,63 @@ async fn flush_until_done(
                 }
             }
         }
-        flush(&context, &settings, &state, &urgent).await;
+        // One commit a batch: what came while one was written waits for its own, or the disk would sync for every few.
+        loop {
+            flush(&context, &settings, &state, &urgent).await;
+            let waiting = state.work().changed.len();
+            if waiting > 0 && (done || waiting >= BATCH) {
+                continue;
+            }
+            if waiting > 0 {
+                state.changed.notify_one();
+            }
+            break;
+        }
     }
 }
 
+/// Writes one batch.
 async fn flush(context: &Context, settings: &Arc<Settings>, state: &State, urgent: &Urgent) {
-    loop {
-        let (batch, counts) = {
-            let mut work = state.work();
-            let count = work.changed.len().min(BATCH);
-            (work.changed.drain(..count).collect::<Vec<_>>(), work.counts)
-        };
-        if batch.is_empty() {
-            return;
-        }
-        state.taken.notify_waiters();
-        let marks: Vec<Mark> = batch
-            .iter()
-            .map(|changed| Mark {
-                at: changed.at,
-                id: changed.look.id,
-                digest: changed.digest,
-                healthy: is_healthy(settings, &changed.look.answer),
-            })
-            .collect();
-        let keys: HashMap<CredentialId, (Credential, Option<[u8; 16]>)> = batch
-            .iter()
-            .map(|Changed { look, .. }| (look.id, (look.credential, key_of(&look.answer))))
-            .collect();
-        let looks = batch.into_iter().map(|changed| changed.look).collect();
-        let Some(told) = state.write(context, looks, counts).await else {
-            // What waits in the backlog is not what was last committed.
-            forget_committed(context, &marks);
+    let (batch, counts) = {
+        let mut work = state.work();
+        let count = work.changed.len().min(BATCH);
+        (work.changed.drain(..count).collect::<Vec<_>>(), work.counts)
+    };
+    if batch.is_empty() {
+        return;
+    }
+    state.taken.notify_waiters();
+    let marks: Vec<Mark> = batch
+        .iter()
+        .map(|changed| Mark {
+            at: changed.at,
+            id: changed.look.id,
+            digest: changed.digest,
+            healthy: is_healthy(settings, &changed.look.answer),
+        })
+        .collect();
+    let keys: HashMap<CredentialId, (Credential, Option<[u8; 16]>)> = batch
+        .iter()
+        .map(|Changed { look, .. }| (look.id, (look.credential, key_of(&look.answer))))
+        .collect();
+    let looks = batch.into_iter().map(|changed| changed.look).collect();
+    let Some(told) = state.write(context, looks, counts).await else {
+        // What waits in the backlog is not what was last committed.
+        forget_committed(context, &marks);
+        return;
+    };
+    mark_committed(context, &marks);
+    context.committed.notify_one();
+    for id in told {
+        let Some((credential, key)) = keys.get(&id) else {
             continue;
         };
-        mark_committed(context, &marks);
-        context.committed.notify_one();
-        for id in told {
-            let Some((credential, key)) = keys.get(&id) else {
-                continue;
-            };
-            let mut work = state.work();
-            let asked = work.urgent.entry(*key).or_default();
-            *asked += 1;
-            if *asked <= URGENT_A_CAUSE && credential.provider.has_events() {
-                // A receiver that is gone means that the daemon stops; then nobody reads events any more.
-                let _ = urgent.send((id, *credential));
-            }
+        let mut work = state.work();
+        let asked = work.urgent.entry(*key).or_default();
+        *asked += 1;
+        if *asked <= URGENT_A_CAUSE && credential.provider.has_events() {
+            // A receiver that is gone means that the daemon stops; then nobody reads events any more.
+            let _ = urgent.send((id, *credential));
         }
     }
 }
