@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::judge::Bench;
 use super::roster::Roster;
-use super::settings::{InForce, Settings};
+use super::settings::InForce;
 use crate::clock::Clock;
 use crate::leaf::Client;
 use crate::store::{Error, RunId, Tx, Writer};
@@ -111,15 +111,6 @@ impl Context {
         *self.roster() = roster;
     }
 
-    /// The judge under `settings`.
-    pub fn bench<'a>(&self, settings: &'a Settings) -> Bench<'a> {
-        Bench {
-            policy: &settings.policy,
-            watch: &settings.watch,
-            after_off: self.sight().after_off,
-        }
-    }
-
     /// Leaf's clock now, as far as its answers told.
     pub fn leaf_now(&self) -> Timestamp {
         let skew = self.sight().skew;
@@ -162,6 +153,16 @@ impl Context {
             }
         }
         result.map(|(done, _)| done)
+    }
+
+    /// Lets the judge write, under the settings in force.
+    pub async fn judge<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Bench<'_>, &Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (settings, after_off) = (self.settings.now(), self.sight().after_off);
+        self.write(move |tx| work(&settings.bench(after_off), tx))
+            .await
     }
 
     /// Reads; says nothing about whether the database can be written.

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::context::Context;
-use super::judge::Bench;
 use super::pack::{PackError, Packed, Packer};
 use super::settings::Settings;
 use super::sweep::chain;
@@ -87,11 +86,7 @@ async fn pack_due(
     context
         .writer
         .write(move |tx| {
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off,
-            };
+            let bench = settings.bench(after_off);
             let packer = Packer {
                 bench,
                 sender: &settings.sender,
@@ -339,11 +334,7 @@ fn mail_failure(
     why: Option<String>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let bench = Bench {
-        policy: &settings.policy,
-        watch: &settings.watch,
-        after_off: false,
-    };
+    let bench = settings.bench(false);
     let kind = Kind::DeliveryFailed;
     let condition = why.map(|why| Condition {
         kind,

@@ -9,7 +9,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use super::context::Context;
-use super::judge::Bench;
 use crate::leaf::{Class, EventLog, Fault};
 use crate::model::{Credential, CredentialId};
 use crate::store::Error;
@@ -133,18 +132,10 @@ async fn judge(context: &Context, read: Vec<Read>) -> usize {
     if read.is_empty() {
         return 0;
     }
-    let (settings, after_off, skew) = {
-        let sight = context.sight();
-        (context.settings.now(), sight.after_off, sight.skew)
-    };
+    let skew = context.sight().skew;
     let count = read.len();
     let written = context
-        .write(move |tx| {
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off,
-            };
+        .judge(move |bench, tx| {
             for (id, credential, log, at) in &read {
                 let leaf_at = log
                     .leaf_time

@@ -357,11 +357,7 @@ impl Timetable {
         let settings = context.settings.now();
         let judged = context
             .write(move |tx| {
-                let bench = super::judge::Bench {
-                    policy: &settings.policy,
-                    watch: &settings.watch,
-                    after_off: false,
-                };
+                let bench = settings.bench(false);
                 bench.probed(tx, sight, &reason, since, now)
             })
             .await;

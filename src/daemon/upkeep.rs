@@ -29,11 +29,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     context
         .write(move |tx| {
             let settings = looking_after;
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off: false,
-            };
+            let bench = settings.bench(false);
             tx.clamp_times(now)?;
             if !blind {
                 let overdue = overdue(tx, &settings, now)?;
@@ -57,11 +53,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
                 .last_done(PRUNED, now)?
                 .is_none_or(|last| now.duration_since(last) >= DAILY)
             {
-                let bench = Bench {
-                    policy: &settings.policy,
-                    watch: &settings.watch,
-                    after_off: false,
-                };
+                let bench = settings.bench(false);
                 bench.own(
                     tx,
                     Kind::EventsUnread,
