@@ -12,7 +12,7 @@ use super::judge::Bench;
 use super::roster::Roster;
 use super::settings::InForce;
 use crate::clock::Clock;
-use crate::leaf::Client;
+use crate::leaf::{Client, Halt};
 use crate::store::{Error, RunId, Tx, Writer};
 use crate::vitals::{Fault, Vitals};
 
@@ -109,6 +109,13 @@ impl Context {
         token.cancel();
         *token = self.stop.child_token();
         *self.roster() = roster;
+    }
+
+    /// Takes to heart that nothing can be asked now: a pause that Leaf asked for holds for sweeps, whoever met it.
+    pub fn heed(&self, halt: &Halt) {
+        if let Halt::Paused { until } = halt {
+            self.sight().paused_until = Some(*until);
+        }
     }
 
     /// Leaf's clock now, as far as its answers told.

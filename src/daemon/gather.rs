@@ -116,6 +116,7 @@ async fn work(context: &Context, queue: &Mutex<(std::vec::IntoIter<u32>, Vec<Rea
             // One credential's log that cannot be read is not the round's end; a Leaf that cannot be asked is.
             Err(Fault::NoAnswer(..)) => {}
             Err(Fault::Halt(halt)) => {
+                context.heed(&halt);
                 tracing::warn!("the round of events is given up: {halt}");
                 queue.lock().await.0 = Vec::new().into_iter();
                 return;

@@ -339,9 +339,7 @@ impl Timetable {
                 Outcome::None(_, why) => (Sight::Unreachable, why),
             },
             Err(halt) => {
-                if let crate::leaf::Halt::Paused { until } = halt {
-                    context.sight().paused_until = Some(until);
-                }
+                context.heed(&halt);
                 (sight_of(&halt), halt.to_string())
             }
         };

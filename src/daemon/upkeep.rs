@@ -60,8 +60,10 @@ pub async fn run(context: &Context) -> Result<(), Error> {
                     unread(tx, &settings, now)?.as_slice(),
                     now,
                 )?;
-                tx.prune(now - settings.keep.events, now - settings.keep.history)?;
-                tx.mark_done(PRUNED, now)?;
+                // A piece each minute until nothing is left.
+                if !tx.prune(now - settings.keep.events, now - settings.keep.history)? {
+                    tx.mark_done(PRUNED, now)?;
+                }
             }
             Ok(())
         })

@@ -108,9 +108,6 @@ async fn ask_again(
 }
 
 fn halted(context: &Context, state: &State, halt: &Halt) {
-    let sight = sight_of(halt);
-    if let Halt::Paused { until } = halt {
-        context.sight().paused_until = Some(*until);
-    }
-    state.give_up(sight, halt.to_string());
+    context.heed(halt);
+    state.give_up(sight_of(halt), halt.to_string());
 }
