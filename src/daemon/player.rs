@@ -145,12 +145,11 @@ impl Player {
         };
         let packed = self.db.write(|tx| packer.pack_due(tx, true, now))?;
         self.held = packed.held;
-        self.db.write(|tx| {
-            for delivery in tx.due_deliveries(now)? {
-                postman(tx, &delivery, now)?;
-            }
-            Ok(())
-        })
+        let due: Vec<Waiting> = self.db.read(|tx| tx.due_deliveries(now))?;
+        for delivery in due {
+            self.db.write(|tx| postman(tx, &delivery, now))?;
+        }
+        Ok(())
     }
 
     /// When something is next due; what is due and not done waits for something, and is looked at again after a while.

@@ -34,3 +34,4 @@ mod world_leaf;
 mod world_loops;
 mod world_mail;
 mod world_store;
+mod year;
