@@ -2,12 +2,16 @@
 
 use std::collections::HashSet;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
+use super::digest;
 use super::judge::Bench;
+use super::pack::{self, PackError, Packer};
 use super::settings::Settings;
-use crate::model::{Address, Kind};
+use super::sweep::chain;
+use crate::model::{Address, Kind, Schedule};
 use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::rules::notify;
@@ -50,6 +54,9 @@ pub async fn run(context: &Context) -> Result<(), Error> {
             end_failures_of_strangers(tx, &bench, now)
         })
         .await?;
+    if !blind {
+        tell_digest(context, now).await?;
+    }
     // Apart from the rest: a prune that fails must not keep anything else from being looked after.
     context
         .write(move |tx| {
@@ -111,21 +118,65 @@ fn end_failures_of_strangers(tx: &Tx<'_>, bench: &Bench<'_>, now: Timestamp) -> 
 
 const PRUNED: &str = "prune";
 const REMINDED: &str = "reminders";
+const DIGEST: &str = "digest";
 
-/// Reminders leave together at `schedule.reminders`; a time that was missed, off or blind, is made up for after the
-/// first whole look.
-fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
-    let schedules = &settings.policy.schedules;
-    let Some(last) = tx.last_done(REMINDED, now)? else {
-        return tx.mark_done(REMINDED, now);
+/// Since when a `job` of `schedule` waits to be done; none where it is not due yet. A time that was missed, off or blind,
+/// is made up for once, after the first whole look.
+fn due_since(
+    tx: &Tx<'_>,
+    job: &str,
+    schedule: &Schedule,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let Some(last) = tx.last_done(job, now)? else {
+        tx.mark_done(job, now)?;
+        return Ok(None);
     };
-    let due = due::next_after(&schedules.reminders, &schedules.zone, last, last);
+    let due = due::next_after(schedule, zone, last, last);
     // No mail speaks of a state that was not seen since.
     let looked = tx
         .last_whole_sweep()?
         .zip(tx.run_began()?)
         .is_some_and(|(sweep, began)| sweep >= began);
-    if due.is_none_or(|due| due > now) || !looked {
+    Ok((due.is_some_and(|due| due <= now) && looked).then_some(last))
+}
+
+/// The digest leaves at `schedule.digest`; one that cannot be rendered keeps nothing else from being looked after.
+async fn tell_digest(context: &Context, now: Timestamp) -> Result<(), Error> {
+    let settings = context.settings.now();
+    let told = context.writer.write(move |tx| -> Result<bool, PackError> {
+        let schedules = &settings.policy.schedules;
+        let Some(since) = due_since(tx, DIGEST, &schedules.digest, &schedules.zone, now)? else {
+            return Ok(false);
+        };
+        let packer = Packer {
+            bench: Bench {
+                policy: &settings.policy,
+                watch: &settings.watch,
+                after_off: false,
+            },
+            sender: &settings.sender,
+            nonce: pack::nonce(),
+        };
+        digest::keep(tx, &packer, since, now)?;
+        tx.mark_done(DIGEST, now)?;
+        Ok(true)
+    });
+    match told.await {
+        Ok(true) => context.packed.notify_one(),
+        Ok(false) => {}
+        Err(PackError::Store(error)) => return Err(error),
+        Err(PackError::Compose(error)) => tracing::error!("the digest waits: {}", chain(&error)),
+    }
+    Ok(())
+}
+
+/// Reminders leave together at `schedule.reminders`.
+fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+    let schedules = &settings.policy.schedules;
+    let due = due_since(tx, REMINDED, &schedules.reminders, &schedules.zone, now)?;
+    if due.is_none() {
         return Ok(());
     }
     let silences = tx.silences(now, false)?;

@@ -1,6 +1,7 @@
 //! TELLS. Composes mails (pure) and hands them to a mail server or a folder. Never decides who is told.
 
 mod compose;
+mod digest;
 mod facts;
 mod fit;
 pub mod letter;
@@ -11,4 +12,5 @@ mod subject;
 mod tally;
 
 pub use compose::{MAX_BYTES, Mail, NotComposed, compose};
+pub use digest::{DigestLetter, compose_digest};
 pub use letter::Letter;

@@ -12,6 +12,7 @@ mod cli_binary;
 mod cli_pages;
 mod config_samples;
 mod dependencies;
+mod digest;
 mod floors;
 mod kill_ledger;
 mod leaf_answers;

@@ -1,10 +1,13 @@
 //! What the commands and the page ask: reads of one consistent state, shaped as it is shown. Never writes.
 
+mod availability;
 mod deliveries;
+mod digest;
 mod events;
 mod explain;
 mod history;
 mod incidents;
+mod report;
 mod status;
 mod users;
 
@@ -13,6 +16,7 @@ use jiff::Timestamp;
 use crate::model::{Credential, Policy, Provider, UserId, WatchList, clean};
 use crate::view::{User, Who};
 
+pub use availability::Added;
 pub use users::NotOneUser;
 
 /// What holds while a question is answered.
