@@ -50,7 +50,8 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         | Command::History(_)
         | Command::Events(_)
         | Command::Incidents(_)
-        | Command::Deliveries(_) => cli::ask(cli, clock),
+        | Command::Deliveries(_)
+        | Command::Report(_) => cli::ask(cli, clock),
     }
 }
 

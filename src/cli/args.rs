@@ -72,6 +72,8 @@ pub enum Command {
     Incidents(Incidents),
     /// Show every mail, to whom it went, and what the mail server said
     Deliveries(Deliveries),
+    /// Report availability and incidents of a period
+    Report(Report),
     /// Say that somebody is on an incident: no more reminders
     Ack(Ack),
     /// Let mails about something wait
@@ -234,6 +236,43 @@ pub struct Deliveries {
     pub(super) common: Common,
 }
 
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    #[command(flatten)]
+    pub(super) from: From,
+    /// Up to when; written as --since is, now where it is left out
+    #[arg(long, value_name = "WHEN")]
+    pub(super) until: Option<Since>,
+    /// List every credential, also those that were healthy whenever they were seen
+    #[arg(long)]
+    pub all: bool,
+    /// How to write it; csv and json have every credential
+    #[arg(
+        long,
+        value_enum,
+        default_value = "text",
+        conflicts_with = "json",
+        value_name = "FORMAT"
+    )]
+    pub format: Format,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables, for a terminal
+    Text,
+    /// One page that needs nothing else, for a browser or a printer
+    Html,
+    /// One line each for all, a provider, a credential, for a spreadsheet
+    Csv,
+    /// For programs
+    Json,
+}
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -340,6 +379,8 @@ mod tests {
             "events hillside -v --since 2026-11-01",
             "incidents --open -v",
             "deliveries --address anna@example.com --since 7d",
+            "report --since 2026-10-01 --until 2026-11-01 --provider john-deere --format html --all",
+            "report --json",
             "demo --for 30s --keep",
         ] {
             let words = std::iter::once("leafwatch").chain(line.split(' '));

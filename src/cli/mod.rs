@@ -19,6 +19,7 @@ pub mod history;
 pub mod hush;
 pub mod incidents;
 pub mod log;
+pub mod report;
 pub mod run;
 pub mod status;
 pub mod table;
@@ -71,6 +72,7 @@ fn asks_for_json(command: &Command) -> bool {
         Command::Events(args) => args.past.of.common.json,
         Command::Incidents(args) => args.common.json,
         Command::Deliveries(args) => args.common.json,
+        Command::Report(args) => args.is_json(),
         Command::Check(args) => args.json,
         Command::Ack(args) => args.json,
         Command::Silence(args) => args.json,
@@ -95,6 +97,7 @@ pub fn page(
         Command::Events(args) => events::page(db, scene, args, look),
         Command::Incidents(args) => incidents::page(db, scene, args, look),
         Command::Deliveries(args) => deliveries::page(db, scene, args, look),
+        Command::Report(args) => report::page(db, scene, args, look),
         Command::Run
         | Command::Check(_)
         | Command::Config(_)

@@ -118,6 +118,11 @@ impl Page {
         self.text.push_str(&other.text);
     }
 
+    /// A whole document as it is, for a file.
+    pub fn raw(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
     /// A table, no wider than the terminal.
     pub fn table(&mut self, table: &Table) {
         table.render(&mut self.text, self.look);

@@ -10,7 +10,7 @@ use super::mime::{Envelope, mime};
 use super::page::Tone;
 use super::subject::mark;
 use crate::model::{Address, clean};
-use crate::view::availability::{Availability, Unseen, WhyUnseen};
+use crate::view::availability::{Availability, Unseen};
 use crate::view::digest::{Brief, Digest, Failed, Few, Open};
 use crate::view::{report, words};
 
@@ -348,13 +348,9 @@ impl Writer<'_> {
     }
 
     fn unseen(&self, unseen: &Unseen) -> String {
-        let why = match unseen.why {
-            WhyUnseen::Blind => "Leaf could not be asked",
-            WhyUnseen::Off => "Leafwatch was off",
-            WhyUnseen::NotLooked => "no sweep came to its end",
-        };
         format!(
-            "{why} from {} for {}",
+            "{} from {} for {}",
+            words::unseen(unseen.why),
             self.time(unseen.from),
             words::duration(words::between(unseen.from, unseen.until))
         )

@@ -107,8 +107,24 @@ impl Tx<'_> {
                     ..line
                 })
                 .collect(),
-            unseen: timeline.stretches().iter().filter_map(unseen).collect(),
+            unseen: self.unseen(&timeline)?,
         })
+    }
+
+    /// When nobody saw, from the first start on.
+    fn unseen(&self, timeline: &Timeline) -> Result<Vec<Unseen>> {
+        let first: Option<At> =
+            self.conn
+                .query_row("SELECT min(started_at) FROM run", [], |row| row.get(0))?;
+        let Some(At(first)) = first else {
+            return Ok(Vec::new());
+        };
+        let mut all: Vec<Unseen> = timeline.stretches().iter().filter_map(unseen).collect();
+        all.retain(|unseen| unseen.until > first);
+        for unseen in &mut all {
+            unseen.from = unseen.from.max(first);
+        }
+        Ok(all)
     }
 
     /// Availability of one credential.

@@ -14,7 +14,9 @@ use jiff::tz::TimeZone;
 
 pub use causes::{Advice, advice, for_the_grower};
 pub use outlook::{CANNOT_SEE, ends, opens};
-pub use states::{ago, environment, leaf_says, says, state, step, sweep_end, told, unusable};
+pub use states::{
+    ago, environment, leaf_says, says, state, step, sweep_end, told, unseen, unusable,
+};
 pub use troubles::{Stage, credential, label, sentence, shout, stem, verb};
 
 /// How long, in the two largest units that say something: `40 s`, `3 h 12 min`, `2 d 4 h`.
