@@ -41,6 +41,7 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Run => cli::run::run(cli, clock),
         Command::Check(args) => cli::check::check(cli, clock, args),
+        Command::Doctor(args) => cli::doctor::doctor(cli, clock, args),
         Command::Config(ConfigCommand::Check) => cli::config_check::config_check(cli, clock),
         Command::Ack(args) => cli::hush::ack(cli, clock, args),
         Command::Silence(args) => cli::hush::silence(cli, clock, args),

@@ -31,6 +31,7 @@ use crate::store::{self, Db, RunId, Tx, Writer};
 use crate::vitals::Vitals;
 
 pub use lifecycle::{Fatal, run};
+pub use wiring::{leaf as leaf_settings, settings};
 
 /// How long an orderly stop may take.
 const STOP_WITHIN: Duration = Duration::from_secs(12);

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::config::{DEFAULT_PATH, PATH_VARIABLE, parse_duration};
-use crate::model::{Kind, Provider};
+use crate::model::{Address, Kind, NotAnAddress, Provider};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -57,6 +57,8 @@ pub enum Command {
     Run,
     /// Look at every credential once, now, and show what was found; stores and sends nothing
     Check(Check),
+    /// Try the real thing, Leaf and mail server included, and say of each part whether it works and what to do
+    Doctor(Doctor),
     /// Look after the config
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -88,6 +90,17 @@ pub struct Check {
     /// Also store and mail, as the daemon would in one sweep; refused beside a daemon
     #[arg(long)]
     pub notify: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Also send a real mail to this address, by the very path that alerts take
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub send_to: Option<Address>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -330,6 +343,11 @@ impl Since {
     }
 }
 
+fn address(text: &str) -> Result<Address, String> {
+    text.parse()
+        .map_err(|error: NotAnAddress| error.to_string())
+}
+
 fn provider(text: &str) -> Result<Provider, String> {
     text.parse().map_err(|_| {
         let names: Vec<&str> = Provider::all().map(Provider::name).collect();
@@ -373,6 +391,7 @@ mod tests {
             "run",
             "check --notify",
             "config check --config /tmp/x.toml",
+            "doctor --send-to anna@example.com --json",
             "status --all --json --provider john-deere",
             "explain hillside",
             "history 3c9d --since 30d --provider john-deere --json",

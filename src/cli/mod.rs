@@ -12,6 +12,7 @@ pub mod check;
 pub mod config_check;
 pub mod deliveries;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod exit;
 pub mod explain;
@@ -74,6 +75,7 @@ fn asks_for_json(command: &Command) -> bool {
         Command::Deliveries(args) => args.common.json,
         Command::Report(args) => args.is_json(),
         Command::Check(args) => args.json,
+        Command::Doctor(args) => args.json,
         Command::Ack(args) => args.json,
         Command::Silence(args) => args.json,
         Command::Run | Command::Config(_) | Command::Demo(_) => false,
@@ -100,6 +102,7 @@ pub fn page(
         Command::Report(args) => report::page(db, scene, args, look),
         Command::Run
         | Command::Check(_)
+        | Command::Doctor(_)
         | Command::Config(_)
         | Command::Ack(_)
         | Command::Silence(_)

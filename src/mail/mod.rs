@@ -10,7 +10,9 @@ mod page;
 pub mod send;
 mod subject;
 mod tally;
+mod trial;
 
 pub use compose::{MAX_BYTES, Mail, NotComposed, compose};
 pub use digest::{DigestLetter, compose_digest};
 pub use letter::Letter;
+pub use trial::compose_trial;

@@ -7,6 +7,7 @@
 pub mod availability;
 pub mod deliveries;
 pub mod digest;
+pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod history;

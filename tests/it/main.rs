@@ -13,6 +13,7 @@ mod cli_pages;
 mod config_samples;
 mod dependencies;
 mod digest;
+mod doctor;
 mod floors;
 mod kill_ledger;
 mod leaf_answers;
