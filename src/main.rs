@@ -45,6 +45,7 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Check) => cli::config_check::config_check(cli, clock),
         Command::Ack(args) => cli::hush::ack(cli, clock, args),
         Command::Silence(args) => cli::hush::silence(cli, clock, args),
+        Command::Backup(args) => cli::backup::backup(cli, args),
         Command::Demo(args) => demo(cli, clock, args),
         Command::Status(_)
         | Command::Explain(_)

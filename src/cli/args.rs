@@ -80,6 +80,8 @@ pub enum Command {
     Ack(Ack),
     /// Let mails about something wait
     Silence(Silence),
+    /// Copy the database while the daemon runs
+    Backup(Backup),
     /// Show it all on this machine, against a simulated Leaf, with nothing to configure
     Demo(Demo),
 }
@@ -273,6 +275,13 @@ pub struct Report {
     pub(super) common: Common,
 }
 
+/// `backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The new file; one that is there already is never overwritten
+    pub file: PathBuf,
+}
+
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -400,6 +409,7 @@ mod tests {
             "deliveries --address anna@example.com --since 7d",
             "report --since 2026-10-01 --until 2026-11-01 --provider john-deere --format html --all",
             "report --json",
+            "backup /tmp/leafwatch.copy.db",
             "demo --for 30s --keep",
         ] {
             let words = std::iter::once("leafwatch").chain(line.split(' '));

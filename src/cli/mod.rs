@@ -8,6 +8,7 @@
 )]
 
 pub mod args;
+pub mod backup;
 pub mod check;
 pub mod config_check;
 pub mod deliveries;
@@ -78,7 +79,7 @@ fn asks_for_json(command: &Command) -> bool {
         Command::Doctor(args) => args.json,
         Command::Ack(args) => args.json,
         Command::Silence(args) => args.json,
-        Command::Run | Command::Config(_) | Command::Demo(_) => false,
+        Command::Run | Command::Config(_) | Command::Backup(_) | Command::Demo(_) => false,
     }
 }
 
@@ -104,6 +105,7 @@ pub fn page(
         | Command::Check(_)
         | Command::Doctor(_)
         | Command::Config(_)
+        | Command::Backup(_)
         | Command::Ack(_)
         | Command::Silence(_)
         | Command::Demo(_) => Ok(Page::new(look)),

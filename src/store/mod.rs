@@ -2,6 +2,7 @@
 //!
 //! Every write is one `BEGIN IMMEDIATE` transaction of the one writer; readers are short-lived connections.
 
+mod backup;
 mod credentials;
 mod error;
 mod events;
@@ -19,6 +20,7 @@ mod sweeps;
 mod upkeep;
 mod writer;
 
+pub use backup::BackupError;
 pub use credentials::{Kept, Registered};
 pub use error::Error;
 pub use facts::{Alike, LookCount, OpenTold};

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod backup;
 mod binary;
 mod cli_binary;
 mod cli_pages;
