@@ -46,6 +46,8 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         Command::Ack(args) => cli::hush::ack(cli, clock, args),
         Command::Silence(args) => cli::hush::silence(cli, clock, args),
         Command::Backup(args) => cli::backup::backup(cli, args),
+        Command::Completions(args) => cli::manual::completions(args.shell),
+        Command::Man(args) => cli::manual::man(&args.folder),
         Command::Demo(args) => demo(cli, clock, args),
         Command::Status(_)
         | Command::Explain(_)

@@ -82,6 +82,10 @@ pub enum Command {
     Silence(Silence),
     /// Copy the database while the daemon runs
     Backup(Backup),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Write man pages into a folder
+    Man(Man),
     /// Show it all on this machine, against a simulated Leaf, with nothing to configure
     Demo(Demo),
 }
@@ -282,6 +286,32 @@ pub struct Backup {
     pub file: PathBuf,
 }
 
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// The shells that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    /// Bash
+    Bash,
+    /// Zsh
+    Zsh,
+    /// Fish
+    Fish,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder; made where it is not there
+    pub folder: PathBuf,
+}
+
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -410,6 +440,8 @@ mod tests {
             "report --since 2026-10-01 --until 2026-11-01 --provider john-deere --format html --all",
             "report --json",
             "backup /tmp/leafwatch.copy.db",
+            "completions fish",
+            "man /usr/local/share/man/man1",
             "demo --for 30s --keep",
         ] {
             let words = std::iter::once("leafwatch").chain(line.split(' '));

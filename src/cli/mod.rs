@@ -21,6 +21,8 @@ pub mod history;
 pub mod hush;
 pub mod incidents;
 pub mod log;
+pub mod manual;
+mod progress;
 pub mod report;
 pub mod run;
 pub mod status;
@@ -79,7 +81,12 @@ fn asks_for_json(command: &Command) -> bool {
         Command::Doctor(args) => args.json,
         Command::Ack(args) => args.json,
         Command::Silence(args) => args.json,
-        Command::Run | Command::Config(_) | Command::Backup(_) | Command::Demo(_) => false,
+        Command::Run
+        | Command::Config(_)
+        | Command::Backup(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Demo(_) => false,
     }
 }
 
@@ -106,6 +113,8 @@ pub fn page(
         | Command::Doctor(_)
         | Command::Config(_)
         | Command::Backup(_)
+        | Command::Completions(_)
+        | Command::Man(_)
         | Command::Ack(_)
         | Command::Silence(_)
         | Command::Demo(_) => Ok(Page::new(look)),

@@ -10,6 +10,7 @@ mod support;
 mod backup;
 mod binary;
 mod cli_binary;
+mod cli_log;
 mod cli_pages;
 mod config_samples;
 mod dependencies;
