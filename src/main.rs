@@ -48,6 +48,7 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         Command::Backup(args) => cli::backup::backup(cli, args),
         Command::Completions(args) => cli::manual::completions(args.shell),
         Command::Man(args) => cli::manual::man(&args.folder),
+        Command::Simulate(args) => cli::simulate::simulate(cli, clock, args),
         Command::Demo(args) => demo(cli, clock, args),
         Command::Status(_)
         | Command::Explain(_)

@@ -86,6 +86,9 @@ pub enum Command {
     Completions(Completions),
     /// Write man pages into a folder
     Man(Man),
+    /// Replay the stored history under the rules and alert settings of --config: which incidents and mails there would
+    /// have been, beside those there were
+    Simulate(Simulate),
     /// Show it all on this machine, against a simulated Leaf, with nothing to configure
     Demo(Demo),
 }
@@ -325,6 +328,19 @@ pub enum Format {
     Json,
 }
 
+/// `simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Show every incident and every mail, not only what would have been otherwise
+    #[arg(long, short)]
+    pub verbose: bool,
+    #[command(flatten)]
+    pub(super) from: From,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -442,6 +458,7 @@ mod tests {
             "backup /tmp/leafwatch.copy.db",
             "completions fish",
             "man /usr/local/share/man/man1",
+            "simulate --config /tmp/new.toml --since 90d -v",
             "demo --for 30s --keep",
         ] {
             let words = std::iter::once("leafwatch").chain(line.split(' '));

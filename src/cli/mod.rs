@@ -25,6 +25,7 @@ pub mod manual;
 mod progress;
 pub mod report;
 pub mod run;
+pub mod simulate;
 pub mod status;
 pub mod table;
 
@@ -81,6 +82,7 @@ fn asks_for_json(command: &Command) -> bool {
         Command::Doctor(args) => args.json,
         Command::Ack(args) => args.json,
         Command::Silence(args) => args.json,
+        Command::Simulate(args) => args.json,
         Command::Run
         | Command::Config(_)
         | Command::Backup(_)
@@ -117,6 +119,7 @@ pub fn page(
         | Command::Man(_)
         | Command::Ack(_)
         | Command::Silence(_)
+        | Command::Simulate(_)
         | Command::Demo(_) => Ok(Page::new(look)),
     }
 }

@@ -33,16 +33,12 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     context
         .write(move |tx| {
             let settings = looking_after;
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off: false,
-            };
+            let bench = settings.bench(false);
             tx.clamp_times(now)?;
             if !blind {
                 let overdue = overdue(tx, &settings, now)?;
                 bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
-                remind(tx, &settings, now)?;
+                on_schedule(tx, &settings, now)?;
             }
             let expires = token_expires.filter(|_| configured_token);
             bench.own(
@@ -54,9 +50,6 @@ pub async fn run(context: &Context) -> Result<(), Error> {
             end_failures_of_strangers(tx, &bench, now)
         })
         .await?;
-    if !blind {
-        tell_digest(context, now).await?;
-    }
     // Apart from the rest: a prune that fails must not keep anything else from being looked after.
     context
         .write(move |tx| {
@@ -64,19 +57,17 @@ pub async fn run(context: &Context) -> Result<(), Error> {
                 .last_done(PRUNED, now)?
                 .is_none_or(|last| now.duration_since(last) >= DAILY)
             {
-                let bench = Bench {
-                    policy: &settings.policy,
-                    watch: &settings.watch,
-                    after_off: false,
-                };
+                let bench = settings.bench(false);
                 bench.own(
                     tx,
                     Kind::EventsUnread,
                     unread(tx, &settings, now)?.as_slice(),
                     now,
                 )?;
-                tx.prune(now - settings.keep.events, now - settings.keep.history)?;
-                tx.mark_done(PRUNED, now)?;
+                // A piece each minute until nothing is left.
+                if !tx.prune(now - settings.keep.events, now - settings.keep.history)? {
+                    tx.mark_done(PRUNED, now)?;
+                }
             }
             Ok(())
         })
@@ -120,6 +111,36 @@ const PRUNED: &str = "prune";
 const REMINDED: &str = "reminders";
 const DIGEST: &str = "digest";
 
+/// Does what is to be mailed at set times, where it is due.
+///
+/// # Errors
+/// Where the database failed.
+pub fn on_schedule(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+    remind(tx, settings, now)?;
+    tell_digest(tx, settings, now)
+}
+
+/// When any of it is next due.
+///
+/// # Errors
+/// Where the database failed.
+pub fn next_on_schedule(
+    tx: &Tx<'_>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let schedules = &settings.policy.schedules;
+    let next = |job, schedule| -> Result<Option<Timestamp>, Error> {
+        let last = tx.last_done(job, now)?.unwrap_or(now);
+        Ok(due::next_after(schedule, &schedules.zone, last, last))
+    };
+    let both = [
+        next(REMINDED, &schedules.reminders)?,
+        next(DIGEST, &schedules.digest)?,
+    ];
+    Ok(both.into_iter().flatten().min())
+}
+
 /// Since when a `job` of `schedule` waits to be done; none where it is not due yet. A time that was missed, off or blind,
 /// is made up for once, after the first whole look.
 fn due_since(
@@ -143,33 +164,25 @@ fn due_since(
 }
 
 /// The digest leaves at `schedule.digest`; one that cannot be rendered keeps nothing else from being looked after.
-async fn tell_digest(context: &Context, now: Timestamp) -> Result<(), Error> {
-    let settings = context.settings.now();
-    let told = context.writer.write(move |tx| -> Result<bool, PackError> {
-        let schedules = &settings.policy.schedules;
-        let Some(since) = due_since(tx, DIGEST, &schedules.digest, &schedules.zone, now)? else {
-            return Ok(false);
-        };
-        let packer = Packer {
-            bench: Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off: false,
-            },
-            sender: &settings.sender,
-            nonce: pack::nonce(),
-        };
-        digest::keep(tx, &packer, since, now)?;
-        tx.mark_done(DIGEST, now)?;
-        Ok(true)
-    });
-    match told.await {
-        Ok(true) => context.packed.notify_one(),
-        Ok(false) => {}
-        Err(PackError::Store(error)) => return Err(error),
-        Err(PackError::Compose(error)) => tracing::error!("the digest waits: {}", chain(&error)),
+fn tell_digest(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+    let schedules = &settings.policy.schedules;
+    let Some(since) = due_since(tx, DIGEST, &schedules.digest, &schedules.zone, now)? else {
+        return Ok(());
+    };
+    let packer = Packer {
+        bench: settings.bench(false),
+        sender: &settings.sender,
+        nonce: pack::nonce(),
+    };
+    match digest::keep(tx, &packer, since, now) {
+        Ok(()) => tx.mark_done(DIGEST, now),
+        Err(PackError::Store(error)) => Err(error),
+        // Nothing was written of it.
+        Err(PackError::Compose(error)) => {
+            tracing::error!("the digest waits: {}", chain(&error));
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 /// Reminders leave together at `schedule.reminders`.

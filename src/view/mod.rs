@@ -14,6 +14,7 @@ pub mod history;
 pub mod hush;
 pub mod incidents;
 pub mod report;
+pub mod simulate;
 pub mod status;
 pub mod words;
 

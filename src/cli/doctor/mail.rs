@@ -15,7 +15,7 @@ pub(super) async fn server(config: &Config, pace: Pace) -> Finding {
     if super::lacks_secret(config, "email.") {
         return Finding::skipped(CHECK, "not tried without its secret");
     }
-    match send::probe(&app::settings(config, pace).transport).await {
+    match send::probe(&app::settings_at(config, pace).transport).await {
         Ok(answered) => Finding::ok(CHECK, answered),
         Err(fault) => Finding::wrong(CHECK, fault.to_string(), advice(&fault)),
     }
@@ -24,7 +24,7 @@ pub(super) async fn server(config: &Config, pace: Pace) -> Finding {
 /// A real mail to `to`, by the path of every alert.
 pub(super) async fn send(config: &Config, pace: Pace, to: &Address, now: Timestamp) -> Finding {
     const CHECK: &str = "test mail";
-    let settings = app::settings(config, pace);
+    let settings = app::settings_at(config, pace);
     let from = settings.sender.from.as_str();
     let domain = from.rsplit('@').next().unwrap_or("leafwatch.invalid");
     let message_id = format!(

@@ -7,6 +7,7 @@ mod events;
 mod explain;
 mod history;
 mod incidents;
+mod past;
 mod report;
 mod status;
 mod users;
@@ -17,6 +18,7 @@ use crate::model::{Credential, Policy, Provider, UserId, WatchList, clean};
 use crate::view::{User, Who};
 
 pub use availability::Added;
+pub use past::{About as AckedAbout, Past, PastAnswer, PastEvents, PastGap, PastSweep};
 pub use users::NotOneUser;
 
 /// What holds while a question is answered.
