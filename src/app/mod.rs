@@ -32,6 +32,7 @@ use crate::store::{self, Db, RunId, Tx, Writer};
 use crate::vitals::Vitals;
 
 pub use lifecycle::{Fatal, run};
+pub use wiring::{leaf as leaf_settings, settings as settings_at};
 
 /// How long an orderly stop may take.
 const STOP_WITHIN: Duration = Duration::from_secs(12);

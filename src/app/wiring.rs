@@ -10,7 +10,7 @@ use crate::mail::letter::Sender;
 use crate::mail::send::{Deadlines, Login, SmtpSettings, Tls, Transport};
 
 /// What the loops need.
-pub(super) fn settings(config: &Config, pace: Pace) -> Settings {
+pub fn settings(config: &Config, pace: Pace) -> Settings {
     let email = &config.email;
     Settings {
         policy: config.policy.clone(),
@@ -37,7 +37,7 @@ pub(super) fn settings(config: &Config, pace: Pace) -> Settings {
 }
 
 /// What the client of Leaf needs.
-pub(super) fn leaf(config: &Config, pace: Pace) -> leaf::Settings {
+pub fn leaf(config: &Config, pace: Pace) -> leaf::Settings {
     let config::Leaf {
         base_url,
         auth,

@@ -2,7 +2,7 @@
 
 use super::args::{Check, Cli, Common, Status};
 use super::exit::{Exit, Failure};
-use super::{run, status};
+use super::{progress, run, status};
 use crate::app::{Pace, Station};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -38,7 +38,14 @@ async fn look(
     let station = Station::open(db, &config, clock.clone(), Pace::default()).await?;
     let context = station.context.clone();
     gather::names(&context).await;
-    let ended = sweep::run(&context, sweep::Scope::All, station.urgent()).await?;
+    let before = context.client.counters().answered;
+    let ended = progress::shown(
+        clock,
+        config.watch.len() as u64,
+        || context.client.counters().answered - before,
+        sweep::run(&context, sweep::Scope::All, station.urgent()),
+    )
+    .await?;
     if args.notify {
         gather::round(&context).await?;
         tell(&context).await?;

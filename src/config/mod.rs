@@ -11,6 +11,7 @@ mod fault;
 mod growers;
 mod heartbeat;
 mod leaf;
+mod log;
 mod pace;
 mod quiet;
 mod reader;
@@ -37,6 +38,7 @@ pub use email::{Email, Sender, Smtp, Tls, Transport};
 pub use fault::{Fault, Faults, Place, Warning};
 pub use heartbeat::Heartbeat;
 pub use leaf::{Auth, Leaf};
+pub use log::LogFormat;
 pub use pace::Pace;
 pub use reload::needs_restart;
 pub use secret::{SecretFault, SecretFile};
@@ -65,6 +67,8 @@ pub struct Config {
     pub database: Database,
     /// `[heartbeat]`, where it is set.
     pub heartbeat: Option<Heartbeat>,
+    /// `log.format`; another one needs a restart.
+    pub log_format: LogFormat,
     /// What is legal but unwise.
     pub warnings: Vec<Warning>,
 }
@@ -130,6 +134,7 @@ fn read(reader: &Reader) -> Option<Config> {
     let email = email::read(&top.section("email"), reader.source.folder());
     let database = database::read(&top.section("database"));
     let heartbeat = heartbeat::read(&top.section("heartbeat"));
+    let log_format = log::read(&top.section("log"));
     let config = Config {
         file: reader.source.file.clone(),
         instance,
@@ -144,6 +149,7 @@ fn read(reader: &Reader) -> Option<Config> {
         email: email?,
         database,
         heartbeat,
+        log_format,
         warnings: Vec::new(),
     };
     pace::warn(&config, &schedule);

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ring::rand::{SecureRandom, SystemRandom};
 
 use super::context::Context;
-use super::pack::{PackError, Packed, Packer};
+use super::pack::{self, PackError, Packed, Packer};
 use super::settings::Settings;
 use super::sweep::chain;
 use crate::mail::send::{self, Phase, Session, Verdict};
@@ -85,11 +84,7 @@ async fn pack_due(
 ) -> Result<(Packed, Option<Timestamp>), PackError> {
     let (settings, now) = (context.settings.now(), context.clock.now());
     let after_off = context.sight().after_off;
-    let mut random = [0; 8];
-    if SystemRandom::new().fill(&mut random).is_err() {
-        tracing::warn!("the system gave no random number; the time alone makes Message-IDs unique");
-    }
-    let nonce = u64::from_le_bytes(random);
+    let nonce = pack::nonce();
     context
         .writer
         .write(move |tx| {

@@ -4,6 +4,7 @@ pub mod alarm;
 pub mod backlog;
 pub mod context;
 pub mod deliver;
+mod digest;
 pub mod gather;
 pub mod heartbeat;
 pub mod judge;

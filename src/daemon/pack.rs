@@ -2,8 +2,10 @@
 //! keeps the rendered bytes. One transaction; sends nothing.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use jiff::{SignedDuration, Timestamp};
+use ring::rand::{SecureRandom, SystemRandom};
 
 use super::judge::Bench;
 use super::letter::{self, Item};
@@ -349,7 +351,7 @@ impl Packer<'_> {
     }
 
     /// Unique over restarts and instances: the time, a random number, and the sender's domain.
-    pub(super) fn message_id(&self, now: Timestamp, number: usize) -> String {
+    pub(super) fn message_id(&self, now: Timestamp, part: impl Display) -> String {
         let domain = self
             .sender
             .from
@@ -358,11 +360,20 @@ impl Packer<'_> {
             .next()
             .unwrap_or("leafwatch.invalid");
         format!(
-            "<leafwatch.{}.{:016x}.{number}@{domain}>",
+            "<leafwatch.{}.{:016x}.{part}@{domain}>",
             now.as_millisecond(),
             self.nonce
         )
     }
+}
+
+/// A random number for [`Packer::nonce`].
+pub(super) fn nonce() -> u64 {
+    let mut random = [0; 8];
+    if SystemRandom::new().fill(&mut random).is_err() {
+        tracing::warn!("the system gave no random number; the time alone makes Message-IDs unique");
+    }
+    u64::from_le_bytes(random)
 }
 
 fn silenced(silences: &[Silence], incident: &Incident, credential: Option<Credential>) -> bool {

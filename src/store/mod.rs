@@ -2,6 +2,7 @@
 //!
 //! Every write is one `BEGIN IMMEDIATE` transaction of the one writer; readers are short-lived connections.
 
+mod backup;
 mod credentials;
 mod error;
 mod events;
@@ -19,6 +20,7 @@ mod sweeps;
 mod upkeep;
 mod writer;
 
+pub use backup::BackupError;
 pub use credentials::{Kept, Registered};
 pub use error::Error;
 pub use facts::{Alike, LookCount, OpenTold};
@@ -28,7 +30,7 @@ pub use looks::{Gap, Torn};
 pub use open::{Access, Db, Lock};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
 pub use queries::{
-    AckedAbout, Filter, NotOneUser, Past, PastAnswer, PastEvents, PastGap, PastSweep, Scene,
+    AckedAbout, Added, Filter, NotOneUser, Past, PastAnswer, PastEvents, PastGap, PastSweep, Scene,
 };
 pub use sweeps::{Counts, Finished, RunId};
 pub use writer::Writer;

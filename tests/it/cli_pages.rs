@@ -29,7 +29,7 @@ const NAMES: [&str; 10] = [
     "North Fork",
 ];
 
-fn page(desk: &mut Desk, line: &str, look: Look) -> Result<String, Failure> {
+pub(crate) fn page(desk: &mut Desk, line: &str, look: Look) -> Result<String, Failure> {
     let cli = Cli::try_parse_from(std::iter::once("leafwatch").chain(line.split(' '))).unwrap();
     let scene = Scene {
         watch: &desk.watch,
@@ -39,7 +39,7 @@ fn page(desk: &mut Desk, line: &str, look: Look) -> Result<String, Failure> {
     leafwatch::cli::page(&cli.command, &mut desk.db, &scene, look).map(|page| page.into_text())
 }
 
-fn shown(desk: &mut Desk, line: &str, width: usize) -> String {
+pub(crate) fn shown(desk: &mut Desk, line: &str, width: usize) -> String {
     let look = Look {
         width: Some(width),
         ..Look::default()
@@ -53,7 +53,7 @@ fn shown(desk: &mut Desk, line: &str, width: usize) -> String {
     text
 }
 
-fn json(desk: &mut Desk, line: &str) -> Value {
+pub(crate) fn json(desk: &mut Desk, line: &str) -> Value {
     let look = Look {
         json: true,
         ..Look::default()
@@ -66,7 +66,7 @@ fn json(desk: &mut Desk, line: &str) -> Value {
 }
 
 /// A dozen users, of whom some have trouble of every sort.
-fn story() -> Desk {
+pub(crate) fn story() -> Desk {
     let mut desk = Desk::new(12);
     desk.policy.schedules.zone = TimeZone::get("America/Chicago").unwrap();
     let users = (0..12).map(|n| WatchedUser {

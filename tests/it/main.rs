@@ -7,11 +7,15 @@
 
 mod support;
 
+mod backup;
 mod binary;
 mod cli_binary;
+mod cli_log;
 mod cli_pages;
 mod config_samples;
 mod dependencies;
+mod digest;
+mod doctor;
 mod floors;
 mod kill_ledger;
 mod leaf_answers;
@@ -25,6 +29,7 @@ mod mail_look;
 mod property_crash;
 mod property_life;
 mod property_replay;
+mod report;
 mod smtp_delivery;
 mod store_bad_days;
 mod store_frugality;
