@@ -31,6 +31,7 @@ mod units;
 mod world_alerts;
 mod world_caps;
 mod world_causes;
+mod world_days;
 mod world_hush;
 mod world_leaf;
 mod world_loops;

@@ -115,6 +115,17 @@ async fn a_failed_address_is_told_to_the_operators_once_until_it_accepts_again()
         operators[0].says("REOPENED: mail not deliverable"),
         "{operators:#?}"
     );
+    // Nobody looks at an address in between, so that its next yes is proof enough.
+    world.smtp.heal();
+    world.connects_again("Farm 5");
+    world.time_passes(SWEEP + 2 * MINUTE).await;
+    let mails = world.mails();
+    let operators = to(&mails, "ops@example.com");
+    assert_eq!(operators.len(), 1, "{mails:#?}");
+    assert!(
+        operators[0].says("RESOLVED: mail not deliverable"),
+        "{operators:#?}"
+    );
 }
 
 #[tokio::test]

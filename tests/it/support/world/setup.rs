@@ -25,7 +25,7 @@ pub(crate) struct Setup {
     /// `leaf.timeout`.
     pub(crate) timeout: &'static str,
     /// `leaf.max_in_flight`.
-    pub(crate) max_in_flight: u32,
+    pub(crate) max_in_flight: usize,
     pub(crate) expected_environment: Option<&'static str>,
     /// The phases of a mail have short deadlines.
     pub(crate) hurried: bool,
