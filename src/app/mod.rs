@@ -209,11 +209,7 @@ fn begin(
     let key = tx.fingerprint_key(fresh, now)?;
     let last_seen = tx.last_whole_sweep()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
-    let bench = Bench {
-        policy: &settings.policy,
-        watch: &settings.watch,
-        after_off: false,
-    };
+    let bench = settings.bench(false);
     let (roster, changes) = Roster::load(tx, &settings.watch, &settings.policy, now)?;
     drop_from_watch(tx, &bench, &changes, now)?;
     bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
@@ -276,22 +272,18 @@ impl Daemon {
         let settings = wiring::settings(config, pace);
         let now = context.clock.now();
         let handed = settings.clone();
-        let leaf = wiring::leaf(config, pace);
-        context.client.check(&leaf)?;
+        // All that can fail comes before the commit.
+        let leaf = Client::prepare(wiring::leaf(config, pace))?;
         let roster = context
             .write(move |tx| {
-                let bench = Bench {
-                    policy: &handed.policy,
-                    watch: &handed.watch,
-                    after_off: false,
-                };
+                let bench = handed.bench(false);
                 let (roster, changes) = Roster::load(tx, &handed.watch, &handed.policy, now)?;
                 drop_from_watch(tx, &bench, &changes, now)?;
                 bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
                 Ok(roster)
             })
             .await?;
-        context.client.reconfigure(leaf)?;
+        context.client.reconfigure(leaf);
         context.settings.replace(settings);
         context.replace_roster(roster);
         self.timetable.settings_changed();
@@ -308,11 +300,7 @@ impl Daemon {
             .fault_seen(crate::vitals::Fault::Config, why.clone(), now);
         let told = context
             .write(move |tx| {
-                let bench = Bench {
-                    policy: &settings.policy,
-                    watch: &settings.watch,
-                    after_off: false,
-                };
+                let bench = settings.bench(false);
                 let condition = Condition {
                     kind: Kind::ConfigRejected,
                     subject: String::new(),

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::context::Context;
-use super::judge::Bench;
 use super::pack::{PackError, Packed, Packer};
 use super::settings::Settings;
 use super::sweep::chain;
@@ -33,10 +32,13 @@ const UNTOLD_AGAIN: Duration = Duration::from_secs(24 * 3600);
 /// Packs what is due, until the context says stop.
 pub async fn pack_loop(context: Context) {
     let mut held_until = Duration::ZERO;
+    let mut failing = None;
     loop {
         let began = context.clock.monotonic();
+        context.vitals.moved(Loop::Pack, began);
         let next = match pack_due(&context, began >= held_until).await {
             Ok((packed, next)) => {
+                failing = None;
                 if packed.made > 0 {
                     context.packed.notify_one();
                 }
@@ -49,7 +51,11 @@ pub async fn pack_loop(context: Context) {
                 next
             }
             Err(error) => {
-                tracing::error!("cannot pack mails: {}", chain(&error));
+                let text = chain(&error);
+                if failing.as_ref() != Some(&text) {
+                    tracing::error!("cannot pack mails: {text}; tried again every second");
+                    failing = Some(text);
+                }
                 if matches!(error, PackError::Store(Error::Stopped)) {
                     // Nothing can be kept any more; whoever started us has to begin anew.
                     return;
@@ -87,11 +93,7 @@ async fn pack_due(
     context
         .writer
         .write(move |tx| {
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off,
-            };
+            let bench = settings.bench(after_off);
             let packer = Packer {
                 bench,
                 sender: &settings.sender,
@@ -339,11 +341,7 @@ fn mail_failure(
     why: Option<String>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let bench = Bench {
-        policy: &settings.policy,
-        watch: &settings.watch,
-        after_off: false,
-    };
+    let bench = settings.bench(false);
     let kind = Kind::DeliveryFailed;
     let condition = why.map(|why| Condition {
         kind,

@@ -29,11 +29,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     context
         .write(move |tx| {
             let settings = looking_after;
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off: false,
-            };
+            let bench = settings.bench(false);
             tx.clamp_times(now)?;
             if !blind {
                 let overdue = overdue(tx, &settings, now)?;
@@ -57,19 +53,17 @@ pub async fn run(context: &Context) -> Result<(), Error> {
                 .last_done(PRUNED, now)?
                 .is_none_or(|last| now.duration_since(last) >= DAILY)
             {
-                let bench = Bench {
-                    policy: &settings.policy,
-                    watch: &settings.watch,
-                    after_off: false,
-                };
+                let bench = settings.bench(false);
                 bench.own(
                     tx,
                     Kind::EventsUnread,
                     unread(tx, &settings, now)?.as_slice(),
                     now,
                 )?;
-                tx.prune(now - settings.keep.events, now - settings.keep.history)?;
-                tx.mark_done(PRUNED, now)?;
+                // A piece each minute until nothing is left.
+                if !tx.prune(now - settings.keep.events, now - settings.keep.history)? {
+                    tx.mark_done(PRUNED, now)?;
+                }
             }
             Ok(())
         })
