@@ -43,6 +43,7 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         Command::Check(args) => cli::check::check(cli, clock, args),
         Command::Config(ConfigCommand::Check) => cli::config_check::config_check(cli, clock),
         Command::Ack(_) | Command::Silence(_) => cli::hush::hush(cli, clock),
+        Command::Simulate(args) => cli::simulate::simulate(cli, clock, args),
         Command::Demo(args) => demo(cli, clock, args),
         Command::Status(_)
         | Command::Explain(_)

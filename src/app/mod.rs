@@ -26,6 +26,7 @@ use crate::daemon::{alarm, deliver, gather};
 use crate::leaf::{self, Client};
 use crate::mail::send::Deadlines;
 use crate::model::{CredentialId, Kind};
+use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::store::{self, Db, RunId, Tx, Writer};
 use crate::vitals::Vitals;
@@ -191,6 +192,11 @@ impl Station {
     }
 }
 
+/// What the loops, and whoever plays them, need of `config`.
+pub fn settings(config: &Config) -> Settings {
+    wiring::settings(config, Pace::default())
+}
+
 struct Opened {
     key: [u8; 32],
     run: RunId,
@@ -216,15 +222,12 @@ fn begin(
     // A delivery that was under way when the last run was killed is tried again now.
     tx.clamp_times(now)?;
     tx.path_is_open(now)?;
-    // A short restart is no time in which things could have happened unseen.
-    let interval = settings.policy.schedules.sweep.typical_interval();
-    let off = last_seen.map(|last| now.duration_since(last).unsigned_abs());
     Ok(Opened {
         key,
         run,
         roster,
         blind: tx.is_blind()?,
-        after_off: off.is_some_and(|off| off > interval * 2),
+        after_off: due::was_off(&settings.policy.schedules.sweep, last_seen, now),
     })
 }
 

@@ -76,6 +76,9 @@ pub enum Command {
     Ack(Ack),
     /// Let mails about something wait
     Silence(Silence),
+    /// Replay the stored history under the rules and alert settings of --config: which incidents and mails there would
+    /// have been, beside those there were
+    Simulate(Simulate),
     /// Show it all on this machine, against a simulated Leaf, with nothing to configure
     Demo(Demo),
 }
@@ -234,6 +237,19 @@ pub struct Deliveries {
     pub(super) common: Common,
 }
 
+/// `simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Show every incident and every mail, not only what would have been otherwise
+    #[arg(long, short)]
+    pub verbose: bool,
+    #[command(flatten)]
+    pub(super) from: From,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -340,6 +356,7 @@ mod tests {
             "events hillside -v --since 2026-11-01",
             "incidents --open -v",
             "deliveries --address anna@example.com --since 7d",
+            "simulate --config /tmp/new.toml --since 90d -v",
             "demo --for 30s --keep",
         ] {
             let words = std::iter::once("leafwatch").chain(line.split(' '));

@@ -20,6 +20,7 @@ pub mod hush;
 pub mod incidents;
 pub mod log;
 pub mod run;
+pub mod simulate;
 pub mod status;
 pub mod table;
 
@@ -74,6 +75,7 @@ fn asks_for_json(command: &Command) -> bool {
         Command::Check(args) => args.json,
         Command::Ack(args) => args.json,
         Command::Silence(args) => args.json,
+        Command::Simulate(args) => args.json,
         Command::Run | Command::Config(_) | Command::Demo(_) => false,
     }
 }
@@ -100,6 +102,7 @@ pub fn page(
         | Command::Config(_)
         | Command::Ack(_)
         | Command::Silence(_)
+        | Command::Simulate(_)
         | Command::Demo(_) => Ok(Page::new(look)),
     }
 }

@@ -99,13 +99,7 @@ async fn pack_due(
                 sender: &settings.sender,
                 nonce,
             };
-            let over = tx.has_unsettled_silence(now)? && packer.may_settle(tx)?;
-            let due = tx.has_due_notice(now)? || over;
-            let packed = match due || (waiting && !tx.idle_addresses()?.is_empty()) {
-                true => packer.pack(tx, now)?,
-                false => Packed::default(),
-            };
-            Ok((packed, tx.next_notice()?))
+            Ok((packer.pack_due(tx, waiting, now)?, tx.next_notice()?))
         })
         .await
 }

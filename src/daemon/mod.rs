@@ -9,6 +9,8 @@ pub mod heartbeat;
 pub mod judge;
 mod letter;
 pub mod pack;
+pub mod player;
+pub mod replay;
 pub mod roster;
 pub mod schedule;
 pub mod settings;

@@ -92,8 +92,22 @@ impl Packer<'_> {
         Ok(packed)
     }
 
+    /// Packs if anything became due; with `waiting`, looks also at what waited longer.
+    pub fn pack_due(
+        &self,
+        tx: &Tx<'_>,
+        waiting: bool,
+        now: Timestamp,
+    ) -> Result<Packed, PackError> {
+        let over = tx.has_unsettled_silence(now)? && self.may_settle(tx)?;
+        if tx.has_due_notice(now)? || over || (waiting && !tx.idle_addresses()?.is_empty()) {
+            return self.pack(tx, now);
+        }
+        Ok(Packed::default())
+    }
+
     /// While blind, and before the first whole look of a run, nobody knows whether what a silence held back still stands.
-    pub(super) fn may_settle(&self, tx: &Tx<'_>) -> Result<bool, PackError> {
+    fn may_settle(&self, tx: &Tx<'_>) -> Result<bool, PackError> {
         let looked = tx
             .last_whole_sweep()?
             .zip(tx.run_began()?)

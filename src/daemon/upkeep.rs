@@ -34,7 +34,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
             if !blind {
                 let overdue = overdue(tx, &settings, now)?;
                 bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
-                remind(tx, &settings, now)?;
+                on_schedule(tx, &settings, now)?;
             }
             let expires = token_expires.filter(|_| configured_token);
             bench.own(
@@ -105,6 +105,33 @@ fn end_failures_of_strangers(tx: &Tx<'_>, bench: &Bench<'_>, now: Timestamp) -> 
 
 const PRUNED: &str = "prune";
 const REMINDED: &str = "reminders";
+
+/// Does what is to be mailed at set times, where it is due.
+///
+/// # Errors
+/// Where the database failed.
+pub fn on_schedule(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+    remind(tx, settings, now)
+}
+
+/// When any of it is next due.
+///
+/// # Errors
+/// Where the database failed.
+pub fn next_on_schedule(
+    tx: &Tx<'_>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let schedules = &settings.policy.schedules;
+    let last = tx.last_done(REMINDED, now)?.unwrap_or(now);
+    Ok(due::next_after(
+        &schedules.reminders,
+        &schedules.zone,
+        last,
+        last,
+    ))
+}
 
 /// Reminders leave together at `schedule.reminders`; a time that was missed, off or blind, is made up for after the
 /// first whole look.

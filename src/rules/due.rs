@@ -57,6 +57,12 @@ pub fn firings_between(
     count
 }
 
+/// Whether nobody looked for so long that things could have happened unseen; a short restart is no such time.
+pub fn was_off(sweep: &Schedule, last_seen: Option<Timestamp>, now: Timestamp) -> bool {
+    last_seen
+        .is_some_and(|last| now.duration_since(last).unsigned_abs() > sweep.typical_interval() * 2)
+}
+
 /// Whether the line names times of day, rather than steps of the running clock.
 fn is_fixed(cron: &Cron) -> bool {
     let pattern = &cron.pattern;

@@ -27,7 +27,9 @@ pub use incidents::{DueNotice, Stamp};
 pub use looks::{Gap, Torn};
 pub use open::{Access, Db, Lock};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
-pub use queries::{Filter, NotOneUser, Scene};
+pub use queries::{
+    AckedAbout, Filter, NotOneUser, Past, PastAnswer, PastEvents, PastGap, PastSweep, Scene,
+};
 pub use sweeps::{Counts, Finished, RunId};
 pub use writer::Writer;
 

@@ -274,6 +274,20 @@ impl Tx<'_> {
         Ok(at.map(|At(at)| at))
     }
 
+    /// When anything about mails is next due: a notice, a try, the end of a silence.
+    pub fn next_due(&self) -> Result<Option<Timestamp>> {
+        let sql = "SELECT min(at) FROM (
+              SELECT min(due_at) AS at FROM notice
+              WHERE done_at IS NULL AND routed = 0 AND coalesce(done_as, '') <> 'silenced'
+            UNION ALL SELECT min(next_try_at) FROM delivery WHERE state = 0
+            UNION ALL SELECT min(coalesce(ended_at, until_at)) FROM silence WHERE settled = 0)";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?;
+        Ok(at.map(|At(at)| at))
+    }
+
     /// How many notices were due before `since` and are told to nobody yet.
     pub fn overdue_notices(&self, since: Timestamp) -> Result<u32> {
         // What waits for a quiet window, a cap or a silence waits on purpose.

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod history;
 pub mod hush;
 pub mod incidents;
+pub mod simulate;
 pub mod status;
 pub mod words;
 

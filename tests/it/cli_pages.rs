@@ -2,8 +2,9 @@
 
 use clap::Parser as _;
 use jiff::tz::TimeZone;
-use leafwatch::cli::args::Cli;
+use leafwatch::cli::args::{Cli, Command};
 use leafwatch::cli::exit::{Exit, Failure};
+use leafwatch::cli::simulate;
 use leafwatch::cli::table::Look;
 use leafwatch::daemon::judge::Bench;
 use leafwatch::daemon::pack::Packer;
@@ -499,4 +500,42 @@ fn no_key_stands_twice_in_one_object() {
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(squeezed(&text), squeezed(&value.to_string()), "{line}");
     }
+}
+
+#[test]
+fn simulate_shows_what_other_settings_would_have_made_of_the_same_history() {
+    let mut desk = Desk::new(12);
+    desk.sweeps(2);
+    // Missing for an hour; and one that turned invalid for good.
+    desk.says(1, missing());
+    desk.sweeps(4);
+    desk.says(1, ok());
+    desk.says(2, status("INVALID"));
+    desk.sweeps(3);
+    desk.now += 2 * MINUTE;
+    let mut settings = desk.settings();
+    settings.policy.thresholds.missing_hold = 2 * HOUR;
+    settings.policy.alerts.to = vec!["team@example.com".parse().unwrap()];
+    let cli = Cli::try_parse_from(["leafwatch", "simulate", "-v"]).unwrap();
+    let Command::Simulate(args) = &cli.command else {
+        panic!("another command");
+    };
+    let mut simulated = |look| {
+        let page = simulate::page(&mut desk.db, settings.clone(), args, look, desk.now);
+        page.unwrap().into_text()
+    };
+    let wide = Look {
+        width: Some(100),
+        ..Look::default()
+    };
+    insta::assert_snapshot!("simulate_100", simulated(wide));
+    let json: Value = serde_json::from_str(&simulated(Look {
+        json: true,
+        ..Look::default()
+    }))
+    .unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["incidents"][0]["would_be"], Value::Null);
+    assert_eq!(json["incidents"][0]["was"]["kind"], "missing");
+    assert_eq!(json["addresses"][0]["address"], "team@example.com");
 }

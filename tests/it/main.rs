@@ -24,6 +24,7 @@ mod life_evidence;
 mod mail_look;
 mod property_crash;
 mod property_life;
+mod property_replay;
 mod smtp_delivery;
 mod store_bad_days;
 mod store_frugality;

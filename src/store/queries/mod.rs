@@ -5,6 +5,7 @@ mod events;
 mod explain;
 mod history;
 mod incidents;
+mod past;
 mod status;
 mod users;
 
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use crate::model::{Credential, Policy, Provider, UserId, WatchList, clean};
 use crate::view::{User, Who};
 
+pub use past::{About as AckedAbout, Past, PastAnswer, PastEvents, PastGap, PastSweep};
 pub use users::NotOneUser;
 
 /// What holds while a question is answered.
