@@ -86,3 +86,30 @@ async fn a_thousand_failures_at_once_are_one_mail_and_one_when_they_are_over() {
     assert_eq!(handed_over.len(), 4);
     assert!(bytes.iter().all(|bytes| *bytes <= 90_000), "{bytes:?}");
 }
+
+/// The table in README.md names tests that there are.
+#[test]
+fn every_day_that_nobody_wants_has_its_tests() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let (_, section) = readme
+        .split_once("## The twelve days nobody wants")
+        .unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains("::"))
+        .collect();
+    assert_eq!(rows.len(), 12, "{rows:#?}");
+    for named in rows.iter().flat_map(|row| row.split('`')) {
+        let Some((module, test)) = named.split_once("::") else {
+            continue;
+        };
+        let file = root.join("tests/it").join(module).with_extension("rs");
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            text.contains(&format!("fn {test}(")),
+            "there is no test {named}"
+        );
+    }
+}

@@ -122,6 +122,11 @@ async fn a_silence_keeps_mails_of_a_user_back_and_its_end_tells_what_stands() {
         ["invalid", "invalid"],
         "polling goes on"
     );
+    let explained = world.types("explain hillside");
+    assert!(
+        explained.contains("moving to a new app") && !explained.contains("next mail"),
+        "{explained}"
+    );
     world.time_passes(HOUR + MINUTE).await;
     let told = world.one_mail_says("INVALID: Hillside Farms");
     assert!(
@@ -197,6 +202,22 @@ async fn silence_all_spares_leaf_and_leafwatch() {
         refused.to_string().contains("what is to be silent?"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn account_trouble_is_silent_only_where_its_kind_is_named() {
+    let mut world = World::of(30).await;
+    let said = world.types("silence --problem leaf_unreachable --for 1d --reason 'Leaf told us'");
+    assert!(said.contains("matches 0 incidents"), "{said}");
+    world.leaf.go_away();
+    world.time_passes(3 * HOUR).await;
+    world.nothing_more();
+    assert_eq!(world.open_incidents(), ["leaf_unreachable"]);
+    world.leaf.come_back().unwrap();
+    world.time_passes(HOUR).await;
+    world.types("silence --end 1");
+    world.what_is_due().await;
+    world.nothing_more();
 }
 
 #[tokio::test]

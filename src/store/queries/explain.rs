@@ -162,7 +162,9 @@ impl Tx<'_> {
 
     /// The notice of an incident that is to be told next.
     fn waiting_notice(&self, incident: &Incident) -> Result<Option<WaitingNotice>> {
-        let sql = "SELECT kind, due_at FROM notice WHERE incident = ?1 AND done_at IS NULL ORDER BY id DESC LIMIT 1";
+        // What a silence holds back has no time yet; the silence is shown beside it.
+        let sql = "SELECT kind, due_at FROM notice WHERE incident = ?1 AND done_at IS NULL
+                     AND coalesce(done_as, '') <> 'silenced' ORDER BY id DESC LIMIT 1";
         let found = self
             .conn
             .prepare_cached(sql)?

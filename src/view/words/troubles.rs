@@ -51,7 +51,7 @@ pub fn was(kind: Kind) -> &'static str {
         Kind::EnvironmentMismatch => "was in the wrong environment",
         Kind::Unreadable => "was unreadable",
         // The trouble is itself what the sentence is about.
-        _ => "stood",
+        _ => "lasted",
     }
 }
 
