@@ -42,7 +42,7 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         Command::Run => cli::run::run(cli, clock),
         Command::Check(args) => cli::check::check(cli, clock, args),
         Command::Config(ConfigCommand::Check) => cli::config_check::config_check(cli, clock),
-        Command::Ack(_) | Command::Silence(_) => cli::hush::hush(cli, clock),
+        Command::Ack(_) | Command::Silence(_) => cli::hush::annotate(cli, clock),
         Command::Simulate(args) => cli::simulate::simulate(cli, clock, args),
         Command::Demo(args) => demo(cli, clock, args),
         Command::Status(_)

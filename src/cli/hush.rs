@@ -19,7 +19,7 @@ use crate::view::words;
 ///
 /// # Errors
 /// What is wrong, with the exit code that says so.
-pub fn hush(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
+pub fn annotate(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
     let config = config::load(&cli.config, &Variables::of_process())?;
     let look = super::look(cli, super::asks_for_json(&cli.command));
     super::print(&said(&cli.command, &config, look, clock)?)
@@ -29,7 +29,7 @@ pub fn hush(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
 /// other commands.
 ///
 /// # Errors
-/// As [`hush`].
+/// As [`annotate`].
 pub fn said(
     command: &Command,
     config: &Config,
