@@ -74,7 +74,11 @@ async fn look(
     super::print(&page.into_text())?;
     if args.notify && waiting > 0 {
         let what = anyhow::anyhow!(
-            "{waiting} mails were not accepted yet and wait; leafwatch deliveries shows why"
+            "{} not accepted yet; leafwatch deliveries shows why",
+            match waiting {
+                1 => "1 mail is".to_owned(),
+                _ => format!("{waiting} mails are"),
+            }
         );
         return Err(Failure::new(Exit::Unreachable, what));
     }

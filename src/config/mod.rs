@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-pub use check::{Report, report};
+pub use check::{Calendar, Report, report};
 pub use database::Database;
 pub use duration::{NotADuration, parse_duration, written_duration};
 pub use email::{Email, Sender, Smtp, Tls, Transport};

@@ -256,19 +256,24 @@ impl Packer<'_> {
                 tx.fold(incident.id, address, now)?;
                 continue;
             };
-            let quiet = quiet::until(
-                &self.bench.policy.alerts.quiet,
-                incident.kind.severity(),
-                now,
-            );
             // A silence may have come after the addressees were chosen.
             let credential = match incident.credential {
                 Some(id) if !silences.is_empty() => Some(tx.credential(id)?),
                 _ => None,
             };
-            let hushed = incident.is_open() && silenced(&silences, &incident, credential);
+            let hushed = silenced(&silences, &incident, credential);
+            if hushed && say == Say::Brief {
+                // It was not told, and ended while it was silenced: kept, not told.
+                tx.fold(incident.id, address, now)?;
+                continue;
+            }
+            let quiet = quiet::until(
+                &self.bench.policy.alerts.quiet,
+                incident.kind.severity(),
+                now,
+            );
             let waits = quiet.is_some()
-                || hushed
+                || hushed && incident.is_open()
                 || knows_causes && self.is_straggler(tx, &incident, say, address, now)?;
             if waits {
                 held = true;

@@ -69,7 +69,9 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
         }
         Telling::Resolved { at, .. } => format!(" after {}", lasted(*at)),
         Telling::Closed { .. } => ", no longer watched".to_owned(),
-        Telling::Brief { until, .. } => format!(", was {label} for {}", lasted(*until)),
+        Telling::Brief { until, .. } => {
+            format!(", {} for {}", words::was(told.kind), lasted(*until))
+        }
     };
     let verb = match (&told.telling, told.telling.still_open()) {
         (Telling::Opened, _) => words::shout(told.kind),

@@ -75,7 +75,7 @@ fn next_fixed(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timestam
     let mut civil = on_the_clock(after, zone.to_offset(after));
     loop {
         civil = next_civil(cron, civil, false)?;
-        match moment_of(civil, zone) {
+        match wall_clock(civil).and_then(|wall| moment_of(wall, zone)) {
             // In the repeated hour the first pass is over, and lists of times meet again at the end of a gap.
             Some(at) if at > after => return Some(at),
             Some(_) | None => {}
@@ -84,8 +84,7 @@ fn next_fixed(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timestam
 }
 
 /// The one moment that stands for a fixed time; none on a date that the zone left out whole (Samoa, 30 December 2011).
-fn moment_of(civil: i64, zone: &TimeZone) -> Option<Timestamp> {
-    let wall = wall_clock(civil)?;
+pub(super) fn moment_of(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(wall).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall).ok(),
         AmbiguousOffset::Fold { before, .. } => before.to_timestamp(wall).ok(),

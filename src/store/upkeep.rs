@@ -43,9 +43,12 @@ impl Tx<'_> {
               AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND state = 0) LIMIT {AT_ONCE})"
         );
         most = most.max(self.execute(&bytes, [At(events)])?);
+        // Who was told of what is open is to hear of its end, however long it takes.
         let old = format!(
-            "SELECT id FROM message WHERE at < ?1 AND NOT EXISTS
-              (SELECT 1 FROM delivery WHERE message = message.id AND state = 0) LIMIT {AT_ONCE}"
+            "SELECT id FROM message WHERE at < ?1
+              AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND state = 0)
+              AND NOT EXISTS (SELECT 1 FROM entry e JOIN incident i ON i.id = e.incident
+                WHERE e.message = message.id AND i.ended_at IS NULL) LIMIT {AT_ONCE}"
         );
         let ended = format!(
             "SELECT id FROM incident WHERE ended_at < ?1 AND NOT EXISTS

@@ -194,6 +194,7 @@ pub fn by_address(were: &[Mail], would_be: &[Mail]) -> Vec<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::hush::Said;
     use crate::view::incidents::Told;
 
     fn line(number: i64, subject: &str, began: &str, ended: Option<&str>) -> Line {
@@ -213,6 +214,7 @@ mod tests {
             reopened: 0,
             told: Told::default(),
             steps: Vec::new(),
+            said: Said::default(),
         }
     }
 

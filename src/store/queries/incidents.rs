@@ -6,7 +6,7 @@ use super::{Filter, Scene};
 use crate::model::{Credential, Incident, IncidentId};
 use crate::store::incidents::{COLUMNS, incident};
 use crate::store::row::{At, Word};
-use crate::store::{Result, Tx};
+use crate::store::{Result, Silence, Tx};
 use crate::view::About;
 use crate::view::incidents::{Line, Step, Told};
 
@@ -26,6 +26,7 @@ impl Tx<'_> {
              WHERE (i.ended_at IS NULL OR (?1 = 0 AND i.ended_at >= ?2)) AND (?3 IS NULL OR c.provider = ?3)
              ORDER BY i.ended_at IS NOT NULL, i.opened_at DESC, i.id DESC"
         ))?;
+        let silences = self.silences(scene.now, true)?;
         let since = filter
             .since
             .map_or(i64::MIN, |since| since.as_millisecond());
@@ -44,13 +45,21 @@ impl Tx<'_> {
                     subject: found.subject.clone(),
                 },
             };
-            each(self.incident_line(found, about)?);
+            each(self.incident_line(found, about, &silences)?);
         }
         Ok(())
     }
 
-    fn incident_line(&self, found: Incident, about: About) -> Result<Line> {
+    fn incident_line(&self, found: Incident, about: About, silences: &[Silence]) -> Result<Line> {
+        let credential = match &about {
+            About::Credential(who) => Some(Credential {
+                user: who.user.user,
+                provider: who.provider,
+            }),
+            About::Leafwatch { .. } => None,
+        };
         Ok(Line {
+            said: self.said(&found, credential, silences)?,
             incident: found.id,
             about,
             track: found.track,

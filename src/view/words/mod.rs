@@ -3,6 +3,7 @@
 //! Pure: the same values give the same words.
 
 mod causes;
+mod hush;
 mod outlook;
 mod states;
 mod troubles;
@@ -13,11 +14,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use causes::{Advice, advice, for_the_grower};
+pub use hush::{ack, held_back, quiet, silence};
 pub use outlook::{CANNOT_SEE, ends, opens};
 pub use states::{
     ago, environment, leaf_says, says, state, step, sweep_end, told, unseen, unusable,
 };
-pub use troubles::{Stage, credential, label, sentence, shout, stem, verb};
+pub use troubles::{Stage, credential, label, sentence, shout, stem, verb, was};
 
 /// How long, in the two largest units that say something: `40 s`, `3 h 12 min`, `2 d 4 h`.
 pub fn duration(length: Duration) -> String {
