@@ -106,6 +106,15 @@ async fn an_answer_that_the_database_cannot_take_keeps_back_no_other() {
     world.one_mail_says("3 credentials need attention: 3 invalid");
     let left_out = "an answer could not be judged and is left out";
     assert!(world.log.text().contains(left_out));
+    // The next look asks it again.
+    world.alters("DROP TRIGGER poison");
+    world.time_passes(SWEEP).await;
+    let mail = world.one_mail_says("INVALID: Farm");
+    assert!(
+        mail.says("Since: Mon 2 Mar 2026, 08:30 UTC"),
+        "{}",
+        mail.text
+    );
 }
 
 #[tokio::test]

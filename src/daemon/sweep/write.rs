@@ -1,7 +1,7 @@
 //! Hands changed answers to the judge, in batches, while the workers ask. What the database cannot take now waits in the
 //! backlog; nothing is lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,12 +81,16 @@ async fn flush(context: &Context, settings: &Arc<Settings>, state: &State, urgen
         .map(|Changed { look, .. }| (look.id, (look.credential, key_of(&look.answer))))
         .collect();
     let looks = batch.into_iter().map(|changed| changed.look).collect();
-    let Some(told) = state.write(context, looks, counts).await else {
+    let Some(Written { told, left_out }) = state.write(context, looks, counts).await else {
         // What waits in the backlog is not what was last committed.
         forget_committed(context, &marks);
         return;
     };
-    mark_committed(context, &marks);
+    let (lost, committed): (Vec<Mark>, Vec<Mark>) = marks
+        .into_iter()
+        .partition(|mark| left_out.contains(&mark.id));
+    mark_committed(context, &committed);
+    forget_committed(context, &lost);
     context.committed.notify_one();
     for id in told {
         let Some((credential, key)) = keys.get(&id) else {
@@ -100,6 +104,15 @@ async fn flush(context: &Context, settings: &Arc<Settings>, state: &State, urgen
             let _ = urgent.send((id, *credential));
         }
     }
+}
+
+/// What became of answers that were handed to the judge.
+#[derive(Default)]
+struct Written {
+    /// Whose incidents opened.
+    told: Vec<CredentialId>,
+    /// Whose answer was not committed: their next look is not to be taken for a known one.
+    left_out: HashSet<CredentialId>,
 }
 
 /// What the roster is to know of an answer once it is committed.
@@ -166,13 +179,8 @@ impl State {
         }
     }
 
-    /// Hands answers to the judge. What cannot be written goes to the backlog. Returns whose incidents opened.
-    async fn write(
-        &self,
-        context: &Context,
-        looks: Vec<Look>,
-        counts: Counts,
-    ) -> Option<Vec<CredentialId>> {
+    /// Hands answers to the judge. What cannot be written goes to the backlog; nothing is returned where all of it did.
+    async fn write(&self, context: &Context, looks: Vec<Look>, counts: Counts) -> Option<Written> {
         let Some(sweep) = self.sweep else {
             context.backlog().keep(looks);
             return None;
@@ -187,7 +195,10 @@ impl State {
             .judge(move |bench, tx| bench.answers(tx, sweep, counts, &handed))
             .await;
         let told = match written {
-            Ok(told) => Some(told),
+            Ok(told) => Some(Written {
+                told,
+                ..Written::default()
+            }),
             Err(Error::Failed(_)) if looks.len() > 1 => {
                 self.write_one_by_one(context, &looks).await
             }
@@ -205,13 +216,9 @@ impl State {
     }
 
     /// One answer that the database cannot take must not keep back all the others.
-    async fn write_one_by_one(
-        &self,
-        context: &Context,
-        looks: &[Look],
-    ) -> Option<Vec<CredentialId>> {
+    async fn write_one_by_one(&self, context: &Context, looks: &[Look]) -> Option<Written> {
         let sweep = self.sweep?;
-        let mut told = Vec::new();
+        let mut all = Written::default();
         for look in looks {
             let counts = self.work().counts;
             let handed = look.clone();
@@ -221,14 +228,18 @@ impl State {
                 })
                 .await;
             match written {
-                Ok(opened) => told.extend(opened),
+                Ok(opened) => {
+                    all.told.extend(opened);
+                    continue;
+                }
                 Err(error @ Error::Failed(_)) => tracing::error!(
                     "an answer could not be judged and is left out: {}",
                     chain(&error)
                 ),
                 Err(_) => context.backlog().keep(vec![look.clone()]),
             }
+            all.left_out.insert(look.id);
         }
-        Some(told)
+        Some(all)
     }
 }
