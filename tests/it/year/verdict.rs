@@ -235,8 +235,8 @@ impl Facts<'_> {
         if cannot_be_seen(self.play, life) && !mine.is_empty() {
             wrong("nobody saw it, and it opened");
         }
-        // Where nobody looked for longer than what comes back may stay away, it may be told anew.
-        if told.len() > 1 && !self.interrupted(life) {
+        // Where nobody looked, or no look met it, for longer than what comes back may stay away, it may be told anew.
+        if told.len() > 1 && !self.interrupted(life) && !seen_far_apart(self.play, life) {
             wrong("told as more than one");
         }
         let [one] = told[..] else {
@@ -334,6 +334,13 @@ fn cannot_be_seen(play: &Play, life: &Life) -> bool {
         _ => false,
     };
     life.events_at.is_none() && (!seen || too_short)
+}
+
+fn seen_far_apart(play: &Play, life: &Life) -> bool {
+    let all = play.whole_looks.iter().chain(&play.other_looks).copied();
+    let mut seen: Vec<Minute> = all.filter(|at| life.is_bad(*at)).collect();
+    seen.sort_unstable();
+    seen.windows(2).any(|two| two[1] - two[0] >= 6 * HOUR)
 }
 
 fn kinds(trouble: Trouble) -> &'static [&'static str] {
