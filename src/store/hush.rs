@@ -235,21 +235,33 @@ impl Tx<'_> {
             "SELECT id, incident, at, until_at, actor, reason, ended_at, ended_by FROM ack
              WHERE ?2 OR (ended_at IS NULL AND until_at > ?1) ORDER BY id DESC",
         )?;
-        let rows = statement.query_map(params![At(now), all], |row| {
-            let (At(at), At(until)) = (row.get(2)?, row.get(3)?);
-            Ok(Ack {
-                id: row.get(0)?,
-                incident: IncidentId(row.get(1)?),
-                at,
-                until,
-                actor: row.get(4)?,
-                reason: row.get(5)?,
-                ended_at: row.get::<_, Option<At>>(6)?.map(|At(at)| at),
-                ended_by: row.get(7)?,
-            })
-        })?;
+        let rows = statement.query_map(params![At(now), all], ack)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
+
+    /// The acks of one incident, the oldest first, those that are over too.
+    pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Ack>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, incident, at, until_at, actor, reason, ended_at, ended_by FROM ack
+             WHERE incident = ?1 ORDER BY id",
+        )?;
+        let rows = statement.query_map([incident.0], ack)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+fn ack(row: &Row<'_>) -> rusqlite::Result<Ack> {
+    let (At(at), At(until)) = (row.get(2)?, row.get(3)?);
+    Ok(Ack {
+        id: row.get(0)?,
+        incident: IncidentId(row.get(1)?),
+        at,
+        until,
+        actor: row.get(4)?,
+        reason: row.get(5)?,
+        ended_at: row.get::<_, Option<At>>(6)?.map(|At(at)| at),
+        ended_by: row.get(7)?,
+    })
 }
 
 fn silence(row: &Row<'_>) -> rusqlite::Result<Silence> {

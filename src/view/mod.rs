@@ -11,6 +11,7 @@ pub mod history;
 pub mod hush;
 pub mod incidents;
 pub mod status;
+pub mod timeline;
 pub mod words;
 
 use serde::Serialize;

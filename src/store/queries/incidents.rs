@@ -1,14 +1,22 @@
 //! Incidents with their steps, and whom their mails reached.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::{Filter, Scene};
-use crate::model::{Credential, Incident, IncidentId};
+use crate::model::{Credential, CredentialId, IncidentId};
 use crate::store::incidents::{COLUMNS, incident};
 use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
 use crate::view::About;
 use crate::view::incidents::{Line, Step, Told};
+
+/// A query for [`COLUMNS`], then whose it is.
+fn shown(which: &str) -> String {
+    format!(
+        "SELECT {COLUMNS}, c.leaf_user, c.provider, c.leaf_name
+         FROM incident i LEFT JOIN credential c ON c.id = i.credential {which}"
+    )
+}
 
 impl Tx<'_> {
     /// Calls `each` for every incident that was open at some time since `filter.since`: those still open first, then the
@@ -20,10 +28,8 @@ impl Tx<'_> {
         open_only: bool,
         mut each: impl FnMut(Line),
     ) -> Result<()> {
-        let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT {COLUMNS}, c.leaf_user, c.provider, c.leaf_name
-             FROM incident i LEFT JOIN credential c ON c.id = i.credential
-             WHERE (i.ended_at IS NULL OR (?1 = 0 AND i.ended_at >= ?2)) AND (?3 IS NULL OR c.provider = ?3)
+        let mut statement = self.conn.prepare_cached(&shown(
+            "WHERE (i.ended_at IS NULL OR (?1 = 0 AND i.ended_at >= ?2)) AND (?3 IS NULL OR c.provider = ?3)
              ORDER BY i.ended_at IS NOT NULL, i.opened_at DESC, i.id DESC"
         ))?;
         let since = filter
@@ -31,25 +37,54 @@ impl Tx<'_> {
             .map_or(i64::MIN, |since| since.as_millisecond());
         let mut rows = statement.query(params![open_only, since, filter.provider.map(Word)])?;
         while let Some(row) = rows.next()? {
-            let found = incident(row)?;
-            let about = match row.get(18)? {
-                Some(user) => {
-                    let Word(provider) = row.get(19)?;
-                    let leaf_name: Option<String> = row.get(20)?;
-                    About::Credential(
-                        scene.who(Credential { user, provider }, leaf_name.as_deref()),
-                    )
-                }
-                None => About::Leafwatch {
-                    subject: found.subject.clone(),
-                },
-            };
-            each(self.incident_line(found, about)?);
+            each(self.incident_line(scene, row)?);
         }
         Ok(())
     }
 
-    fn incident_line(&self, found: Incident, about: About) -> Result<Line> {
+    /// One incident, open or ended.
+    pub fn incident_shown(&self, scene: &Scene<'_>, id: IncidentId) -> Result<Option<Line>> {
+        let mut statement = self
+            .conn
+            .prepare_cached(&shown("WHERE i.id = ?1"))?;
+        let mut rows = statement.query([id.0])?;
+        match rows.next()? {
+            Some(row) => Ok(Some(self.incident_line(scene, row)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The newest incidents of one credential, at most `limit`: those still open first.
+    pub fn newest_incidents(
+        &self,
+        scene: &Scene<'_>,
+        credential: CredentialId,
+        limit: u32,
+    ) -> Result<Vec<Line>> {
+        let mut statement = self.conn.prepare_cached(&shown(
+            "WHERE i.credential = ?1 ORDER BY i.ended_at IS NOT NULL, i.opened_at DESC, i.id DESC LIMIT ?2"
+        ))?;
+        let mut rows = statement.query(params![credential.0, limit])?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next()? {
+            lines.push(self.incident_line(scene, row)?);
+        }
+        Ok(lines)
+    }
+
+    /// A row of [`shown`].
+    fn incident_line(&self, scene: &Scene<'_>, row: &Row<'_>) -> Result<Line> {
+        let found = incident(row)?;
+        let about = match row.get(18)? {
+            Some(user) => {
+                let Word(provider) = row.get(19)?;
+                let leaf_name: Option<String> = row.get(20)?;
+                About::Credential(scene.who(Credential { user, provider }, leaf_name.as_deref()))
+            }
+            None => About::Leafwatch {
+                subject: found.subject.clone(),
+            },
+        };
         Ok(Line {
             incident: found.id,
             about,

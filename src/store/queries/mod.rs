@@ -5,7 +5,9 @@ mod events;
 mod explain;
 mod history;
 mod incidents;
+mod roll;
 mod status;
+mod timeline;
 mod users;
 
 use jiff::Timestamp;
@@ -13,6 +15,7 @@ use jiff::Timestamp;
 use crate::model::{Credential, Policy, Provider, UserId, WatchList, clean};
 use crate::view::{User, Who};
 
+pub use roll::{Pick, Wanted};
 pub use users::NotOneUser;
 
 /// What holds while a question is answered.
