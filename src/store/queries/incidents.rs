@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::{Filter, Scene};
-use crate::model::{Credential, CredentialId, IncidentId};
+use crate::model::{Credential, CredentialId, IncidentId, Kind};
 use crate::store::incidents::{COLUMNS, incident};
 use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
@@ -65,6 +65,59 @@ impl Tx<'_> {
             "WHERE i.credential = ?1 ORDER BY i.ended_at IS NOT NULL, i.opened_at DESC, i.id DESC LIMIT ?2"
         ))?;
         let mut rows = statement.query(params![credential.0, limit])?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next()? {
+            lines.push(self.incident_line(scene, row)?);
+        }
+        Ok(lines)
+    }
+
+    /// The worst open incidents, at most `limit`, and how many are open: what recovers after what does not, then worse,
+    /// then longer.
+    pub fn worst_open(&self, scene: &Scene<'_>, limit: usize) -> Result<(Vec<Line>, u64)> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, kind, began_at, well_sweep IS NOT NULL FROM incident WHERE ended_at IS NULL",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let (Word(kind), At(began)) = (row.get::<_, Word<Kind>>(1)?, row.get(2)?);
+            let recovers: bool = row.get(3)?;
+            Ok((recovers, kind.rank(), began, IncidentId(row.get(0)?)))
+        })?;
+        let mut open: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+        open.sort_unstable();
+        let mut lines = Vec::new();
+        for (.., id) in open.iter().take(limit) {
+            lines.extend(self.incident_shown(scene, *id)?);
+        }
+        Ok((lines, open.len() as u64))
+    }
+
+    /// How many are open, by kind.
+    pub fn open_by_kind(&self) -> Result<Vec<(Kind, u32)>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT kind, count(*) FROM incident WHERE ended_at IS NULL GROUP BY kind",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let Word(kind) = row.get(0)?;
+            Ok((kind, row.get(1)?))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Incidents that have ended, those that opened last first: at most `limit` that opened before the one numbered
+    /// `before`.
+    pub fn newest_ended(
+        &self,
+        scene: &Scene<'_>,
+        before: Option<IncidentId>,
+        limit: u32,
+    ) -> Result<Vec<Line>> {
+        let mut statement = self.conn.prepare_cached(&shown(
+            "WHERE i.ended_at IS NOT NULL AND (?1 IS NULL OR (i.opened_at, i.id) <
+               ((SELECT opened_at FROM incident WHERE id = ?1), ?1))
+             ORDER BY i.opened_at DESC, i.id DESC LIMIT ?2",
+        ))?;
+        let mut rows = statement.query(params![before.map(|before| before.0), limit])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
             lines.push(self.incident_line(scene, row)?);

@@ -49,7 +49,7 @@ const NAME: usize = 60;
 
 impl Scene<'_> {
     /// A user by the name from the config, else by Leaf's own.
-    fn user(&self, user: UserId, leaf_name: Option<&str>) -> User {
+    pub fn user(&self, user: UserId, leaf_name: Option<&str>) -> User {
         let named = self.watch.user(user).and_then(|user| user.name.as_deref());
         let name = named.or(leaf_name).map(|name| clean(name, NAME));
         User {

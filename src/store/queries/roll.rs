@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::status::{LINES, Pass};
 use super::{Filter, Scene};
-use crate::model::{Credential, CredentialId, Kind, Provider};
+use crate::model::{Credential, CredentialId, Kind, Provider, UserId};
 use crate::store::row::Word;
 use crate::store::{Result, Tx};
 use crate::view::status::{Counts, Line, State};
@@ -75,6 +75,12 @@ impl Tx<'_> {
             *by.entry((line.who.provider, line.state)).or_default() += 1;
         })?;
         Ok((counts, by))
+    }
+
+    /// The providers of a user's credentials, those no longer watched too.
+    pub fn providers_of(&self, user: UserId) -> Result<Vec<Provider>> {
+        let all = self.credentials_of(user)?;
+        Ok(all.into_iter().map(|(_, provider)| provider).collect())
     }
 
     /// The number of a credential; none where it was never watched.
