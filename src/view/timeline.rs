@@ -50,6 +50,17 @@ pub enum Unseen {
     Off,
 }
 
+impl Timeline {
+    /// The same from the first look on, where that came later than its beginning.
+    #[must_use]
+    pub fn from_the_first_look(mut self) -> Timeline {
+        let answers = self.answers.iter().map(|stretch| stretch.from);
+        let first = answers.chain(self.gaps.iter().map(|stretch| stretch.from));
+        self.from = first.min().map_or(self.from, |first| first.max(self.from));
+        self
+    }
+}
+
 impl<T> Stretch<T> {
     /// The part of it between `from` and `to`, if there is one.
     pub fn within(&self, from: Timestamp, to: Timestamp) -> Option<(Timestamp, Timestamp)> {

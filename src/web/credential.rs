@@ -108,7 +108,9 @@ pub(super) fn page(
     let days = days.filter(|days| DAYS.contains(days)).unwrap_or(DAYS[0]);
     let from = scene.now - SignedDuration::from_hours(24 * days);
     let unseen = tx.unseen_since(scene, from)?;
-    let timeline = tx.timeline_of(scene, id, from, &unseen)?;
+    let timeline = tx
+        .timeline_of(scene, id, from, &unseen)?
+        .from_the_first_look();
     let incidents = tx.newest_incidents(scene, id, INCIDENTS)?;
     let events = tx.events_shown(id, credential.provider, None, Some(EVENTS))?;
     let mut spans: Vec<(i64, bool)> = DAYS.iter().map(|&span| (span, span == days)).collect();
@@ -160,7 +162,7 @@ pub(super) fn page(
             })
             .collect(),
         spans,
-        from: Moment::short(from, zone),
+        from: Moment::short(timeline.from, zone),
         lanes: lanes::lanes(&timeline, &scene.policy.status_words),
         incidents: incidents
             .iter()
@@ -174,7 +176,11 @@ pub(super) fn page(
             .would_tell
             .iter()
             .map(|audience| {
-                let kinds: Vec<&str> = audience.kinds.iter().map(|&kind| words::label(kind)).collect();
+                let kinds: Vec<&str> = audience
+                    .kinds
+                    .iter()
+                    .map(|&kind| words::label(kind))
+                    .collect();
                 let recipients = audience.recipients.iter();
                 (
                     words::listed(&kinds),
@@ -228,7 +234,11 @@ fn facts(explained: &Explained, zone: &TimeZone) -> Vec<(&'static str, String, O
         ));
     }
     if let Some(at) = line.last_look {
-        let stale = if line.stale { "stale, not seen since" } else { "" };
+        let stale = if line.stale {
+            "stale, not seen since"
+        } else {
+            ""
+        };
         facts.push(("Last look", stale.to_owned(), moment(at)));
     }
     if let Some(at) = line.no_answer_since {
@@ -319,7 +329,11 @@ fn answers(answers: &[Stretch<Said>], asked: &Asked<'_>) -> Vec<AnswerRow> {
 
 fn words_of(answer: &Answer) -> (String, String, String) {
     match answer {
-        Answer::Missing => ("no such connection".to_owned(), String::new(), String::new()),
+        Answer::Missing => (
+            "no such connection".to_owned(),
+            String::new(),
+            String::new(),
+        ),
         Answer::Reading(reading) => (
             reading
                 .status
@@ -357,7 +371,9 @@ fn changed(before: &Said, after: &Said) -> String {
 /// The user's other credentials.
 fn others(asked: &Asked<'_>, this: Credential) -> store::Result<Vec<(String, &'static str)>> {
     let all = asked.tx.providers_of(this.user)?;
-    let others = all.into_iter().filter(|provider| *provider != this.provider);
+    let others = all
+        .into_iter()
+        .filter(|provider| *provider != this.provider);
     Ok(others
         .map(|provider| {
             let other = Credential { provider, ..this };

@@ -45,8 +45,14 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (X_FRAME_OPTIONS, "DENY"),
     (REFERRER_POLICY, "no-referrer"),
     (CACHE_CONTROL, "no-store"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
 
 /// Lets a request in, or sends it away.
@@ -82,12 +88,7 @@ async fn admit(
     head: &Parts,
 ) -> Result<Sight, Response> {
     let public_url = in_force.settings.web.public_url.as_deref();
-    if !is_our_host(
-        &head.headers,
-        &head.uri,
-        shared.parts.listen,
-        public_url,
-    ) {
+    if !is_our_host(&head.headers, &head.uri, shared.parts.listen, public_url) {
         return Err(frame::refusal(
             StatusCode::MISDIRECTED_REQUEST,
             "This page is served under another name: its address, or web.public_url of the config.",
@@ -183,7 +184,11 @@ fn is_our_host(headers: &HeaderMap, uri: &Uri, listen: SocketAddr, public: Optio
             "https" => ":443",
             _ => ":80",
         };
-        let bare = |text: &str| text.strip_suffix(usual).unwrap_or(text).to_ascii_lowercase();
+        let bare = |text: &str| {
+            text.strip_suffix(usual)
+                .unwrap_or(text)
+                .to_ascii_lowercase()
+        };
         if bare(host) == bare(authority) {
             return true;
         }
@@ -276,10 +281,7 @@ mod tests {
         let basic = |pair: &str| header(&format!("Basic {}", STANDARD.encode(pair)));
         assert_eq!(given_password(&basic("me:pa:ss")).unwrap(), b"pa:ss");
         assert_eq!(given_password(&basic(":pass")).unwrap(), b"pass");
-        assert_eq!(
-            given_password(&header("basic OnBhc3M=")).unwrap(),
-            b"pass"
-        );
+        assert_eq!(given_password(&header("basic OnBhc3M=")).unwrap(), b"pass");
         for none in ["Bearer x", "Basic", "Basic !!!", "Basic cGFzcw=="] {
             assert_eq!(given_password(&header(none)), None, "{none}");
         }

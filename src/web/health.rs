@@ -203,9 +203,7 @@ mod tests {
             "not well\nsweep: none has ended for 46 min\ncommit: ok\nnotices: ok\nloops: ok\n"
         );
         daemon.vitals.sweep_began(daemon.clock.now());
-        daemon
-            .vitals
-            .moved(Loop::Sweep, daemon.clock.monotonic());
+        daemon.vitals.moved(Loop::Sweep, daemon.clock.monotonic());
         assert!(daemon.health(Ok(0)).is_well(), "a long one runs");
         daemon.clock.advance(13 * MINUTE);
         assert_eq!(daemon.wrong(Ok(0)), ["sweep", "loops"], "it is stuck");
@@ -217,7 +215,9 @@ mod tests {
         assert_eq!(daemon.wrong(Ok(1)), ["notices"]);
         assert_eq!(daemon.wrong(Err("no answer".to_owned())), ["notices"]);
         let now = daemon.clock.now();
-        daemon.vitals.fault_seen(Fault::Storage, "disk is full", now);
+        daemon
+            .vitals
+            .fault_seen(Fault::Storage, "disk is full", now);
         assert_eq!(daemon.wrong(Ok(0)), ["commit"]);
         daemon.vitals.fault_over(Fault::Storage);
         daemon.vitals.fault_seen(Fault::Mail, "no login", now);

@@ -61,12 +61,7 @@ pub(super) fn page(asked: &Asked<'_>, number: IncidentId) -> store::Result<Optio
         .as_ref()
         .map(|(name, provider)| (name.as_str(), *provider));
     let why = match (line.ended_at, credential) {
-        (None, Some(credential)) => {
-            asked
-                .tx
-                .advice_on(&asked.scene, credential, line.kind)?
-                .why
-        }
+        (None, Some(credential)) => asked.tx.advice_on(&asked.scene, credential, line.kind)?.why,
         _ => String::new(),
     };
     let acks = asked.tx.acks_of(number)?;

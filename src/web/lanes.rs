@@ -98,12 +98,7 @@ pub(super) fn lanes(timeline: &Timeline, words: &StatusWords) -> Vec<Lane> {
         .collect()
 }
 
-fn lane(
-    what: What,
-    parts: &[(Timestamp, Timestamp)],
-    from: Timestamp,
-    to: Timestamp,
-) -> Lane {
+fn lane(what: What, parts: &[(Timestamp, Timestamp)], from: Timestamp, to: Timestamp) -> Lane {
     let whole = words::between(from, to).as_secs_f64().max(1.0);
     let place = |at: Timestamp| words::between(from, at).as_secs_f64() / whole * WIDE;
     let mut bars: Vec<(f64, f64)> = Vec::new();
@@ -189,7 +184,10 @@ mod tests {
             ["Leaf says healthy", "invalid", "unknown status word"]
         );
         assert_eq!(lanes[0].bars, [(0.0, 200.0), (300.0, 200.0)]);
-        assert_eq!(lanes[0].label, "Leaf says healthy: 2 times, 1 d 16 h in all");
+        assert_eq!(
+            lanes[0].label,
+            "Leaf says healthy: 2 times, 1 d 16 h in all"
+        );
         assert_eq!(lanes[1].bars, [(200.0, 100.0)]);
         assert_eq!(lanes[1].class, "critical");
     }

@@ -133,7 +133,11 @@ fn credentials(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> 
             family.get_or_create(&group).set(whole(count));
         }
     }
-    registry.register("credentials", "Watched credentials by provider and state", family);
+    registry.register(
+        "credentials",
+        "Watched credentials by provider and state",
+        family,
+    );
     gauge(
         registry,
         "credentials_stale",

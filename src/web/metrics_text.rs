@@ -2,8 +2,7 @@
 //! does not ask for OpenMetrics. Pure.
 
 /// The type of OpenMetrics.
-pub(super) const OPEN_METRICS: &str =
-    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// The type of the older form.
 pub(super) const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -393,13 +393,8 @@ fn form(asked: &Asked<'_>, wanted: &Wanted) -> Form {
         (Pick::Trouble, "any trouble"),
         (Pick::Suspected, "not sure yet"),
     ];
-    let picks = picks.map(|(pick, label)| {
-        (
-            pick_name(pick),
-            label.to_owned(),
-            wanted.pick == Some(pick),
-        )
-    });
+    let picks =
+        picks.map(|(pick, label)| (pick_name(pick), label.to_owned(), wanted.pick == Some(pick)));
     Form {
         name: wanted.name.clone(),
         tag: wanted.tag.clone().unwrap_or_default(),

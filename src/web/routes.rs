@@ -31,7 +31,10 @@ pub(super) fn all(
     let open = Router::new()
         .route("/healthz", get(healthz))
         .route("/style.css", get(|| async { file("text/css", STYLE) }))
-        .route("/page.js", get(|| async { file("text/javascript", SCRIPT) }))
+        .route(
+            "/page.js",
+            get(|| async { file("text/javascript", SCRIPT) }),
+        )
         .route("/icon.svg", get(|| async { file("image/svg+xml", ICON) }));
     let counts = Router::new()
         .route("/", get(first_page))
@@ -177,10 +180,7 @@ async fn credential_page(
 ) -> Response {
     match named(&path) {
         Some(credential) => {
-            page(seen, move |asked| {
-                credential::page(asked, credential, days)
-            })
-            .await
+            page(seen, move |asked| credential::page(asked, credential, days)).await
         }
         None => nowhere(),
     }
@@ -200,7 +200,10 @@ async fn status(seen: Seen, Extension(sight): Extension<Sight>) -> Response {
 async fn credentials(seen: Seen, Query(search): Query<Search>) -> Response {
     let limit = match search.limit.as_str() {
         "" => Some(api::USUAL),
-        text => text.parse().ok().filter(|limit| (1..=api::MOST).contains(limit)),
+        text => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=api::MOST).contains(limit)),
     };
     match (search.query(), limit) {
         (Ok(query), Some(limit)) => {
@@ -252,7 +255,9 @@ async fn scrape(
 async fn healthz((State(shared), Extension(in_force)): Seen) -> Response {
     let since = health::overdue_since(shared.parts.clock.now());
     let overdue = shared
-        .ask(in_force.clone(), move |asked| asked.tx.overdue_notices(since))
+        .ask(in_force.clone(), move |asked| {
+            asked.tx.overdue_notices(since)
+        })
         .await;
     let health = health::look(
         &shared.parts.vitals,
@@ -266,7 +271,11 @@ async fn healthz((State(shared), Extension(in_force)): Seen) -> Response {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (status, file("text/plain; charset=utf-8", health.to_string())).into_response()
+    (
+        status,
+        file("text/plain; charset=utf-8", health.to_string()),
+    )
+        .into_response()
 }
 
 /// Makes a page of HTML; none where there is no such thing.
@@ -276,7 +285,9 @@ async fn page<P: askama::Template + Send + 'static>(
 ) -> Response {
     // Rendered where it was read, on the threads that give way to everything else.
     let made = shared
-        .ask(in_force, move |asked| Ok(make(asked)?.map(|page| html(&page))))
+        .ask(in_force, move |asked| {
+            Ok(make(asked)?.map(|page| html(&page)))
+        })
         .await;
     match made {
         Ok(Some(page)) => page,

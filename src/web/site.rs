@@ -230,7 +230,11 @@ impl Asked<'_> {
         let ended = clock.monotonic();
         *counted = Some(Counted {
             fleet: fleet.clone(),
-            until: ended + ended.saturating_sub(began).saturating_mul(SHARE).max(AT_LEAST),
+            until: ended
+                + ended
+                    .saturating_sub(began)
+                    .saturating_mul(SHARE)
+                    .max(AT_LEAST),
             watch: watch.clone(),
         });
         Ok(fleet)

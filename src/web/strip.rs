@@ -101,8 +101,14 @@ fn days(timeline: &Timeline, words: &StatusWords, zone: &TimeZone) -> Vec<Day> {
             *seen = (*seen).max(day);
         }
     };
-    let within =
-        |from, until| Stretch { from, until, what: () }.within(timeline.from, timeline.to);
+    let within = |from, until| {
+        Stretch {
+            from,
+            until,
+            what: (),
+        }
+        .within(timeline.from, timeline.to)
+    };
     for answer in &timeline.answers {
         let day = match judge::access(&answer.what.answer, words) {
             Access::Healthy => Day::Well,

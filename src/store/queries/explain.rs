@@ -89,10 +89,12 @@ impl Tx<'_> {
             return Ok(words::advice(kind, None, Some(credential.provider)));
         };
         let standing = self.standing(id)?.0;
-        let reading = standing.as_ref().and_then(|standing| match &standing.answer {
-            Answer::Reading(reading) => Some(reading),
-            Answer::Missing => None,
-        });
+        let reading = standing
+            .as_ref()
+            .and_then(|standing| match &standing.answer {
+                Answer::Reading(reading) => Some(reading),
+                Answer::Missing => None,
+            });
         let cause = diagnose::diagnose(&Findings {
             kind,
             reading,
@@ -100,7 +102,11 @@ impl Tx<'_> {
             expected: scene.watch.expectation(credential).environment,
             words: &scene.policy.status_words,
         });
-        Ok(words::advice(kind, cause.as_ref(), Some(credential.provider)))
+        Ok(words::advice(
+            kind,
+            cause.as_ref(),
+            Some(credential.provider),
+        ))
     }
 
     fn explained(&self, facts: &Facts<'_>) -> Result<Explained> {

@@ -44,9 +44,7 @@ impl Tx<'_> {
 
     /// One incident, open or ended.
     pub fn incident_shown(&self, scene: &Scene<'_>, id: IncidentId) -> Result<Option<Line>> {
-        let mut statement = self
-            .conn
-            .prepare_cached(&shown("WHERE i.id = ?1"))?;
+        let mut statement = self.conn.prepare_cached(&shown("WHERE i.id = ?1"))?;
         let mut rows = statement.query([id.0])?;
         match rows.next()? {
             Some(row) => Ok(Some(self.incident_line(scene, row)?)),

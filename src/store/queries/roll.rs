@@ -225,7 +225,8 @@ impl RollPage<'_> {
             };
             let name: Option<String> = row.get(3)?;
             if self.matcher.takes(credential, name.as_deref())
-                && !self.add(CredentialId(row.get(0)?))? {
+                && !self.add(CredentialId(row.get(0)?))?
+            {
                 break;
             }
         }

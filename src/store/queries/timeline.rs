@@ -31,11 +31,7 @@ impl Tx<'_> {
     }
 
     /// Blind and off time since `from`, the oldest first.
-    pub fn unseen_since(
-        &self,
-        scene: &Scene<'_>,
-        from: Timestamp,
-    ) -> Result<Vec<Stretch<Unseen>>> {
+    pub fn unseen_since(&self, scene: &Scene<'_>, from: Timestamp) -> Result<Vec<Stretch<Unseen>>> {
         let mut unseen = self.blind_since_then(from)?;
         unseen.extend(self.off_since(scene, from)?);
         unseen.sort_by_key(|stretch| stretch.from);
