@@ -27,7 +27,7 @@ pub use incidents::{DueNotice, Stamp};
 pub use looks::{Gap, Torn};
 pub use open::{Access, Db, Lock};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
-pub use queries::{Filter, NotOneUser, Pick, Scene, Wanted};
+pub use queries::{Filter, Fleet, NotOneUser, Pick, Roll, Scene, Wanted};
 pub use sweeps::{Counts, Finished, RunId};
 pub use writer::Writer;
 

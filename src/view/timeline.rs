@@ -61,6 +61,28 @@ impl Timeline {
     }
 }
 
+impl Timeline {
+    /// The parts of `stretch` in which somebody looked: what is left of it between the times in which nobody could.
+    pub fn seen<T>(&self, stretch: &Stretch<T>) -> Vec<(Timestamp, Timestamp)> {
+        let Some((mut from, to)) = stretch.within(self.from, self.to) else {
+            return Vec::new();
+        };
+        let mut parts = Vec::new();
+        for unseen in &self.unseen {
+            if let Some((dark, light)) = unseen.within(from, to) {
+                if from < dark {
+                    parts.push((from, dark));
+                }
+                from = light;
+            }
+        }
+        if from < to {
+            parts.push((from, to));
+        }
+        parts
+    }
+}
+
 impl<T> Stretch<T> {
     /// The part of it between `from` and `to`, if there is one.
     pub fn within(&self, from: Timestamp, to: Timestamp) -> Option<(Timestamp, Timestamp)> {

@@ -10,7 +10,7 @@ use super::guard::Sight;
 use super::overview::Query;
 use super::site::Asked;
 use crate::model::Credential;
-use crate::store::{self, Filter, Pick, Wanted};
+use crate::store::{self, Filter, Pick, Roll, Wanted};
 use crate::view::status::{Line, Overview};
 use crate::view::{Document, User, deliveries, incidents};
 
@@ -76,8 +76,8 @@ pub(super) fn status(asked: &Asked<'_>, sight: Sight) -> store::Result<Response>
                 pick: Some(Pick::Trouble),
                 ..Wanted::default()
             };
-            let (lines, _) = asked.tx.roll(&asked.scene, &wanted, None, MOST)?;
-            lines.into_iter().map(|(_, line)| line).collect()
+            let roll = asked.tx.roll(&asked.scene, &wanted, None, MOST)?;
+            roll.lines.into_iter().map(|(_, line)| line).collect()
         }
         Sight::Counts | Sight::Nothing => {
             // Its subject may be an address or the end of a key.
@@ -103,7 +103,7 @@ pub(super) fn credentials(
     query: &Query,
     limit: usize,
 ) -> store::Result<Response> {
-    let (lines, next) = asked
+    let Roll { lines, next } = asked
         .tx
         .roll(&asked.scene, &query.wanted, query.after, limit)?;
     Ok(document(Credentials {

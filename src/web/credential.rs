@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use super::frame::{Frame, Here, Moment, Tone, href};
+use super::frame::{Frame, Here, Moment, Tone, capital, href};
 use super::incidents::{Card, card};
 use super::lanes::{self, Lane};
 use super::overview::tone;
@@ -59,7 +59,7 @@ pub(super) struct Page {
 struct Open {
     tone: Tone,
     number: i64,
-    kind: &'static str,
+    kind: String,
     since: Moment,
     why: String,
     next: String,
@@ -142,11 +142,11 @@ pub(super) fn page(
             .map(|open| Open {
                 tone: open.kind.severity().into(),
                 number: open.incident.0,
-                kind: words::label(open.kind),
+                kind: capital(words::label(open.kind)),
                 since: Moment::exact(open.since, zone),
                 why: open.why.clone(),
                 next: open.next_step.clone(),
-                who: open.who.clone(),
+                who: capital(&open.who),
                 ends: open.ends.proof.clone(),
             })
             .collect(),

@@ -123,6 +123,13 @@ impl From<Severity> for Tone {
     }
 }
 
+/// A word at the beginning of a line.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
 /// The address of a credential's page.
 pub(super) fn href(credential: Credential) -> String {
     format!("/credentials/{}/{}", credential.user, credential.provider)

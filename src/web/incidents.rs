@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::tz::TimeZone;
 
-use super::frame::{Frame, Here, Moment, Tone, href};
+use super::frame::{Frame, Here, Moment, Tone, capital, href};
 use super::lanes;
 use super::site::Asked;
 use crate::model::{Credential, EndedBy, IncidentId};
@@ -33,7 +33,7 @@ pub(super) struct Card {
     pub(super) ended: Option<&'static str>,
     pub(super) recovering: bool,
     /// Who acts, while it is open.
-    pub(super) acts: &'static str,
+    pub(super) acts: String,
     pub(super) next: String,
     pub(super) told: String,
     pub(super) steps: Vec<(Moment, String, String)>,
@@ -76,7 +76,9 @@ pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
         }),
         recovering: line.ended_at.is_none()
             && line.steps.last().is_some_and(|step| step.step == "well"),
-        acts: advice.as_ref().map_or("", |advice| advice.who),
+        acts: advice
+            .as_ref()
+            .map_or_else(String::new, |advice| capital(advice.who)),
         next: advice.map_or_else(String::new, |advice| advice.next),
         told: words::told(&line.told),
         steps: line.steps.iter().map(|one| step(one, zone)).collect(),

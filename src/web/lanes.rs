@@ -68,28 +68,34 @@ impl What {
 /// The lanes of all that was so; those in which nothing was are left out.
 pub(super) fn lanes(timeline: &Timeline, words: &StatusWords) -> Vec<Lane> {
     let mut found: BTreeMap<What, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
-    let mut add = |what: What, part: Option<(Timestamp, Timestamp)>| {
-        found.entry(what).or_default().extend(part);
+    let mut add = |what: What, parts: &[(Timestamp, Timestamp)]| {
+        found.entry(what).or_default().extend_from_slice(parts);
     };
     let (from, to) = (timeline.from, timeline.to);
     for answer in &timeline.answers {
-        let part = answer.within(from, to);
+        let seen = timeline.seen(answer);
         match judge::access(&answer.what.answer, words) {
-            Access::Healthy => add(What::Healthy, part),
-            Access::Unmapped => add(What::Unmapped, part),
-            Access::Missing => add(What::NotThere, part),
+            Access::Healthy => add(What::Healthy, &seen),
+            Access::Unmapped => add(What::Unmapped, &seen),
+            Access::Missing => add(What::NotThere, &seen),
             // What the word means is judged, and stands in the lane of its incident.
             Access::Bad(_) | Access::Unavailable => {}
         }
     }
     for trouble in &timeline.troubles {
-        add(What::Trouble(trouble.what), trouble.within(from, to));
+        add(
+            What::Trouble(trouble.what),
+            trouble.within(from, to).as_slice(),
+        );
     }
     for gap in &timeline.gaps {
-        add(What::NoAnswer, gap.within(from, to));
+        add(What::NoAnswer, gap.within(from, to).as_slice());
     }
     for unseen in &timeline.unseen {
-        add(What::Unseen(unseen.what), unseen.within(from, to));
+        add(
+            What::Unseen(unseen.what),
+            unseen.within(from, to).as_slice(),
+        );
     }
     found
         .into_iter()
@@ -173,7 +179,7 @@ mod tests {
             }],
             unseen: vec![Stretch {
                 from: at(50),
-                until: Some(at(100)),
+                until: Some(at(110)),
                 what: Unseen::Off,
             }],
         };
@@ -181,13 +187,15 @@ mod tests {
         let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
         assert_eq!(
             names,
-            ["Leaf says healthy", "invalid", "unknown status word"]
+            [
+                "Leaf says healthy",
+                "invalid",
+                "unknown status word",
+                "Leafwatch was off"
+            ]
         );
-        assert_eq!(lanes[0].bars, [(0.0, 200.0), (300.0, 200.0)]);
-        assert_eq!(
-            lanes[0].label,
-            "Leaf says healthy: 2 times, 1 d 16 h in all"
-        );
+        assert_eq!(lanes[0].bars, [(100.0, 100.0), (300.0, 200.0)]);
+        assert_eq!(lanes[0].label, "Leaf says healthy: 2 times, 1 d 6 h in all");
         assert_eq!(lanes[1].bars, [(200.0, 100.0)]);
         assert_eq!(lanes[1].class, "critical");
     }

@@ -10,7 +10,7 @@ use super::incidents::{Card, card};
 use super::site::Asked;
 use super::strip::{self, Strip};
 use crate::model::{Credential, CredentialId, Kind, Provider, Severity};
-use crate::store::{self, Pick, Wanted};
+use crate::store::{self, Pick, Roll, Wanted};
 use crate::view::status::{Counts, Line, State, Watch};
 use crate::view::words;
 
@@ -109,7 +109,7 @@ pub(super) fn page(asked: &Asked<'_>, query: &Query) -> store::Result<Page> {
         .iter()
         .map(|line| card(asked, line))
         .collect::<store::Result<Vec<_>>>()?;
-    let (lines, next) = asked.tx.roll(scene, &query.wanted, query.after, ROWS)?;
+    let Roll { lines, next } = asked.tx.roll(scene, &query.wanted, query.after, ROWS)?;
     let begins = strip::begins(scene.now, zone);
     let unseen = asked.tx.unseen_since(scene, begins)?;
     let mut rows = Vec::with_capacity(lines.len());

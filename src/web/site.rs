@@ -1,6 +1,5 @@
 //! What all pages share: the settings in force, the readers, and counts that hold for a few seconds.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -19,9 +18,8 @@ use super::tries::Tries;
 use crate::clock::Clock;
 use crate::config::{SecretFault, Web};
 use crate::leaf::Client;
-use crate::model::{Policy, Provider, WatchList};
-use crate::store::{self, Scene, Tx};
-use crate::view::status::{Counts, State};
+use crate::model::{Policy, WatchList};
+use crate::store::{self, Fleet, Scene, Tx};
 use crate::vitals::Vitals;
 
 /// What the pages need of the config.
@@ -99,13 +97,6 @@ pub(super) struct InForce {
 pub(super) struct Password {
     key: ring::hmac::Key,
     tag: ring::hmac::Tag,
-}
-
-/// How many credentials are how.
-#[derive(Debug, Clone)]
-pub(super) struct Fleet {
-    pub(super) counts: Counts,
-    pub(super) by: BTreeMap<(Provider, State), u64>,
 }
 
 #[derive(Debug)]
@@ -225,8 +216,7 @@ impl Asked<'_> {
         {
             return Ok(counted.fleet.clone());
         }
-        let (counts, by) = self.tx.fleet(&self.scene)?;
-        let fleet = Fleet { counts, by };
+        let fleet = self.tx.fleet(&self.scene)?;
         let ended = clock.monotonic();
         *counted = Some(Counted {
             fleet: fleet.clone(),

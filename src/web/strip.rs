@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Severity, StatusWords};
 use crate::rules::judge::{self, Access};
-use crate::view::timeline::{Stretch, Timeline};
+use crate::view::timeline::Timeline;
 use crate::view::words;
 
 /// Days shown.
@@ -95,43 +95,26 @@ fn days(timeline: &Timeline, words: &StatusWords, zone: &TimeZone) -> Vec<Day> {
         first: timeline.from,
         zone,
     };
-    let mut mark = |stretch: Option<(Timestamp, Timestamp)>, day: Day| {
-        let Some((from, to)) = stretch else { return };
-        for seen in &mut days[place.day_of(from)..=place.day_of(to)] {
-            *seen = (*seen).max(day);
+    let mut mark = |parts: &[(Timestamp, Timestamp)], day: Day| {
+        for &(from, to) in parts {
+            for seen in &mut days[place.day_of(from)..=place.day_of(to)] {
+                *seen = (*seen).max(day);
+            }
         }
-    };
-    let within = |from, until| {
-        Stretch {
-            from,
-            until,
-            what: (),
-        }
-        .within(timeline.from, timeline.to)
     };
     for answer in &timeline.answers {
         let day = match judge::access(&answer.what.answer, words) {
             Access::Healthy => Day::Well,
             _ => Day::Unsure,
         };
-        // Only what was seen of it counts: what is left between the times in which nobody could look.
-        let mut from = answer.from;
-        for blind in &timeline.unseen {
-            let ended = answer.until.is_some_and(|until| until <= blind.from);
-            if ended || blind.until.is_some_and(|until| until <= from) {
-                continue;
-            }
-            mark(within(from, Some(blind.from.max(from))), day);
-            from = blind.until.unwrap_or(timeline.to);
-        }
-        mark(within(from, answer.until), day);
+        mark(&timeline.seen(answer), day);
     }
     for trouble in &timeline.troubles {
         let day = match trouble.what.severity() {
             Severity::Critical => Day::Critical,
             Severity::Warning => Day::Warning,
         };
-        mark(within(trouble.from, trouble.until), day);
+        mark(trouble.within(timeline.from, timeline.to).as_slice(), day);
     }
     days
 }
@@ -154,7 +137,7 @@ impl Place<'_> {
 mod tests {
     use super::*;
     use crate::model::{Answer, Kind, Reading};
-    use crate::view::timeline::{Said, Unseen};
+    use crate::view::timeline::{Said, Stretch, Unseen};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

@@ -28,6 +28,7 @@ mod smtp_delivery;
 mod store_bad_days;
 mod store_frugality;
 mod units;
+mod web_browser;
 mod web_guard;
 mod web_pages;
 mod web_programs;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use leafwatch::config::Web;
@@ -9,7 +10,7 @@ use leafwatch::vitals::Fault;
 use serde_json::Value;
 
 use crate::support::desk::user;
-use crate::support::site::{Served, open};
+use crate::support::site::{Served, open, say_skipped};
 use crate::support::story::story_in;
 
 async fn json(site: &Served, path: &str) -> Value {
@@ -30,7 +31,7 @@ async fn the_json_of_the_page() {
         ("credentials", "/api/v1/credentials?limit=3"),
         ("credential", &one),
         ("incidents", "/api/v1/incidents?open=true"),
-        ("deliveries", "/api/v1/deliveries?address=ops@example.com"),
+        ("deliveries", "/api/v1/deliveries?address=anna@example.com"),
     ] {
         let value = json(&site, path).await;
         let text = serde_json::to_string_pretty(&value).unwrap();
@@ -67,7 +68,7 @@ async fn metrics_in_both_forms_and_names_only_where_they_are_asked_for() {
     let plain = site.get("/metrics").await;
     assert!(plain.header("content-type").starts_with("text/plain"));
     for line in [
-        "leafwatch_credentials{provider=\"john-deere\",state=\"healthy\"} 6",
+        "leafwatch_credentials{provider=\"john-deere\",state=\"healthy\"} 5",
         "leafwatch_incidents_open{kind=\"environment_mismatch\",severity=\"critical\"} 1",
         "leafwatch_last_sweep_duration_seconds 1.5",
         "# TYPE leafwatch_leaf_requests_total counter",
@@ -120,6 +121,39 @@ async fn what_is_watched_is_what_is_served() {
         assert!(named.len() > 3, "{file}: {named:?}");
         let unknown: Vec<_> = named.difference(&served).collect();
         assert!(unknown.is_empty(), "{file} names {unknown:?}");
+    }
+}
+
+/// Prometheus's own tool has nothing to say about metrics, rules and the tests of the rules. Skipped where it is not
+/// installed; `.ci/run` installs it.
+#[tokio::test]
+async fn promtool_finds_nothing_wrong() {
+    let promtool = |args: &[&str]| {
+        let mut command = std::process::Command::new("promtool");
+        command.args(args).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config"));
+        command.spawn()
+    };
+    if promtool(&["--version"]).is_err() {
+        say_skipped("no promtool here; apt-get install prometheus");
+        return;
+    }
+    let site = Served::with(story_in, open()).await;
+    let metrics = site.get("/metrics").await.body;
+    for (args, input) in [
+        (&["check", "metrics"][..], metrics.as_str()),
+        (&["check", "rules", "leafwatch-alerts.yml"], ""),
+        (&["test", "rules", "leafwatch-alerts.test.yml"], ""),
+    ] {
+        let mut running = promtool(args).unwrap();
+        let mut stdin = running.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, input.as_bytes()).unwrap();
+        drop(stdin);
+        let done = running.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{args:?}: {said}");
+        assert_eq!(said, "", "{args:?}");
     }
 }
 

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::model::{Credential, Policy, Provider, UserId, WatchList, clean};
 use crate::view::{User, Who};
 
-pub use roll::{Pick, Wanted};
+pub use roll::{Fleet, Pick, Roll, Wanted};
 pub use users::NotOneUser;
 
 /// What holds while a question is answered.

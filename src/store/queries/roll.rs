@@ -35,16 +35,34 @@ pub enum Pick {
     Suspected,
 }
 
+/// A page of credentials.
+#[derive(Debug, Clone)]
+pub struct Roll {
+    /// The credentials, each with its number.
+    pub lines: Vec<(CredentialId, Line)>,
+    /// After which number to go on; none where there are no more.
+    pub next: Option<CredentialId>,
+}
+
+/// How many watched credentials are how.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    /// All together.
+    pub counts: Counts,
+    /// By provider and state.
+    pub by: BTreeMap<(Provider, State), u64>,
+}
+
 impl Tx<'_> {
-    /// Up to `limit` watched credentials after the one numbered `after`, and the number to go on from where there are
-    /// more. By name; those picked by their trouble the worst first.
+    /// Up to `limit` watched credentials after the one numbered `after`, by name; those picked by
+    /// their trouble the worst first.
     pub fn roll(
         &self,
         scene: &Scene<'_>,
         wanted: &Wanted,
         after: Option<CredentialId>,
         limit: usize,
-    ) -> Result<(Vec<(CredentialId, Line)>, Option<CredentialId>)> {
+    ) -> Result<Roll> {
         let pass = self.pass()?;
         let mut page = RollPage {
             tx: self,
@@ -60,11 +78,14 @@ impl Tx<'_> {
             None => page.of_directory(after)?,
         }
         let next = page.lines.last().map(|(id, _)| *id).filter(|_| page.more);
-        Ok((page.lines, next))
+        Ok(Roll {
+            lines: page.lines,
+            next,
+        })
     }
 
     /// How many watched credentials are how, all together, and by provider and state. A pass over all of them.
-    pub fn fleet(&self, scene: &Scene<'_>) -> Result<(Counts, BTreeMap<(Provider, State), u64>)> {
+    pub fn fleet(&self, scene: &Scene<'_>) -> Result<Fleet> {
         let mut counts = Counts {
             configured: u32::try_from(scene.watch.len()).unwrap_or(u32::MAX),
             ..Counts::default()
@@ -74,7 +95,7 @@ impl Tx<'_> {
             counts.add(&line);
             *by.entry((line.who.provider, line.state)).or_default() += 1;
         })?;
-        Ok((counts, by))
+        Ok(Fleet { counts, by })
     }
 
     /// The providers of a user's credentials, those no longer watched too.
