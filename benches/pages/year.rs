@@ -66,7 +66,7 @@ pub(crate) fn fill(database: &Path, fleet: u32, now: Timestamp) -> WatchList {
            SELECT id, {SWEEPS} - 200, {ms} - 180000000, NULL, NULL, 2, 1 FROM credential WHERE id % 500 = 0;
          INSERT INTO incident (id, credential, track, subject, kind, began_at, opened_at, opened_sweep, kind_at, ended_at, ended_by)
            SELECT id, id, 'access', '', 'invalid', {start} + at * 900000, {start} + at * 900000, at, {start} + at * 900000,
-             {start} + (at + 96) * 900000, 'healthy' FROM broke;
+             {start} + (at + 96) * 900000, 'proof' FROM broke;
          INSERT INTO incident (id, credential, track, subject, kind, began_at, opened_at, opened_sweep, kind_at)
            SELECT id, id, 'access', '', 'invalid', {ms} - 180000000, {ms} - 180000000, {SWEEPS} - 200, {ms} - 180000000
              FROM credential WHERE id % 500 = 0;

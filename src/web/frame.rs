@@ -61,6 +61,14 @@ impl Moment {
         }
     }
 
+    /// How long ago.
+    pub(super) fn ago(at: Timestamp, now: Timestamp) -> Moment {
+        Moment {
+            iso: at.to_string(),
+            text: words::ago(at, now),
+        }
+    }
+
     /// Short, for tables.
     pub(super) fn short(at: Timestamp, zone: &TimeZone) -> Moment {
         Moment {

@@ -339,7 +339,7 @@ fn mails(watch: &Watch) -> Fact {
 }
 
 fn row(line: &Line, strip: Strip, asked: &Asked<'_>) -> Row {
-    let (now, zone) = (asked.scene.now, &asked.scene.policy.schedules.zone);
+    let now = asked.scene.now;
     Row {
         href: href(Credential {
             user: line.who.user.user,
@@ -355,7 +355,7 @@ fn row(line: &Line, strip: Strip, asked: &Asked<'_>) -> Row {
             || "–".to_owned(),
             |since| words::duration(words::between(since, now)),
         ),
-        last_look: line.last_look.map(|at| Moment::short(at, zone)),
+        last_look: line.last_look.map(|at| Moment::ago(at, now)),
         strip,
     }
 }
