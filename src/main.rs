@@ -41,16 +41,21 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Run => cli::run::run(cli, clock),
         Command::Check(args) => cli::check::check(cli, clock, args),
+        Command::Doctor(args) => cli::doctor::doctor(cli, clock, args),
         Command::Config(ConfigCommand::Check) => cli::config_check::config_check(cli, clock),
-        Command::Ack(args) => cli::hush::ack(cli, clock, args),
-        Command::Silence(args) => cli::hush::silence(cli, clock, args),
+        Command::Ack(_) | Command::Silence(_) => cli::hush::annotate(cli, clock),
+        Command::Backup(args) => cli::backup::backup(cli, args),
+        Command::Completions(args) => cli::manual::completions(args.shell),
+        Command::Man(args) => cli::manual::man(&args.folder),
+        Command::Simulate(args) => cli::simulate::simulate(cli, clock, args),
         Command::Demo(args) => demo(cli, clock, args),
         Command::Status(_)
         | Command::Explain(_)
         | Command::History(_)
         | Command::Events(_)
         | Command::Incidents(_)
-        | Command::Deliveries(_) => cli::ask(cli, clock),
+        | Command::Deliveries(_)
+        | Command::Report(_) => cli::ask(cli, clock),
     }
 }
 

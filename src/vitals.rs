@@ -23,9 +23,9 @@ pub enum Loop {
     Sweep,
     /// Reads the events.
     Gather,
-    /// Writes the database.
-    Writer,
-    /// Packs and sends the mails.
+    /// Packs the mails, through the writer; it never rests, so that a writer that hangs shows here.
+    Pack,
+    /// Sends the mails.
     Deliver,
 }
 
@@ -131,8 +131,8 @@ pub struct Limits {
     pub sweep: Duration,
     /// For [`Loop::Gather`].
     pub gather: Duration,
-    /// For [`Loop::Writer`].
-    pub writer: Duration,
+    /// For [`Loop::Pack`].
+    pub pack: Duration,
     /// For [`Loop::Deliver`].
     pub deliver: Duration,
 }
@@ -265,7 +265,7 @@ impl Limits {
             schedule: minutes(1),
             sweep: asking,
             gather: asking,
-            writer: minutes(5),
+            pack: minutes(5),
             deliver: minutes(30),
         }
     }
@@ -275,7 +275,7 @@ impl Limits {
             Loop::Schedule => self.schedule,
             Loop::Sweep => self.sweep,
             Loop::Gather => self.gather,
-            Loop::Writer => self.writer,
+            Loop::Pack => self.pack,
             Loop::Deliver => self.deliver,
         }
     }
@@ -287,7 +287,7 @@ impl fmt::Display for Loop {
             Loop::Schedule => "schedule",
             Loop::Sweep => "sweep",
             Loop::Gather => "gather",
-            Loop::Writer => "writer",
+            Loop::Pack => "pack",
             Loop::Deliver => "deliver",
         })
     }
@@ -319,16 +319,16 @@ mod tests {
     #[test]
     fn a_loop_without_a_step_is_stuck_past_its_limit_and_no_sooner() {
         let vitals = Vitals::new();
-        vitals.moved(Loop::Writer, MINUTE);
+        vitals.moved(Loop::Pack, MINUTE);
         vitals.moved(Loop::Schedule, MINUTE * 6);
         assert_eq!(vitals.stuck(MINUTE * 6, &limits()), []);
         assert_eq!(
             vitals.stuck(MINUTE * 6 + Duration::from_millis(1), &limits()),
-            [Loop::Writer]
+            [Loop::Pack]
         );
         assert_eq!(
             vitals.stuck(MINUTE * 8, &limits()),
-            [Loop::Schedule, Loop::Writer]
+            [Loop::Schedule, Loop::Pack]
         );
     }
 

@@ -28,12 +28,14 @@ use crate::daemon::{alarm, deliver, gather};
 use crate::leaf::{self, Client};
 use crate::mail::send::Deadlines;
 use crate::model::{CredentialId, Kind};
+use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::store::{self, Db, RunId, Tx, Writer};
 use crate::vitals::Vitals;
 use crate::web;
 
 pub use lifecycle::{Fatal, run};
+pub use wiring::{leaf as leaf_settings, settings as settings_at};
 
 /// How long an orderly stop may take.
 const STOP_WITHIN: Duration = Duration::from_secs(12);
@@ -246,6 +248,11 @@ async fn listen(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, St
     }
 }
 
+/// What the loops, and whoever plays them, need of `config`.
+pub fn settings(config: &Config) -> Settings {
+    wiring::settings(config, Pace::default())
+}
+
 struct Opened {
     key: [u8; 32],
     run: RunId,
@@ -264,26 +271,19 @@ fn begin(
     let key = tx.fingerprint_key(fresh, now)?;
     let last_seen = tx.last_whole_sweep()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
-    let bench = Bench {
-        policy: &settings.policy,
-        watch: &settings.watch,
-        after_off: false,
-    };
+    let bench = settings.bench(false);
     let (roster, changes) = Roster::load(tx, &settings.watch, &settings.policy, now)?;
     drop_from_watch(tx, &bench, &changes, now)?;
     bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
     // A delivery that was under way when the last run was killed is tried again now.
     tx.clamp_times(now)?;
     tx.path_is_open(now)?;
-    // A short restart is no time in which things could have happened unseen.
-    let interval = settings.policy.schedules.sweep.typical_interval();
-    let off = last_seen.map(|last| now.duration_since(last).unsigned_abs());
     Ok(Opened {
         key,
         run,
         roster,
         blind: tx.is_blind()?,
-        after_off: off.is_some_and(|off| off > interval * 2),
+        after_off: due::was_off(&settings.policy.schedules.sweep, last_seen, now),
     })
 }
 
@@ -337,26 +337,22 @@ impl Daemon {
         let settings = wiring::settings(config, pace);
         let now = context.clock.now();
         let handed = settings.clone();
-        let leaf = wiring::leaf(config, pace);
-        context.client.check(&leaf)?;
+        // All that can fail comes before the commit.
+        let leaf = Client::prepare(wiring::leaf(config, pace))?;
         let page = match &self.page {
             None => None,
             Some(site) => Some((site, web::Ready::new(wiring::web(config))?)),
         };
         let roster = context
             .write(move |tx| {
-                let bench = Bench {
-                    policy: &handed.policy,
-                    watch: &handed.watch,
-                    after_off: false,
-                };
+                let bench = handed.bench(false);
                 let (roster, changes) = Roster::load(tx, &handed.watch, &handed.policy, now)?;
                 drop_from_watch(tx, &bench, &changes, now)?;
                 bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
                 Ok(roster)
             })
             .await?;
-        context.client.reconfigure(leaf)?;
+        context.client.reconfigure(leaf);
         context.settings.replace(settings);
         if let Some((site, ready)) = page {
             site.reload(ready);
@@ -376,11 +372,7 @@ impl Daemon {
             .fault_seen(crate::vitals::Fault::Config, why.clone(), now);
         let told = context
             .write(move |tx| {
-                let bench = Bench {
-                    policy: &settings.policy,
-                    watch: &settings.watch,
-                    after_off: false,
-                };
+                let bench = settings.bench(false);
                 let condition = Condition {
                     kind: Kind::ConfigRejected,
                     subject: String::new(),

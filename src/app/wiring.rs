@@ -11,7 +11,7 @@ use crate::mail::send::{Deadlines, Login, SmtpSettings, Tls, Transport};
 use crate::web;
 
 /// What the loops need.
-pub(super) fn settings(config: &Config, pace: Pace) -> Settings {
+pub fn settings(config: &Config, pace: Pace) -> Settings {
     let email = &config.email;
     Settings {
         policy: config.policy.clone(),
@@ -49,7 +49,7 @@ pub(super) fn web(config: &Config) -> web::Settings {
 }
 
 /// What the client of Leaf needs.
-pub(super) fn leaf(config: &Config, pace: Pace) -> leaf::Settings {
+pub fn leaf(config: &Config, pace: Pace) -> leaf::Settings {
     let config::Leaf {
         base_url,
         auth,

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::config::{DEFAULT_PATH, PATH_VARIABLE, parse_duration};
-use crate::model::{Kind, Provider};
+use crate::model::{Address, Kind, NotAnAddress, Provider};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -57,6 +57,8 @@ pub enum Command {
     Run,
     /// Look at every credential once, now, and show what was found; stores and sends nothing
     Check(Check),
+    /// Try the real thing, Leaf and mail server included, and say of each part whether it works and what to do
+    Doctor(Doctor),
     /// Look after the config
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -72,10 +74,21 @@ pub enum Command {
     Incidents(Incidents),
     /// Show every mail, to whom it went, and what the mail server said
     Deliveries(Deliveries),
+    /// Report availability and incidents of a period
+    Report(Report),
     /// Say that somebody is on an incident: no more reminders
     Ack(Ack),
     /// Let mails about something wait
     Silence(Silence),
+    /// Copy the database while the daemon runs
+    Backup(Backup),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Write man pages into a folder
+    Man(Man),
+    /// Replay the stored history under the rules and alert settings of --config: which incidents and mails there would
+    /// have been, beside those there were
+    Simulate(Simulate),
     /// Show it all on this machine, against a simulated Leaf, with nothing to configure
     Demo(Demo),
 }
@@ -86,6 +99,17 @@ pub struct Check {
     /// Also store and mail, as the daemon would in one sweep; refused beside a daemon
     #[arg(long)]
     pub notify: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Also send a real mail to this address, by the very path that alerts take
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub send_to: Option<Address>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -234,6 +258,89 @@ pub struct Deliveries {
     pub(super) common: Common,
 }
 
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    #[command(flatten)]
+    pub(super) from: From,
+    /// Up to when; written as --since is, now where it is left out
+    #[arg(long, value_name = "WHEN")]
+    pub(super) until: Option<Since>,
+    /// List every credential, also those that were healthy whenever they were seen
+    #[arg(long)]
+    pub all: bool,
+    /// How to write it; csv and json have every credential
+    #[arg(
+        long,
+        value_enum,
+        default_value = "text",
+        conflicts_with = "json",
+        value_name = "FORMAT"
+    )]
+    pub format: Format,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// `backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The new file; one that is there already is never overwritten
+    pub file: PathBuf,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// The shells that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    /// Bash
+    Bash,
+    /// Zsh
+    Zsh,
+    /// Fish
+    Fish,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder; made where it is not there
+    pub folder: PathBuf,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables, for a terminal
+    Text,
+    /// One page that needs nothing else, for a browser or a printer
+    Html,
+    /// One line each for all, a provider, a credential, for a spreadsheet
+    Csv,
+    /// For programs
+    Json,
+}
+
+/// `simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Show every incident and every mail, not only what would have been otherwise
+    #[arg(long, short)]
+    pub verbose: bool,
+    #[command(flatten)]
+    pub(super) from: From,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -291,6 +398,11 @@ impl Since {
     }
 }
 
+fn address(text: &str) -> Result<Address, String> {
+    text.parse()
+        .map_err(|error: NotAnAddress| error.to_string())
+}
+
 fn provider(text: &str) -> Result<Provider, String> {
     text.parse().map_err(|_| {
         let names: Vec<&str> = Provider::all().map(Provider::name).collect();
@@ -334,12 +446,19 @@ mod tests {
             "run",
             "check --notify",
             "config check --config /tmp/x.toml",
+            "doctor --send-to anna@example.com --json",
             "status --all --json --provider john-deere",
             "explain hillside",
             "history 3c9d --since 30d --provider john-deere --json",
             "events hillside -v --since 2026-11-01",
             "incidents --open -v",
             "deliveries --address anna@example.com --since 7d",
+            "report --since 2026-10-01 --until 2026-11-01 --provider john-deere --format html --all",
+            "report --json",
+            "backup /tmp/leafwatch.copy.db",
+            "completions fish",
+            "man /usr/local/share/man/man1",
+            "simulate --config /tmp/new.toml --since 90d -v",
             "demo --for 30s --keep",
         ] {
             let words = std::iter::once("leafwatch").chain(line.split(' '));

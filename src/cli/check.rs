@@ -2,7 +2,7 @@
 
 use super::args::{Check, Cli, Common, Status};
 use super::exit::{Exit, Failure};
-use super::{run, status};
+use super::{progress, run, status};
 use crate::app::{Pace, Station};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -38,7 +38,14 @@ async fn look(
     let station = Station::open(db, &config, clock.clone(), Pace::default()).await?;
     let context = station.context.clone();
     gather::names(&context).await;
-    let ended = sweep::run(&context, sweep::Scope::All, station.urgent()).await?;
+    let before = context.client.counters().answered;
+    let ended = progress::shown(
+        clock,
+        config.watch.len() as u64,
+        || context.client.counters().answered - before,
+        sweep::run(&context, sweep::Scope::All, station.urgent()),
+    )
+    .await?;
     if args.notify {
         gather::round(&context).await?;
         tell(&context).await?;
@@ -67,7 +74,11 @@ async fn look(
     super::print(&page.into_text())?;
     if args.notify && waiting > 0 {
         let what = anyhow::anyhow!(
-            "{waiting} mails were not accepted yet and wait; leafwatch deliveries shows why"
+            "{} not accepted yet; leafwatch deliveries shows why",
+            match waiting {
+                1 => "1 mail is".to_owned(),
+                _ => format!("{waiting} mails are"),
+            }
         );
         return Err(Failure::new(Exit::Unreachable, what));
     }

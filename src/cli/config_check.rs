@@ -3,8 +3,11 @@
 use super::args::Cli;
 use super::exit::{Exit, Failure};
 use crate::clock::Clock;
-use crate::config::{self, Variables};
-use crate::rules::due;
+use crate::config::{self, Calendar, Variables};
+use crate::rules::{due, quiet};
+
+/// How many times ahead a quiet window is told.
+const OPENINGS: usize = 3;
 
 /// Runs the command.
 ///
@@ -16,9 +19,11 @@ pub fn config_check(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         .as_ref()
         .map(config::Config::check_secrets)
         .unwrap_or_default();
-    let report = config::report(&loaded, &secrets, clock.now(), |schedule, zone, now| {
-        due::next_after(schedule, zone, now, now)
-    });
+    let calendar = Calendar {
+        next: |schedule, zone, now| due::next_after(schedule, zone, now, now),
+        openings: |window, now| quiet::openings(window, now, OPENINGS),
+    };
+    let report = config::report(&loaded, &secrets, clock.now(), calendar);
     super::print(&report.text)?;
     Ok(if report.exit_ok {
         Exit::Fine

@@ -114,6 +114,13 @@ impl From<Faults> for Failure {
     }
 }
 
+impl From<anyhow::Error> for Failure {
+    /// A document that could not be written; only memory can be lacking.
+    fn from(error: anyhow::Error) -> Self {
+        Failure::new(Exit::Fallen, error)
+    }
+}
+
 impl From<serde_json::Error> for Failure {
     /// What is shown can always be written as JSON; only memory can be lacking.
     fn from(error: serde_json::Error) -> Self {

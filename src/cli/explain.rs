@@ -36,6 +36,17 @@ fn lay_out(page: &mut Page, explanation: &Explanation, scene: &Scene<'_>) {
     for explained in &explanation.credentials {
         one(page, explained, scene);
     }
+    if !explanation.quiet.is_empty() {
+        page.gap();
+        page.say(Style::Plain, "When mails wait (looking goes on):");
+    }
+    for quiet in &explanation.quiet {
+        for opening in &quiet.openings {
+            let times = (opening.from, opening.to);
+            let line = words::quiet(&quiet.severities, times, &quiet.zone, scene.now);
+            page.labelled(2, "", &line);
+        }
+    }
     page.gap();
     page.say(Style::Dim, explanation.cannot_see);
 }
@@ -217,6 +228,13 @@ fn incident(page: &mut Page, open: &OpenIncident, scene: &Scene<'_>) {
             words::time(notice.due_at, zone)
         );
         page.labelled(4, "next mail: ", &line);
+    }
+    for ack in open.said.acks.iter().filter(|ack| ack.holds(scene.now)) {
+        page.labelled(4, "acknowledged ", &words::ack(ack, zone, scene.now));
+    }
+    let silences = open.said.silences.iter();
+    for silence in silences.filter(|silence| silence.holds(scene.now)) {
+        page.labelled(4, "silenced ", &words::silence(silence, zone, scene.now));
     }
 }
 

@@ -1,10 +1,12 @@
 //! `ack` and `silence`: the only commands that write beside a running daemon, which heeds them within a second.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::args::{Ack, Cli, Silence};
+use super::args::{Ack, Cli, Command, Silence};
 use super::exit::{Exit, Failure};
-use super::table::{Page, Style, Table, text, whole};
+use super::table::{Look, Page, Style, Table, text, whole};
 use crate::clock::Clock;
 use crate::config::{self, Config, Variables};
 use crate::model::IncidentId;
@@ -13,23 +15,47 @@ use crate::store::{self, Access, Db, Scene, Tx};
 use crate::view::hush;
 use crate::view::words;
 
-/// Acknowledges an incident, ends an ack, or lists them.
+/// Does what is asked, and says so.
 ///
 /// # Errors
 /// What is wrong, with the exit code that says so.
-pub fn ack(cli: &Cli, clock: &Clock, args: &Ack) -> Result<Exit, Failure> {
-    let (mut db, config) = open(cli)?;
-    let now = clock.now();
+pub fn annotate(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
+    let config = config::load(&cli.config, &Variables::of_process())?;
+    let look = super::look(cli, super::asks_for_json(&cli.command));
+    super::print(&said(&cli.command, &config, look, clock)?)
+}
+
+/// Writes what `command` says into the database that `config` names, and returns what is to be said of it; nothing for
+/// other commands.
+///
+/// # Errors
+/// As [`annotate`].
+pub fn said(
+    command: &Command,
+    config: &Config,
+    look: Look,
+    clock: &Clock,
+) -> Result<String, Failure> {
+    let desk = || Db::beside(&config.database.path, Access::Annotate);
+    match command {
+        Command::Ack(args) => ack(&mut desk()?, config, args, look, clock.now()),
+        Command::Silence(args) => silence(&mut desk()?, config, args, look, clock.now()),
+        _ => Ok(String::new()),
+    }
+}
+
+/// Acknowledges an incident, ends an ack, or lists them.
+fn ack(
+    db: &mut Db,
+    config: &Config,
+    args: &Ack,
+    look: Look,
+    now: Timestamp,
+) -> Result<String, Failure> {
     if args.list {
         let acks = db.read(|tx| tx.acks(now, false))?;
-        return show(
-            cli,
-            args.json,
-            acks.iter().map(hush::Ack::from).collect(),
-            ACKS,
-            &config,
-            ack_row,
-        );
+        let shown = acks.iter().map(hush::Ack::from).collect();
+        return show(shown, ACKS, config, look, ack_row);
     }
     let Some(number) = args.incident else {
         return Err(usage(
@@ -40,21 +66,21 @@ pub fn ack(cli: &Cli, clock: &Clock, args: &Ack) -> Result<Exit, Failure> {
     if args.end {
         let ended = db.write(|tx| tx.end_ack(incident, now, &actor()))?;
         return match ended {
-            true => super::print(&format!(
+            true => Ok(format!(
                 "The ack of incident {number} is ended; reminders come again.\n"
             )),
             false => Err(usage(&format!("incident {number} has no ack that holds"))),
         };
     }
-    let reason = args.reason.as_deref().unwrap_or_default();
-    let until = now + config.policy.alerts.ack_for;
-    let found = db.write(|tx| tx.add_ack(incident, now, until, &actor(), reason))?;
+    let reason = reason(args.reason.as_deref())?;
+    let until = later(now, config.policy.alerts.ack_for)?;
+    let found = db.write(|tx| tx.add_ack(incident, now, until, &actor(), &reason))?;
     if !found {
         return Err(usage(&format!(
             "there is no open incident {number}; leafwatch incidents --open shows them"
         )));
     }
-    super::print(&format!(
+    Ok(format!(
         "Incident {number} is acknowledged: no reminders until {}, or until it changes for the worse, comes back or \
          is over.\n",
         words::time(until, &config.policy.schedules.zone)
@@ -62,20 +88,21 @@ pub fn ack(cli: &Cli, clock: &Clock, args: &Ack) -> Result<Exit, Failure> {
 }
 
 /// Silences, ends a silence, or lists them.
-///
-/// # Errors
-/// What is wrong, with the exit code that says so.
-pub fn silence(cli: &Cli, clock: &Clock, args: &Silence) -> Result<Exit, Failure> {
-    let (mut db, config) = open(cli)?;
-    let now = clock.now();
+fn silence(
+    db: &mut Db,
+    config: &Config,
+    args: &Silence,
+    look: Look,
+    now: Timestamp,
+) -> Result<String, Failure> {
     if args.list {
         let silences = db.read(|tx| tx.silences(now, false))?;
         let shown = silences.iter().map(hush::Silence::from).collect();
-        return show(cli, args.json, shown, SILENCES, &config, silence_row);
+        return show(shown, SILENCES, config, look, silence_row);
     }
     if let Some(number) = args.end {
         return match db.write(|tx| tx.end_silence(number, now, &actor()))? {
-            true => super::print(&format!(
+            true => Ok(format!(
                 "Silence {number} is ended; what still stands is told.\n"
             )),
             false => Err(usage(&format!(
@@ -92,13 +119,13 @@ pub fn silence(cli: &Cli, clock: &Clock, args: &Silence) -> Result<Exit, Failure
         now,
     };
     let what = db.read(|tx| what(tx, &scene, args))?;
-    let until = now + length;
-    let reason = args.reason.as_deref().unwrap_or_default();
+    let until = later(now, length)?;
+    let reason = reason(args.reason.as_deref())?;
     let (number, hit) = db.write(|tx| {
-        let number = tx.add_silence(&what, now, until, &actor(), reason)?;
+        let number = tx.add_silence(&what, now, until, &actor(), &reason)?;
         Ok::<_, store::Error>((number, hits(tx, &what)?))
     })?;
-    super::print(&format!(
+    Ok(format!(
         "Silence {number} holds until {}; it matches {} that {} open now.\n",
         words::time(until, &config.policy.schedules.zone),
         words::counted(hit, "incident"),
@@ -133,11 +160,6 @@ fn hits(tx: &Tx<'_>, what: &Silenced) -> store::Result<u64> {
     Ok(hits)
 }
 
-fn open(cli: &Cli) -> Result<(Db, Config), Failure> {
-    let config = config::load(&cli.config, &Variables::of_process())?;
-    Ok((Db::beside(&config.database.path, Access::Annotate)?, config))
-}
-
 /// Who does it, as the database keeps it: the person behind sudo, else the user.
 #[expect(clippy::disallowed_methods, reason = "no setting, but who types")]
 fn actor() -> String {
@@ -145,6 +167,20 @@ fn actor() -> String {
         .into_iter()
         .find_map(|name| std::env::var(name).ok());
     crate::model::clean(&known.unwrap_or_else(|| "unknown".to_owned()), 64)
+}
+
+/// The reason as it is kept: others read it when they ask why nobody was told.
+fn reason(said: Option<&str>) -> Result<String, Failure> {
+    let reason = crate::model::clean(said.unwrap_or_default().trim(), 500);
+    match reason.is_empty() {
+        true => Err(usage("why? such as --reason \"grower is on holiday\"")),
+        false => Ok(reason),
+    }
+}
+
+fn later(now: Timestamp, length: Duration) -> Result<Timestamp, Failure> {
+    let until = now.checked_add(length);
+    until.map_err(|_| usage("that is longer than the calendar; write --for 3d"))
 }
 
 fn usage(what: &str) -> Failure {
@@ -155,17 +191,16 @@ const ACKS: &[&str] = &["INCIDENT", "UNTIL", "BY", "REASON"];
 const SILENCES: &[&str] = &["NUMBER", "WHAT", "UNTIL", "BY", "REASON"];
 
 fn show<T: serde::Serialize>(
-    cli: &Cli,
-    json: bool,
     rows: Vec<T>,
     columns: &[&'static str],
     config: &Config,
+    look: Look,
     cells: fn(&T, &dyn Fn(Timestamp) -> String) -> Vec<String>,
-) -> Result<Exit, Failure> {
-    let mut page = Page::new(super::look(cli, json));
-    if json {
+) -> Result<String, Failure> {
+    let mut page = Page::new(look);
+    if look.json {
         page.document(hush::List { list: rows })?;
-        return super::print(&page.into_text());
+        return Ok(page.into_text());
     }
     let zone = &config.policy.schedules.zone;
     let time = |at| words::short_time(at, zone);
@@ -185,7 +220,7 @@ fn show<T: serde::Serialize>(
         true => page.say(Style::Plain, "none"),
         false => page.table(&table),
     }
-    super::print(&page.into_text())
+    Ok(page.into_text())
 }
 
 fn ack_row(ack: &hush::Ack, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {

@@ -98,8 +98,16 @@ fn add(table: &mut Table, line: &Line, scene: &Scene<'_>) {
         (line.about.shown(line.track), Style::Plain),
         (words::short_time(line.began_at, zone), Style::Plain),
         (ended(line, scene), Style::Plain),
-        (words::told(&line.told), Style::Plain),
+        (told(line, scene), Style::Plain),
     ]);
+}
+
+fn told(line: &Line, scene: &Scene<'_>) -> String {
+    let told = words::told(&line.told);
+    match words::held_back(&line.said, scene.now) {
+        Some(back) if line.ended_at.is_none() => format!("{told}; {back}"),
+        _ => told,
+    }
 }
 
 fn kind(line: &Line) -> String {
@@ -155,5 +163,11 @@ fn in_full(page: &mut Page, line: &Line, scene: &Scene<'_>) {
     if line.told.accepted.is_empty() && line.told.waiting.is_empty() && line.told.failed.is_empty()
     {
         page.labelled(2, "told: ", &words::told(&line.told));
+    }
+    for ack in &line.said.acks {
+        page.labelled(2, "acknowledged ", &words::ack(ack, zone, scene.now));
+    }
+    for silence in &line.said.silences {
+        page.labelled(2, "silenced ", &words::silence(silence, zone, scene.now));
     }
 }

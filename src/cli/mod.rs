@@ -8,10 +8,12 @@
 )]
 
 pub mod args;
+pub mod backup;
 pub mod check;
 pub mod config_check;
 pub mod deliveries;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod exit;
 pub mod explain;
@@ -19,7 +21,11 @@ pub mod history;
 pub mod hush;
 pub mod incidents;
 pub mod log;
+pub mod manual;
+mod progress;
+pub mod report;
 pub mod run;
+pub mod simulate;
 pub mod status;
 pub mod table;
 
@@ -71,10 +77,18 @@ fn asks_for_json(command: &Command) -> bool {
         Command::Events(args) => args.past.of.common.json,
         Command::Incidents(args) => args.common.json,
         Command::Deliveries(args) => args.common.json,
+        Command::Report(args) => args.is_json(),
         Command::Check(args) => args.json,
+        Command::Doctor(args) => args.json,
         Command::Ack(args) => args.json,
         Command::Silence(args) => args.json,
-        Command::Run | Command::Config(_) | Command::Demo(_) => false,
+        Command::Simulate(args) => args.json,
+        Command::Run
+        | Command::Config(_)
+        | Command::Backup(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Demo(_) => false,
     }
 }
 
@@ -95,11 +109,17 @@ pub fn page(
         Command::Events(args) => events::page(db, scene, args, look),
         Command::Incidents(args) => incidents::page(db, scene, args, look),
         Command::Deliveries(args) => deliveries::page(db, scene, args, look),
+        Command::Report(args) => report::page(db, scene, args, look),
         Command::Run
         | Command::Check(_)
+        | Command::Doctor(_)
         | Command::Config(_)
+        | Command::Backup(_)
+        | Command::Completions(_)
+        | Command::Man(_)
         | Command::Ack(_)
         | Command::Silence(_)
+        | Command::Simulate(_)
         | Command::Demo(_) => Ok(Page::new(look)),
     }
 }

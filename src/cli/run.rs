@@ -13,8 +13,8 @@ use crate::leaf;
 /// # Errors
 /// What is wrong, with the exit code that says so.
 pub fn run(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
-    log::start();
     let config = config_with_secrets(cli)?;
+    log::start(config.log_format);
     let runtime = runtime(&config)?;
     let ended = runtime.block_on(app::run(&cli.config, config, clock.clone()));
     // A name that a dead resolver still looks up must not hold the stop up.

@@ -81,20 +81,25 @@ impl Page {
 
     /// A paragraph, wrapped.
     pub fn say(&mut self, style: Style, text: &str) {
-        self.indented(0, style, "", text);
+        self.indented(0, (Style::Plain, ""), style, text);
     }
 
     /// A paragraph behind a label: `label text`, further lines below the text.
     pub fn labelled(&mut self, indent: usize, label: &str, text: &str) {
-        self.indented(indent, Style::Plain, label, text);
+        self.indented(indent, (Style::Plain, label), Style::Plain, text);
+    }
+
+    /// The same with a label that stands out.
+    pub fn marked(&mut self, style: Style, label: &str, text: &str) {
+        self.indented(0, (style, label), Style::Plain, text);
     }
 
     /// An indented paragraph that stands out.
     pub fn styled(&mut self, indent: usize, style: Style, text: &str) {
-        self.indented(indent, style, "", text);
+        self.indented(indent, (Style::Plain, ""), style, text);
     }
 
-    fn indented(&mut self, indent: usize, style: Style, label: &str, text: &str) {
+    fn indented(&mut self, indent: usize, (mark, label): (Style, &str), style: Style, text: &str) {
         let hanging = indent + label.width();
         let width = self
             .look
@@ -104,7 +109,7 @@ impl Page {
             match number {
                 0 => {
                     self.text.extend(std::iter::repeat_n(' ', indent));
-                    self.text.push_str(label);
+                    paint(&mut self.text, self.look.colour, mark, label);
                 }
                 _ => self.text.extend(std::iter::repeat_n(' ', hanging)),
             }
@@ -116,6 +121,11 @@ impl Page {
     /// What is on another page.
     pub fn append(&mut self, other: Page) {
         self.text.push_str(&other.text);
+    }
+
+    /// A whole document as it is, for a file.
+    pub fn raw(&mut self, text: &str) {
+        self.text.push_str(text);
     }
 
     /// A table, no wider than the terminal.

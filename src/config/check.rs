@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::duration::rough_duration;
 use super::pace::requests_a_second;
 use super::{Config, Fault, Faults, Transport, Web};
-use crate::model::{Address, Provider, Schedule};
+use crate::model::{Address, Provider, QuietWindow, Schedule};
 
 /// The report and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +20,23 @@ pub struct Report {
     pub exit_ok: bool,
 }
 
+/// The rules that say what comes when; handed in, because a config decides nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Calendar {
+    /// When a schedule falls due next, from a moment on.
+    pub next: fn(&Schedule, &TimeZone, Timestamp) -> Option<Timestamp>,
+    /// When a quiet window is open next, the one that is open now among them.
+    pub openings: fn(&QuietWindow, Timestamp) -> Vec<(Timestamp, Timestamp)>,
+}
+
 /// Puts together all faults, then all warnings, then what the config amounts to.
 ///
-/// `secrets` is what [`Config::check_secrets`] said; `next` is `rules::due::next_after` from `now` on.
+/// `secrets` is what [`Config::check_secrets`] said.
 pub fn report(
     loaded: &Result<Config, Faults>,
     secrets: &[Fault],
     now: Timestamp,
-    next: impl Fn(&Schedule, &TimeZone, Timestamp) -> Option<Timestamp>,
+    calendar: Calendar,
 ) -> Report {
     let mut faults: Vec<&Fault> = secrets.iter().collect();
     if let Err(Faults(found)) = loaded {
@@ -35,7 +44,7 @@ pub fn report(
     }
     let mut text = String::new();
     // Writing into a String does not fail.
-    let _ = write_report(&mut text, loaded.as_ref().ok(), &faults, now, next);
+    let _ = write_report(&mut text, loaded.as_ref().ok(), &faults, now, calendar);
     Report {
         text,
         exit_ok: faults.is_empty(),
@@ -47,7 +56,7 @@ fn write_report(
     config: Option<&Config>,
     faults: &[&Fault],
     now: Timestamp,
-    next: impl Fn(&Schedule, &TimeZone, Timestamp) -> Option<Timestamp>,
+    calendar: Calendar,
 ) -> fmt::Result {
     heading(out, faults.len(), "fault")?;
     for fault in faults {
@@ -80,9 +89,28 @@ fn write_report(
         ("reminders", &schedules.reminders),
         ("digest", &schedules.digest),
     ] {
-        match next(schedule, &schedules.zone, now) {
+        match (calendar.next)(schedule, &schedules.zone, now) {
             Some(at) => writeln!(out, "  {name:9}  {}", both_clocks(at, &schedules.zone))?,
             None => writeln!(out, "  {name:9}  never")?,
+        }
+    }
+    let quiet = config.policy.alerts.quiet.iter();
+    let names = quiet.clone().map(|window| {
+        let names: Vec<&str> = window.severities.iter().map(|one| one.name()).collect();
+        names.join(", ")
+    });
+    let names: Vec<String> = names.collect();
+    let width = names.iter().map(String::len).max().unwrap_or(0);
+    if width > 0 {
+        writeln!(out, "\nwhen mails wait (looking goes on)")?;
+    }
+    for (window, names) in quiet.zip(&names) {
+        for (from, to) in (calendar.openings)(window, now) {
+            let (from, to) = (
+                both_clocks(from, &window.zone),
+                both_clocks(to, &window.zone),
+            );
+            writeln!(out, "  {names:width$}  {from} to {to}")?;
         }
     }
     let verdict = match (faults.len(), config.warnings.len()) {

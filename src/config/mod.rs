@@ -11,6 +11,7 @@ mod fault;
 mod growers;
 mod heartbeat;
 mod leaf;
+mod log;
 mod pace;
 mod quiet;
 mod reader;
@@ -31,13 +32,14 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-pub use check::{Report, report};
+pub use check::{Calendar, Report, report};
 pub use database::Database;
 pub use duration::{NotADuration, parse_duration, written_duration};
 pub use email::{Email, Sender, Smtp, Tls, Transport};
 pub use fault::{Fault, Faults, Place, Warning};
 pub use heartbeat::Heartbeat;
 pub use leaf::{Auth, Leaf};
+pub use log::LogFormat;
 pub use pace::Pace;
 pub use reload::needs_restart;
 pub use secret::{SecretFault, SecretFile};
@@ -69,6 +71,8 @@ pub struct Config {
     pub web: Web,
     /// `[heartbeat]`, where it is set.
     pub heartbeat: Option<Heartbeat>,
+    /// `log.format`; another one needs a restart.
+    pub log_format: LogFormat,
     /// What is legal but unwise.
     pub warnings: Vec<Warning>,
 }
@@ -141,6 +145,7 @@ fn read(reader: &Reader) -> Option<Config> {
     let database = database::read(&top.section("database"));
     let web = web::read(&top.section("web"));
     let heartbeat = heartbeat::read(&top.section("heartbeat"));
+    let log_format = log::read(&top.section("log"));
     let config = Config {
         file: reader.source.file.clone(),
         instance,
@@ -156,6 +161,7 @@ fn read(reader: &Reader) -> Option<Config> {
         database,
         web,
         heartbeat,
+        log_format,
         warnings: Vec::new(),
     };
     pace::warn(&config, &schedule);

@@ -41,6 +41,11 @@ fn window(entry: &Section<'_>, zone: &TimeZone) -> Option<QuietWindow> {
         )?,
         false => vec![Severity::Warning],
     };
+    if severities.is_empty() {
+        let write = "name severities, or leave the key out for warnings";
+        entry.fault("severities", "nothing waits in this window", write);
+        return None;
+    }
     if from == to {
         entry.fault(
             "to",
@@ -71,6 +76,11 @@ fn weekdays(entry: &Section<'_>) -> Option<Vec<Weekday>> {
         return Some(DAYS.iter().map(|(_, day)| *day).collect());
     };
     let mut days = Vec::new();
+    if words.is_empty() {
+        let write = "name days, or leave the key out for every day";
+        entry.fault("weekdays", "the window is open on no day", write);
+        return None;
+    }
     for word in words {
         let short: String = word.trim().to_lowercase().chars().take(3).collect();
         match DAYS.iter().find(|(name, _)| *name == short) {

@@ -16,5 +16,8 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     {
         keys.push("heartbeat.url");
     }
+    if old.log_format != new.log_format {
+        keys.push("log.format");
+    }
     keys
 }

@@ -3,7 +3,7 @@
 use super::alerts::addresses;
 use super::fault::{nearest, quoted};
 use super::reader::Section;
-use crate::model::{Kind, Provider, Route, WatchList};
+use crate::model::{Credential, Kind, Provider, Route, UserId, WatchList};
 
 pub(super) fn read(alerts: &Section<'_>) -> Vec<Route> {
     alerts.entries("routes").iter().filter_map(route).collect()
@@ -64,34 +64,55 @@ fn words<T: std::str::FromStr>(
 /// Names the routes that can never match.
 pub(super) fn warn_of_dead(alerts: &Section<'_>, routes: &[Route], watch: &WatchList) {
     for (route, entry) in routes.iter().zip(alerts.entries("routes")) {
-        let dead = |why: &str| entry.warn("to", why, "correct it, or take the route out");
-        let watched = |provider: &Provider| {
-            watch
-                .credentials()
-                .any(|credential| credential.provider == *provider)
-        };
-        let tagged = |tag: &String| {
-            let own = watch.users().iter().filter_map(|user| user.own.as_ref());
-            own.flat_map(|own| &own.tags).any(|known| known == tag)
-        };
-        if !route.providers.is_empty() && !route.providers.iter().any(watched) {
-            dead("this route can never match: none of its providers is watched");
-        } else if !route.tags.is_empty() && !route.tags.iter().any(tagged) {
-            dead("this route can never match: no watched user has one of its tags");
-        } else if !route.problems.is_empty()
-            && route.severity.is_some_and(|severity| {
-                route
-                    .problems
-                    .iter()
-                    .all(|kind| kind.severity() != severity)
-            })
-        {
-            dead("this route can never match: none of its problems has its severity");
-        } else if (!route.tags.is_empty() || !route.providers.is_empty())
-            && !route.problems.is_empty()
-            && route.problems.iter().all(|kind| !kind.is_of_a_credential())
-        {
-            dead("this route can never match: its problems belong to no user or provider");
+        if let Some(why) = why_dead(route, watch) {
+            let what = format!("this route can never match: {why}");
+            entry.warn("to", &what, "correct it, or take the route out");
         }
+    }
+}
+
+fn why_dead(route: &Route, watch: &WatchList) -> Option<&'static str> {
+    let Route {
+        providers, tags, ..
+    } = route;
+    let of_provider =
+        |credential: &Credential| providers.is_empty() || providers.contains(&credential.provider);
+    let tagged = |user: UserId| {
+        let own = watch.user(user).and_then(|user| user.own.as_deref());
+        let known = own.map_or(&[][..], |own| &own.tags);
+        tags.is_empty() || tags.iter().any(|tag| known.contains(tag))
+    };
+    let kinds: Vec<Kind> = Kind::ALL
+        .iter()
+        .copied()
+        .filter(|kind| route.problems.is_empty() || route.problems.contains(kind))
+        .filter(|kind| {
+            route
+                .severity
+                .is_none_or(|wanted| wanted == kind.severity())
+        })
+        .collect();
+    let for_everything = providers.is_empty() && tags.is_empty();
+    if !watch.credentials().any(|one| of_provider(&one)) {
+        Some("none of its providers is watched")
+    } else if !watch.users().iter().any(|user| tagged(user.id)) {
+        Some("no watched user has one of its tags")
+    } else if kinds.is_empty() {
+        Some("none of its problems has its severity")
+    } else if for_everything && kinds.iter().any(|kind| !kind.is_of_a_credential()) {
+        None
+    } else if !kinds.iter().any(|kind| kind.is_of_a_credential()) {
+        Some("its problems belong to no user or provider")
+    } else {
+        let mut matched = watch
+            .credentials()
+            .filter(|one| of_provider(one) && tagged(one.user))
+            .peekable();
+        if matched.peek().is_none() {
+            return Some("no user with one of its tags has one of its providers");
+        }
+        let can_be = |one: Credential| kinds.iter().any(|kind| kind.can_be_of(one.provider));
+        let alive = matched.any(can_be);
+        (!alive).then_some("its problems cannot be seen at the providers it is about")
     }
 }

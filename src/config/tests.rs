@@ -210,7 +210,10 @@ fn loading_needs_no_secret_and_checking_says_what_is_wrong_with_each() {
         &Ok(config),
         &faults,
         "2026-01-01T00:00:00Z".parse().unwrap(),
-        |_, _, _| None,
+        Calendar {
+            next: |_, _, _| None,
+            openings: |_, _| Vec::new(),
+        },
     );
     assert!(!report.exit_ok);
     assert!(report.text.starts_with("2 faults\n"), "{}", report.text);

@@ -10,7 +10,6 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
-use super::judge::Bench;
 use super::settings::Settings;
 use super::sweep::chain;
 use crate::mail::letter::{About, Entry, Letter, Occasion, Tally, Telling, Thread, Told};
@@ -139,11 +138,7 @@ async fn keep(context: &Context, past: &Standing, now: Timestamp) {
     let (settings, past) = (context.settings.now(), past.clone());
     let kept = context
         .write(move |tx| {
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off: false,
-            };
+            let bench = settings.bench(false);
             let condition = Condition {
                 kind: Kind::Storage,
                 subject: String::new(),

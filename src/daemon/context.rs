@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::judge::Bench;
 use super::roster::Roster;
-use super::settings::{InForce, Settings};
+use super::settings::InForce;
 use crate::clock::Clock;
-use crate::leaf::Client;
+use crate::leaf::{Client, Halt};
 use crate::store::{Error, RunId, Tx, Writer};
 use crate::vitals::{Fault, Vitals};
 
@@ -111,12 +111,10 @@ impl Context {
         *self.roster() = roster;
     }
 
-    /// The judge under `settings`.
-    pub fn bench<'a>(&self, settings: &'a Settings) -> Bench<'a> {
-        Bench {
-            policy: &settings.policy,
-            watch: &settings.watch,
-            after_off: self.sight().after_off,
+    /// Takes to heart that nothing can be asked now: a pause that Leaf asked for holds for sweeps, whoever met it.
+    pub fn heed(&self, halt: &Halt) {
+        if let Halt::Paused { until } = halt {
+            self.sight().paused_until = Some(*until);
         }
     }
 
@@ -162,6 +160,16 @@ impl Context {
             }
         }
         result.map(|(done, _)| done)
+    }
+
+    /// Lets the judge write, under the settings in force.
+    pub async fn judge<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Bench<'_>, &Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (settings, after_off) = (self.settings.now(), self.sight().after_off);
+        self.write(move |tx| work(&settings.bench(after_off), tx))
+            .await
     }
 
     /// Reads; says nothing about whether the database can be written.

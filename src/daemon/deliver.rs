@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ring::rand::{SecureRandom, SystemRandom};
 
 use super::context::Context;
-use super::judge::Bench;
-use super::pack::{PackError, Packed, Packer};
+use super::pack::{self, PackError, Packed, Packer};
 use super::settings::Settings;
 use super::sweep::chain;
 use crate::mail::send::{self, Phase, Session, Verdict};
@@ -33,10 +31,13 @@ const UNTOLD_AGAIN: Duration = Duration::from_secs(24 * 3600);
 /// Packs what is due, until the context says stop.
 pub async fn pack_loop(context: Context) {
     let mut held_until = Duration::ZERO;
+    let mut failing = None;
     loop {
         let began = context.clock.monotonic();
+        context.vitals.moved(Loop::Pack, began);
         let next = match pack_due(&context, began >= held_until).await {
             Ok((packed, next)) => {
+                failing = None;
                 if packed.made > 0 {
                     context.packed.notify_one();
                 }
@@ -49,7 +50,11 @@ pub async fn pack_loop(context: Context) {
                 next
             }
             Err(error) => {
-                tracing::error!("cannot pack mails: {}", chain(&error));
+                let text = chain(&error);
+                if failing.as_ref() != Some(&text) {
+                    tracing::error!("cannot pack mails: {text}; tried again every second");
+                    failing = Some(text);
+                }
                 if matches!(error, PackError::Store(Error::Stopped)) {
                     // Nothing can be kept any more; whoever started us has to begin anew.
                     return;
@@ -79,31 +84,17 @@ async fn pack_due(
 ) -> Result<(Packed, Option<Timestamp>), PackError> {
     let (settings, now) = (context.settings.now(), context.clock.now());
     let after_off = context.sight().after_off;
-    let mut random = [0; 8];
-    if SystemRandom::new().fill(&mut random).is_err() {
-        tracing::warn!("the system gave no random number; the time alone makes Message-IDs unique");
-    }
-    let nonce = u64::from_le_bytes(random);
+    let nonce = pack::nonce();
     context
         .writer
         .write(move |tx| {
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off,
-            };
+            let bench = settings.bench(after_off);
             let packer = Packer {
                 bench,
                 sender: &settings.sender,
                 nonce,
             };
-            let over = tx.has_unsettled_silence(now)? && packer.may_settle(tx)?;
-            let due = tx.has_due_notice(now)? || over;
-            let packed = match due || (waiting && !tx.idle_addresses()?.is_empty()) {
-                true => packer.pack(tx, now)?,
-                false => Packed::default(),
-            };
-            Ok((packed, tx.next_notice()?))
+            Ok((packer.pack_due(tx, waiting, now)?, tx.next_notice()?))
         })
         .await
 }
@@ -342,11 +333,7 @@ fn mail_failure(
     why: Option<String>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let bench = Bench {
-        policy: &settings.policy,
-        watch: &settings.watch,
-        after_off: false,
-    };
+    let bench = settings.bench(false);
     let kind = Kind::DeliveryFailed;
     let condition = why.map(|why| Condition {
         kind,

@@ -9,7 +9,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use super::context::Context;
-use super::judge::Bench;
 use crate::leaf::{Class, EventLog, Fault};
 use crate::model::{Credential, CredentialId};
 use crate::store::Error;
@@ -117,6 +116,7 @@ async fn work(context: &Context, queue: &Mutex<(std::vec::IntoIter<u32>, Vec<Rea
             // One credential's log that cannot be read is not the round's end; a Leaf that cannot be asked is.
             Err(Fault::NoAnswer(..)) => {}
             Err(Fault::Halt(halt)) => {
+                context.heed(&halt);
                 tracing::warn!("the round of events is given up: {halt}");
                 queue.lock().await.0 = Vec::new().into_iter();
                 return;
@@ -133,18 +133,10 @@ async fn judge(context: &Context, read: Vec<Read>) -> usize {
     if read.is_empty() {
         return 0;
     }
-    let (settings, after_off, skew) = {
-        let sight = context.sight();
-        (context.settings.now(), sight.after_off, sight.skew)
-    };
+    let skew = context.sight().skew;
     let count = read.len();
     let written = context
-        .write(move |tx| {
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off,
-            };
+        .judge(move |bench, tx| {
             for (id, credential, log, at) in &read {
                 let leaf_at = log
                     .leaf_time

@@ -2,7 +2,7 @@
 //!
 //! Callable without the loops; sweep, gather, deliver, `check` and simulations all come through here.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -371,7 +371,7 @@ impl<'a> Bench<'a> {
         now: Timestamp,
     ) -> Result<()> {
         let sweep = tx.newest_sweep()?;
-        let mut subjects: HashSet<String> = tx.own_subjects(kind)?.into_iter().collect();
+        let mut subjects: BTreeSet<String> = tx.own_subjects(kind)?.into_iter().collect();
         subjects.extend(conditions.iter().map(|condition| condition.subject.clone()));
         for subject in subjects {
             let condition = conditions
@@ -391,7 +391,7 @@ impl<'a> Bench<'a> {
     }
 
     fn settle_credentials(&self, tx: &Tx<'_>, swept: &Swept, blind: bool) -> Result<()> {
-        let mut silent = HashSet::new();
+        let mut silent = BTreeSet::new();
         for gap in &swept.gaps {
             tx.note_gap(gap, swept.sweep, swept.at)?;
             silent.insert(gap.credential);

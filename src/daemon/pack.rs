@@ -2,8 +2,10 @@
 //! keeps the rendered bytes. One transaction; sends nothing.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use jiff::{SignedDuration, Timestamp};
+use ring::rand::{SecureRandom, SystemRandom};
 
 use super::judge::Bench;
 use super::letter::{self, Item};
@@ -92,8 +94,22 @@ impl Packer<'_> {
         Ok(packed)
     }
 
+    /// Packs if anything became due; with `waiting`, looks also at what waited longer.
+    pub fn pack_due(
+        &self,
+        tx: &Tx<'_>,
+        waiting: bool,
+        now: Timestamp,
+    ) -> Result<Packed, PackError> {
+        let over = tx.has_unsettled_silence(now)? && self.may_settle(tx)?;
+        if tx.has_due_notice(now)? || over || (waiting && !tx.idle_addresses()?.is_empty()) {
+            return self.pack(tx, now);
+        }
+        Ok(Packed::default())
+    }
+
     /// While blind, and before the first whole look of a run, nobody knows whether what a silence held back still stands.
-    pub(super) fn may_settle(&self, tx: &Tx<'_>) -> Result<bool, PackError> {
+    fn may_settle(&self, tx: &Tx<'_>) -> Result<bool, PackError> {
         let looked = tx
             .last_whole_sweep()?
             .zip(tx.run_began()?)
@@ -240,19 +256,24 @@ impl Packer<'_> {
                 tx.fold(incident.id, address, now)?;
                 continue;
             };
-            let quiet = quiet::until(
-                &self.bench.policy.alerts.quiet,
-                incident.kind.severity(),
-                now,
-            );
             // A silence may have come after the addressees were chosen.
             let credential = match incident.credential {
                 Some(id) if !silences.is_empty() => Some(tx.credential(id)?),
                 _ => None,
             };
-            let hushed = incident.is_open() && silenced(&silences, &incident, credential);
+            let hushed = silenced(&silences, &incident, credential);
+            if hushed && say == Say::Brief {
+                // It was not told, and ended while it was silenced: kept, not told.
+                tx.fold(incident.id, address, now)?;
+                continue;
+            }
+            let quiet = quiet::until(
+                &self.bench.policy.alerts.quiet,
+                incident.kind.severity(),
+                now,
+            );
             let waits = quiet.is_some()
-                || hushed
+                || hushed && incident.is_open()
                 || knows_causes && self.is_straggler(tx, &incident, say, address, now)?;
             if waits {
                 held = true;
@@ -335,7 +356,7 @@ impl Packer<'_> {
     }
 
     /// Unique over restarts and instances: the time, a random number, and the sender's domain.
-    pub(super) fn message_id(&self, now: Timestamp, number: usize) -> String {
+    pub(super) fn message_id(&self, now: Timestamp, part: impl Display) -> String {
         let domain = self
             .sender
             .from
@@ -344,11 +365,20 @@ impl Packer<'_> {
             .next()
             .unwrap_or("leafwatch.invalid");
         format!(
-            "<leafwatch.{}.{:016x}.{number}@{domain}>",
+            "<leafwatch.{}.{:016x}.{part}@{domain}>",
             now.as_millisecond(),
             self.nonce
         )
     }
+}
+
+/// A random number for [`Packer::nonce`].
+pub(super) fn nonce() -> u64 {
+    let mut random = [0; 8];
+    if SystemRandom::new().fill(&mut random).is_err() {
+        tracing::warn!("the system gave no random number; the time alone makes Message-IDs unique");
+    }
+    u64::from_le_bytes(random)
 }
 
 fn silenced(silences: &[Silence], incident: &Incident, credential: Option<Credential>) -> bool {

@@ -339,9 +339,7 @@ impl Timetable {
                 Outcome::None(_, why) => (Sight::Unreachable, why),
             },
             Err(halt) => {
-                if let crate::leaf::Halt::Paused { until } = halt {
-                    context.sight().paused_until = Some(until);
-                }
+                context.heed(&halt);
                 (sight_of(&halt), halt.to_string())
             }
         };
@@ -357,11 +355,7 @@ impl Timetable {
         let settings = context.settings.now();
         let judged = context
             .write(move |tx| {
-                let bench = super::judge::Bench {
-                    policy: &settings.policy,
-                    watch: &settings.watch,
-                    after_off: false,
-                };
+                let bench = settings.bench(false);
                 bench.probed(tx, sight, &reason, since, now)
             })
             .await;

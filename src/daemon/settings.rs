@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use super::judge::Bench;
 use crate::mail::letter::Sender;
 use crate::mail::send::Transport;
 use crate::model::{Address, Policy, WatchList};
@@ -26,6 +27,17 @@ pub struct Settings {
     pub configured_token: bool,
     /// How long history is kept.
     pub keep: Keep,
+}
+
+impl Settings {
+    /// The judge under these settings; `after_off` as [`Bench`] has it.
+    pub fn bench(&self, after_off: bool) -> Bench<'_> {
+        Bench {
+            policy: &self.policy,
+            watch: &self.watch,
+            after_off,
+        }
+    }
 }
 
 /// How long what is kept.

@@ -2,12 +2,16 @@
 
 use std::collections::HashSet;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
+use super::digest;
 use super::judge::Bench;
+use super::pack::{self, PackError, Packer};
 use super::settings::Settings;
-use crate::model::{Address, Kind};
+use super::sweep::chain;
+use crate::model::{Address, Kind, Schedule};
 use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::rules::notify;
@@ -29,16 +33,12 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     context
         .write(move |tx| {
             let settings = looking_after;
-            let bench = Bench {
-                policy: &settings.policy,
-                watch: &settings.watch,
-                after_off: false,
-            };
+            let bench = settings.bench(false);
             tx.clamp_times(now)?;
             if !blind {
                 let overdue = overdue(tx, &settings, now)?;
                 bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
-                remind(tx, &settings, now)?;
+                on_schedule(tx, &settings, now)?;
             }
             let expires = token_expires.filter(|_| configured_token);
             bench.own(
@@ -57,19 +57,17 @@ pub async fn run(context: &Context) -> Result<(), Error> {
                 .last_done(PRUNED, now)?
                 .is_none_or(|last| now.duration_since(last) >= DAILY)
             {
-                let bench = Bench {
-                    policy: &settings.policy,
-                    watch: &settings.watch,
-                    after_off: false,
-                };
+                let bench = settings.bench(false);
                 bench.own(
                     tx,
                     Kind::EventsUnread,
                     unread(tx, &settings, now)?.as_slice(),
                     now,
                 )?;
-                tx.prune(now - settings.keep.events, now - settings.keep.history)?;
-                tx.mark_done(PRUNED, now)?;
+                // A piece each minute until nothing is left.
+                if !tx.prune(now - settings.keep.events, now - settings.keep.history)? {
+                    tx.mark_done(PRUNED, now)?;
+                }
             }
             Ok(())
         })
@@ -111,21 +109,87 @@ fn end_failures_of_strangers(tx: &Tx<'_>, bench: &Bench<'_>, now: Timestamp) -> 
 
 const PRUNED: &str = "prune";
 const REMINDED: &str = "reminders";
+const DIGEST: &str = "digest";
 
-/// Reminders leave together at `schedule.reminders`; a time that was missed, off or blind, is made up for after the
-/// first whole look.
-fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+/// Does what is to be mailed at set times, where it is due.
+///
+/// # Errors
+/// Where the database failed.
+pub fn on_schedule(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+    remind(tx, settings, now)?;
+    tell_digest(tx, settings, now)
+}
+
+/// When any of it is next due.
+///
+/// # Errors
+/// Where the database failed.
+pub fn next_on_schedule(
+    tx: &Tx<'_>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
     let schedules = &settings.policy.schedules;
-    let Some(last) = tx.last_done(REMINDED, now)? else {
-        return tx.mark_done(REMINDED, now);
+    let next = |job, schedule| -> Result<Option<Timestamp>, Error> {
+        let last = tx.last_done(job, now)?.unwrap_or(now);
+        Ok(due::next_after(schedule, &schedules.zone, last, last))
     };
-    let due = due::next_after(&schedules.reminders, &schedules.zone, last, last);
+    let both = [
+        next(REMINDED, &schedules.reminders)?,
+        next(DIGEST, &schedules.digest)?,
+    ];
+    Ok(both.into_iter().flatten().min())
+}
+
+/// Since when a `job` of `schedule` waits to be done; none where it is not due yet. A time that was missed, off or blind,
+/// is made up for once, after the first whole look.
+fn due_since(
+    tx: &Tx<'_>,
+    job: &str,
+    schedule: &Schedule,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let Some(last) = tx.last_done(job, now)? else {
+        tx.mark_done(job, now)?;
+        return Ok(None);
+    };
+    let due = due::next_after(schedule, zone, last, last);
     // No mail speaks of a state that was not seen since.
     let looked = tx
         .last_whole_sweep()?
         .zip(tx.run_began()?)
         .is_some_and(|(sweep, began)| sweep >= began);
-    if due.is_none_or(|due| due > now) || !looked {
+    Ok((due.is_some_and(|due| due <= now) && looked).then_some(last))
+}
+
+/// The digest leaves at `schedule.digest`; one that cannot be rendered keeps nothing else from being looked after.
+fn tell_digest(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+    let schedules = &settings.policy.schedules;
+    let Some(since) = due_since(tx, DIGEST, &schedules.digest, &schedules.zone, now)? else {
+        return Ok(());
+    };
+    let packer = Packer {
+        bench: settings.bench(false),
+        sender: &settings.sender,
+        nonce: pack::nonce(),
+    };
+    match digest::keep(tx, &packer, since, now) {
+        Ok(()) => tx.mark_done(DIGEST, now),
+        Err(PackError::Store(error)) => Err(error),
+        // Nothing was written of it.
+        Err(PackError::Compose(error)) => {
+            tracing::error!("the digest waits: {}", chain(&error));
+            Ok(())
+        }
+    }
+}
+
+/// Reminders leave together at `schedule.reminders`.
+fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+    let schedules = &settings.policy.schedules;
+    let due = due_since(tx, REMINDED, &schedules.reminders, &schedules.zone, now)?;
+    if due.is_none() {
         return Ok(());
     }
     let silences = tx.silences(now, false)?;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::ask::{Attempt, Live, Shared};
 use super::counters::Counters;
 use super::gate::{Closed, Lane};
-use super::settings::{Base, BuildError, Settings};
+use super::settings::{BuildError, Settings};
 use super::wire::MOST_BYTES;
 use crate::clock::Clock;
 use crate::model::{Credential, NoAnswer, Outcome};
@@ -82,6 +82,10 @@ pub enum Fault {
     Halt(#[from] Halt),
 }
 
+/// Settings that are known to be usable: putting them in force cannot fail.
+#[derive(Debug)]
+pub struct Prepared(Live);
+
 /// The client of Leaf's API. Cheap to clone; all clones share connections, limits and the token.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -106,16 +110,20 @@ impl Client {
         })
     }
 
-    /// Uses `settings` from the next request on. A login's token is kept where address and user name stay; a configured
-    /// token is read again.
+    /// Makes ready to work with `settings`; nothing changes until they are [taken](Client::reconfigure).
     ///
     /// # Errors
     ///
-    /// Where the settings cannot be used; the old ones stay.
-    pub fn reconfigure(&self, settings: Settings) -> Result<(), BuildError> {
+    /// Where the settings cannot be used.
+    pub fn prepare(settings: Settings) -> Result<Prepared, BuildError> {
+        Live::new(settings).map(Prepared)
+    }
+
+    /// Uses other settings from the next request on. A login's token is kept where address and user name stay; a
+    /// configured token is read again.
+    pub fn reconfigure(&self, Prepared(new): Prepared) {
         let shared = &self.shared;
         let old = shared.live();
-        let new = Live::new(settings)?;
         let limits = new.limits();
         let same_place = old.base == new.base;
         let keep_token = same_place && old.settings.auth.is_same_login(&new.settings.auth);
@@ -125,16 +133,6 @@ impl Client {
             shared.gate.reopen();
         }
         shared.gate.allow(limits);
-        Ok(())
-    }
-
-    /// Whether `settings` could be used; nothing changes.
-    ///
-    /// # Errors
-    ///
-    /// Where they could not.
-    pub fn check(&self, settings: &Settings) -> Result<(), BuildError> {
-        Base::parse(&settings.base_url).map(drop)
     }
 
     /// Makes sure that there is a token.

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::fit::{self, Plan};
-use super::letter::{Letter, OpenElsewhere};
-use super::mime::mime;
+use super::letter::{Letter, OpenElsewhere, Sender};
+use super::mime::{Envelope, mime};
 use super::page::{self, Block};
 use super::subject::{headline, subject};
 use crate::model::{Audience, clean};
@@ -139,7 +139,7 @@ fn assemble(letter: &Letter, plan: &Plan) -> Result<Mail, NotComposed> {
     let several = letter.tally.total() > 1 || !letter.shared.is_empty();
     let (headline, doubt) = (several.then(|| headline(letter)), doubt(letter));
     let (overflow, also_open) = (overflow(letter, plan), also_open(letter));
-    let footer = footer(letter);
+    let footer = footer(&letter.sender);
     let lines_title = if blocks.is_empty() {
         "In short"
     } else {
@@ -166,7 +166,14 @@ fn assemble(letter: &Letter, plan: &Plan) -> Result<Mail, NotComposed> {
         also_open: &also_open,
         footer: &footer,
     };
-    let bytes = mime(letter, &subject, text.render()?, html.render()?)?;
+    let envelope = Envelope {
+        sender: &letter.sender,
+        to: &letter.to,
+        message_id: &letter.message_id,
+        date: letter.date,
+        thread: &letter.thread,
+    };
+    let bytes = mime(&envelope, &subject, text.render()?, html.render()?)?;
     Ok(Mail {
         subject,
         bytes,
@@ -242,8 +249,7 @@ fn also_open(letter: &Letter) -> Vec<String> {
     lines
 }
 
-fn footer(letter: &Letter) -> Vec<String> {
-    let sender = &letter.sender;
+pub(super) fn footer(sender: &Sender) -> Vec<String> {
     let answers = sender.reply_to.as_ref().unwrap_or(&sender.from);
     let mut lines = vec![format!(
         "Sent by Leafwatch, which checks growers' connections at Leaf. Questions: {answers}"

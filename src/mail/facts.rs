@@ -57,7 +57,8 @@ impl Writer<'_> {
                     Some(open) => format!("But: {}", say(entry, open.kind, Stage::Still)),
                     None => "It is over; there is nothing to do.".to_owned(),
                 };
-                format!("{stem} was {label} from {from} to {to}. {end}")
+                let was = words::was(told.kind);
+                format!("{stem} {was} from {from} to {to}. {end}")
             }
         };
         for (so, words) in [

@@ -1,42 +1,52 @@
 //! Headers and encodings: ASCII on the wire, and nothing in it that is not given.
 
+use jiff::Timestamp;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 
 use super::compose::NotComposed;
-use super::letter::{Letter, Sender};
+use super::letter::{Sender, Thread};
 use crate::model::{Address, clean};
 
 /// How many earlier Message-IDs are referred to.
 const REFERENCES: usize = 20;
 
+/// What stands on a mail, whatever it says.
+pub(super) struct Envelope<'a> {
+    pub(super) sender: &'a Sender,
+    pub(super) to: &'a [Address],
+    pub(super) message_id: &'a str,
+    pub(super) date: Timestamp,
+    pub(super) thread: &'a Thread,
+}
+
 /// Headers and both bodies. Everything a mail program could vary is given: dates, ids and the boundary.
 pub(super) fn mime(
-    letter: &Letter,
+    envelope: &Envelope<'_>,
     subject: &str,
     text: String,
     html: String,
 ) -> Result<Vec<u8>, NotComposed> {
     let address = |error: lettre::error::Error| NotComposed::Address(Box::new(error));
-    let sender = &letter.sender;
+    let sender = envelope.sender;
     let from_name = sender.from_name.as_deref().map(|name| clean(name, 80));
-    let date = std::time::SystemTime::try_from(letter.date)
+    let date = std::time::SystemTime::try_from(envelope.date)
         .map_err(|error| NotComposed::Address(Box::new(error)))?;
     let mut message = Message::builder()
         .from(mailbox(from_name, &sender.from)?)
         .subject(subject)
         .date(date)
-        .message_id(Some(letter.message_id.clone()));
-    for to in &letter.to {
+        .message_id(Some(envelope.message_id.to_owned()));
+    for to in envelope.to {
         message = message.to(mailbox(None, to)?);
     }
     if let Some(reply_to) = &sender.reply_to {
         message = message.reply_to(mailbox(None, reply_to)?);
     }
-    if let Some(id) = &letter.thread.in_reply_to {
+    if let Some(id) = &envelope.thread.in_reply_to {
         message = message.in_reply_to(id.clone());
     }
-    let references = &letter.thread.references;
+    let references = &envelope.thread.references;
     let newest = &references[references.len().saturating_sub(REFERENCES)..];
     if !newest.is_empty() {
         message = message.references(newest.join(" "));
@@ -50,7 +60,7 @@ pub(super) fn mime(
         message = message.raw_header(HeaderValue::new(name, value));
     }
     let both = MultiPart::alternative()
-        .boundary(boundary(&letter.message_id))
+        .boundary(boundary(envelope.message_id))
         .singlepart(part(ContentType::TEXT_PLAIN, text))
         .singlepart(part(ContentType::TEXT_HTML, html));
     Ok(message.multipart(both).map_err(address)?.formatted())

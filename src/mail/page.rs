@@ -213,7 +213,8 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
             ),
             Telling::Closed { .. } => "no longer watched".to_owned(),
             Telling::Brief { until, .. } => {
-                format!("was {label} from {since} to {}", writer.time(*until))
+                let was = words::was(told.kind);
+                format!("{was} from {since} to {}", writer.time(*until))
             }
         });
     }

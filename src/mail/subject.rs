@@ -1,6 +1,6 @@
 //! The subject line: the worst first, one stem through an incident's life.
 
-use super::letter::{About, Entry, Letter, Occasion, Tally, Telling, Told};
+use super::letter::{About, Entry, Letter, Occasion, Sender, Tally, Telling, Told};
 use crate::model::{Kind, NoticeKind, clean};
 use crate::view::words;
 
@@ -9,16 +9,16 @@ const NAME_MAX: usize = 90;
 
 /// `[Leafwatch production] INVALID: Hillside Farms (John Deere)`.
 pub(super) fn subject(letter: &Letter) -> String {
-    let instance = letter
-        .sender
-        .instance
-        .as_deref()
-        .map(|name| clean(name, 40));
-    let mark = match instance {
+    format!("{} {}", mark(&letter.sender), headline(letter))
+}
+
+/// `[Leafwatch production]`.
+pub(super) fn mark(sender: &Sender) -> String {
+    let instance = sender.instance.as_deref().map(|name| clean(name, 40));
+    match instance {
         Some(name) if !name.is_empty() => format!("[Leafwatch {name}]"),
         _ => "[Leafwatch]".to_owned(),
-    };
-    format!("{mark} {}", headline(letter))
+    }
 }
 
 /// The same without the mark in brackets.
@@ -69,7 +69,9 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
         }
         Telling::Resolved { at, .. } => format!(" after {}", lasted(*at)),
         Telling::Closed { .. } => ", no longer watched".to_owned(),
-        Telling::Brief { until, .. } => format!(", was {label} for {}", lasted(*until)),
+        Telling::Brief { until, .. } => {
+            format!(", {} for {}", words::was(told.kind), lasted(*until))
+        }
     };
     let verb = match (&told.telling, told.telling.still_open()) {
         (Telling::Opened, _) => words::shout(told.kind),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Provider;
+
 /// What an incident is about. Incidents of different tracks of one credential stand side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,6 +165,15 @@ impl Kind {
     /// Whether it is trouble of one credential, and not of the account or our own.
     pub fn is_of_a_credential(self) -> bool {
         !matches!(self.track(), Track::Account | Track::Own)
+    }
+
+    /// Whether it can be seen at a credential of `provider`.
+    pub fn can_be_of(self, provider: Provider) -> bool {
+        match self {
+            Kind::EnvironmentMismatch => provider.has_environment(),
+            Kind::FailingEvents => provider.has_events(),
+            kind => kind.is_of_a_credential(),
+        }
     }
 
     /// How kinds are ordered in a mail: the worst first.

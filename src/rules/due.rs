@@ -57,6 +57,12 @@ pub fn firings_between(
     count
 }
 
+/// Whether nobody looked for so long that things could have happened unseen; a short restart is no such time.
+pub fn was_off(sweep: &Schedule, last_seen: Option<Timestamp>, now: Timestamp) -> bool {
+    last_seen
+        .is_some_and(|last| now.duration_since(last).unsigned_abs() > sweep.typical_interval() * 2)
+}
+
 /// Whether the line names times of day, rather than steps of the running clock.
 fn is_fixed(cron: &Cron) -> bool {
     let pattern = &cron.pattern;
@@ -69,7 +75,7 @@ fn next_fixed(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timestam
     let mut civil = on_the_clock(after, zone.to_offset(after));
     loop {
         civil = next_civil(cron, civil, false)?;
-        match moment_of(civil, zone) {
+        match wall_clock(civil).and_then(|wall| moment_of(wall, zone)) {
             // In the repeated hour the first pass is over, and lists of times meet again at the end of a gap.
             Some(at) if at > after => return Some(at),
             Some(_) | None => {}
@@ -78,8 +84,7 @@ fn next_fixed(cron: &Cron, zone: &TimeZone, after: Timestamp) -> Option<Timestam
 }
 
 /// The one moment that stands for a fixed time; none on a date that the zone left out whole (Samoa, 30 December 2011).
-fn moment_of(civil: i64, zone: &TimeZone) -> Option<Timestamp> {
-    let wall = wall_clock(civil)?;
+pub(super) fn moment_of(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(wall).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall).ok(),
         AmbiguousOffset::Fold { before, .. } => before.to_timestamp(wall).ok(),

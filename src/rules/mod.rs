@@ -1,5 +1,6 @@
 //! DECIDES. Pure: no I/O, no async, no clock, no randomness; `now` is an argument and the answer is data.
 
+pub mod availability;
 pub mod diagnose;
 pub mod due;
 pub mod failing;

@@ -1,9 +1,10 @@
 //! Quiet windows: until when a mail of some severity waits. Right over both clock changes: a window that begins or ends
-//! in an hour that is skipped does so at the first moment after it, and one in a repeated hour the first time.
+//! in an hour that is skipped does so at the first moment after it, and one in a repeated hour the first time, as schedules do.
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
+use super::due;
 use crate::model::{QuietWindow, Severity};
 
 /// When the quiet that holds for `severity` now is over; none where it is not quiet.
@@ -25,24 +26,24 @@ pub fn until(windows: &[QuietWindow], severity: Severity, now: Timestamp) -> Opt
     (end > now).then_some(end)
 }
 
-/// The next time the window begins and ends, after `now`.
-pub fn next(window: &QuietWindow, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+/// When the window is next open, after `now`: the first `count` times, the one that is open now among them.
+pub fn openings(window: &QuietWindow, now: Timestamp, count: usize) -> Vec<(Timestamp, Timestamp)> {
     let today = window.zone.to_datetime(now).date();
-    (0..=8)
-        .filter_map(|ahead| today.checked_add(ahead.days()).ok())
+    let days = (-1..).map_while(|ahead: i64| today.checked_add(ahead.days()).ok());
+    // A window that is open on one weekday only comes again after a week at the latest.
+    days.take(2 + 7 * (count + 1))
         .filter_map(|day| bounds(window, day))
-        .find(|(from, _)| *from > now)
+        .filter(|(_, to)| *to > now)
+        .take(count)
+        .collect()
 }
 
 /// The end of the window, where it is open at `now`.
 fn open_at(window: &QuietWindow, now: Timestamp) -> Option<Timestamp> {
-    let today = window.zone.to_datetime(now).date();
-    let days = [today.yesterday().ok(), Some(today)];
-    days.into_iter()
-        .flatten()
-        .filter_map(|day| bounds(window, day))
-        .find(|(from, to)| *from <= now && now < *to)
+    let open = openings(window, now, 1).into_iter();
+    open.filter(|(from, _)| *from <= now)
         .map(|(_, to)| to)
+        .next()
 }
 
 /// Beginning and end of the window that begins on `day`, where one does.
@@ -55,11 +56,10 @@ fn bounds(window: &QuietWindow, day: Date) -> Option<(Timestamp, Timestamp)> {
     } else {
         day.tomorrow().ok()?
     };
-    let at = |day: Date, time| {
-        let ambiguous = window.zone.to_ambiguous_timestamp(day.to_datetime(time));
-        ambiguous.compatible().ok()
-    };
-    Some((at(day, window.from)?, at(last, window.to)?))
+    let at = |day: Date, time| due::moment_of(day.to_datetime(time), &window.zone);
+    let bounds = (at(day, window.from)?, at(last, window.to)?);
+    // Nothing is left of a window that the clock skips whole.
+    (bounds.0 < bounds.1).then_some(bounds)
 }
 
 #[cfg(test)]
@@ -124,7 +124,52 @@ mod tests {
         };
         assert_eq!(
             ends(&window, "2026-03-29T00:30:00Z").unwrap(),
-            "2026-03-29T01:30:00Z"
+            "2026-03-29T01:00:00Z"
+        );
+    }
+
+    #[test]
+    fn a_window_across_the_repeated_hour_is_open_through_both_of_them() {
+        let window = QuietWindow {
+            from: time(1, 30, 0, 0),
+            to: time(3, 30, 0, 0),
+            ..nights("America/Chicago")
+        };
+        // On 1 November 2026 the clock goes from 02:00 CDT back to 01:00 CST: 01:30 comes at 06:30 and at 07:30 UTC.
+        assert_eq!(ends(&window, "2026-11-01T06:29:59Z"), None);
+        for within in [
+            "2026-11-01T06:30:00Z",
+            "2026-11-01T07:15:00Z",
+            "2026-11-01T09:29:59Z",
+        ] {
+            assert_eq!(ends(&window, within).unwrap(), "2026-11-01T09:30:00Z");
+        }
+        let whole_gap = QuietWindow {
+            from: time(2, 10, 0, 0),
+            to: time(2, 50, 0, 0),
+            ..nights("America/Chicago")
+        };
+        // On 8 March 2026 there is no such time.
+        let around = "2026-03-08T07:00:00Z".parse().unwrap();
+        let next = openings(&whole_gap, around, 1);
+        assert_eq!(next[0].0.to_string(), "2026-03-14T07:10:00Z");
+    }
+
+    #[test]
+    fn openings_are_told_ahead_with_the_one_that_is_open() {
+        let window = nights("Europe/Berlin");
+        let now = "2026-10-24T21:00:00Z".parse().unwrap();
+        let told: Vec<String> = openings(&window, now, 3)
+            .into_iter()
+            .map(|(from, to)| format!("{from} {to}"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "2026-10-24T20:00:00Z 2026-10-25T05:00:00Z",
+                "2026-10-25T21:00:00Z 2026-10-26T05:00:00Z",
+                "2026-10-31T21:00:00Z 2026-11-01T05:00:00Z"
+            ]
         );
     }
 
@@ -140,7 +185,7 @@ mod tests {
         let end = until(&windows, Severity::Warning, now).unwrap();
         assert_eq!(end.to_string(), "2026-06-07T12:00:00Z");
         assert_eq!(
-            next(&windows[0], now).unwrap().0.to_string(),
+            openings(&windows[0], now, 2)[1].0.to_string(),
             "2026-06-07T22:00:00Z"
         );
     }

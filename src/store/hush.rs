@@ -5,7 +5,7 @@ use rusqlite::{Row, params};
 
 use super::row::{At, Word};
 use super::{Result, Tx};
-use crate::model::{Credential, CredentialId, IncidentId, Kind, Provider, UserId};
+use crate::model::{Credential, CredentialId, Incident, IncidentId, Kind, Provider, UserId};
 use crate::rules::notify::Silenced;
 use crate::view::hush;
 
@@ -60,6 +60,8 @@ impl From<&Ack> for hush::Ack {
             until,
             actor: ack.actor.clone(),
             reason: ack.reason.clone(),
+            ended_at: ack.ended_at,
+            ended_by: ack.ended_by.clone(),
         }
     }
 }
@@ -82,6 +84,8 @@ impl From<&Silence> for hush::Silence {
             until,
             actor: silence.actor.clone(),
             reason: silence.reason.clone(),
+            ended_at: silence.ended_at,
+            ended_by: silence.ended_by.clone(),
         }
     }
 }
@@ -239,14 +243,37 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The acks of one incident, the oldest first, those that are over too.
+    /// All acks that an incident ever had, the newest first.
     pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Ack>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, incident, at, until_at, actor, reason, ended_at, ended_by FROM ack
-             WHERE incident = ?1 ORDER BY id",
+            "SELECT id, incident, at, until_at, actor, reason, ended_at, ended_by FROM ack WHERE incident = ?1 ORDER BY id DESC",
         )?;
         let rows = statement.query_map([incident.0], ack)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// What people said about `incident`; `silences` are all there ever were ([`Tx::silences`]).
+    pub(super) fn said(
+        &self,
+        incident: &Incident,
+        credential: Option<Credential>,
+        silences: &[Silence],
+    ) -> Result<hush::Said> {
+        let acks = self.acks_of(incident.id)?;
+        let at_its_time = |silence: &hush::Silence| {
+            incident.ended_at.is_none_or(|ended| silence.at <= ended)
+                && silence.end() >= incident.opened_at
+        };
+        let matching = silences
+            .iter()
+            .filter(|silence| silence.what.matches(incident.kind, credential));
+        Ok(hush::Said {
+            acks: acks.iter().map(hush::Ack::from).collect(),
+            silences: matching
+                .map(hush::Silence::from)
+                .filter(at_its_time)
+                .collect(),
+        })
     }
 }
 

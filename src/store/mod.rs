@@ -2,6 +2,7 @@
 //!
 //! Every write is one `BEGIN IMMEDIATE` transaction of the one writer; readers are short-lived connections.
 
+mod backup;
 mod credentials;
 mod error;
 mod events;
@@ -19,6 +20,7 @@ mod sweeps;
 mod upkeep;
 mod writer;
 
+pub use backup::BackupError;
 pub use credentials::{Kept, Registered};
 pub use error::Error;
 pub use facts::{Alike, LookCount, OpenTold};
@@ -27,7 +29,10 @@ pub use incidents::{DueNotice, Stamp};
 pub use looks::{Gap, Torn};
 pub use open::{Access, Db, Lock};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
-pub use queries::{Filter, Fleet, NotOneUser, Pick, Roll, Scene, Wanted};
+pub use queries::{
+    AckedAbout, Added, Filter, Fleet, NotOneUser, Past, PastAnswer, PastEvents, PastGap, PastSweep,
+    Pick, Roll, Scene, Wanted,
+};
 pub use sweeps::{Counts, Finished, RunId};
 pub use writer::Writer;
 

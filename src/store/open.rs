@@ -144,6 +144,14 @@ impl Db {
         Ok(())
     }
 
+    /// What is damaged in it, in SQLite's words; none where it is whole. Reads all of it.
+    pub fn damage(&self) -> Result<Option<String>> {
+        let verdict: String = self
+            .conn
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        Ok((verdict != "ok").then_some(verdict))
+    }
+
     /// The connection, for queries that only read.
     pub fn reader(&self) -> &Connection {
         &self.conn

@@ -32,7 +32,7 @@ pub struct NewMessage<'a> {
     pub subject: &'a str,
     /// The bytes that every try sends.
     pub bytes: &'a [u8],
-    /// What it says.
+    /// What it says of incidents; a digest says nothing that its readers were to be told.
     pub entries: &'a [NewEntry],
     /// The shared causes that it names, by their keys.
     pub causes: &'a [(String, Cause)],
@@ -169,9 +169,10 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// When a message for `address` was last packed.
+    /// When a message about incidents was last packed for `address`; a digest holds nothing up.
     pub fn last_packed(&self, address: &str) -> Result<Option<Timestamp>> {
-        let sql = "SELECT max(m.at) FROM delivery d JOIN message m ON m.id = d.message WHERE d.address = ?1";
+        let sql = "SELECT max(m.at) FROM delivery d JOIN message m ON m.id = d.message
+                   WHERE d.address = ?1 AND EXISTS (SELECT 1 FROM entry WHERE message = m.id)";
         let at: Option<At> = self
             .conn
             .prepare_cached(sql)?
@@ -267,6 +268,20 @@ impl Tx<'_> {
     /// When the next notice is due that no addressees are chosen for yet.
     pub fn next_notice(&self) -> Result<Option<Timestamp>> {
         let sql = "SELECT min(due_at) FROM notice WHERE done_at IS NULL AND routed = 0 AND coalesce(done_as, '') <> 'silenced'";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?;
+        Ok(at.map(|At(at)| at))
+    }
+
+    /// When anything about mails is next due: a notice, a try, the end of a silence.
+    pub fn next_due(&self) -> Result<Option<Timestamp>> {
+        let sql = "SELECT min(at) FROM (
+              SELECT min(due_at) AS at FROM notice
+              WHERE done_at IS NULL AND routed = 0 AND coalesce(done_as, '') <> 'silenced'
+            UNION ALL SELECT min(next_try_at) FROM delivery WHERE state = 0
+            UNION ALL SELECT min(coalesce(ended_at, until_at)) FROM silence WHERE settled = 0)";
         let at: Option<At> = self
             .conn
             .prepare_cached(sql)?

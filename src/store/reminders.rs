@@ -9,11 +9,13 @@ use crate::model::{Cause, Incident, IncidentId};
 use crate::rules::notify::Mailed;
 
 impl Tx<'_> {
-    /// The open incidents that some address was told of, with the mails about them.
+    /// The open incidents that some address was told of, with the mails about them; but for those of which something waits
+    /// to be told anyway.
     pub fn told_and_open(&self) -> Result<Vec<(Incident, Mailed)>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT id FROM incident i WHERE ended_at IS NULL AND EXISTS
-               (SELECT 1 FROM entry e JOIN delivery d ON d.message = e.message WHERE e.incident = i.id AND d.state = 1)",
+               (SELECT 1 FROM entry e JOIN delivery d ON d.message = e.message WHERE e.incident = i.id AND d.state = 1)
+             AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.incident = i.id AND n.done_at IS NULL)",
         )?;
         let ids = statement
             .query_map([], |row| Ok(IncidentId(row.get(0)?)))?
@@ -30,9 +32,10 @@ impl Tx<'_> {
     /// The last mail about an incident that somebody accepted, and how many reminders running it was.
     pub fn mailed(&self, incident: IncidentId) -> Result<Option<Mailed>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT m.at, e.telling = 'reminder' FROM entry e JOIN message m ON m.id = e.message
-             WHERE e.incident = ?1 AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.id AND d.state = 1)
-             ORDER BY e.message DESC",
+            // A mail that waited for the mail server counts from when it got through.
+            "SELECT (SELECT max(done_at) FROM delivery d WHERE d.message = e.message AND d.state = 1) AS last,
+               e.telling = 'reminder'
+             FROM entry e WHERE e.incident = ?1 AND last IS NOT NULL ORDER BY e.message DESC",
         )?;
         let mut rows = statement.query([incident.0])?;
         let mut mailed: Option<Mailed> = None;

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::User;
+use super::hush::Said;
 use super::status::{Line, seconds};
-use crate::model::{Cause, IncidentId, Kind, NoticeKind};
+use crate::model::{Cause, IncidentId, Kind, NoticeKind, Severity};
 
 /// The explanation for one user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,8 +23,31 @@ pub struct Explanation {
     pub blind: bool,
     /// Each credential.
     pub credentials: Vec<Explained>,
+    /// When mails wait, each window of `alerts.quiet` by itself.
+    pub quiet: Vec<Quiet>,
     /// What Leafwatch cannot see.
     pub cannot_see: &'static str,
+}
+
+/// A window at which mails wait.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Quiet {
+    /// Mails of which severities.
+    pub severities: Vec<Severity>,
+    /// The next times that it is open, the one that is open now among them.
+    pub openings: Vec<Opening>,
+    /// Whose local time it counts in.
+    #[serde(skip)]
+    pub zone: TimeZone,
+}
+
+/// One time at which mails wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Opening {
+    /// Since when, or from when on.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
 }
 
 /// One credential.
@@ -52,7 +77,7 @@ pub struct Explained {
     /// What is suspected, and what is lacking until it is told.
     pub lacking: Vec<Lacking>,
     /// What would open, and when: the kinds that can be told of it and are not open.
-    pub would_open: Vec<Opening>,
+    pub would_open: Vec<WouldOpen>,
     /// Who would be told if it broke now, and by which rule.
     pub would_tell: Vec<Audience>,
 }
@@ -99,6 +124,9 @@ pub struct OpenIncident {
     pub told: super::incidents::Told,
     /// What waits to be told, and from when on.
     pub waiting: Vec<WaitingNotice>,
+    /// Who acknowledged or silenced it, and why.
+    #[serde(flatten)]
+    pub said: Said,
 }
 
 /// What ends an open incident.
@@ -152,7 +180,7 @@ pub struct Lacking {
 
 /// A kind of trouble that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Opening {
+pub struct WouldOpen {
     /// What it would be.
     pub kind: Kind,
     /// When it would open, in words.

@@ -13,7 +13,7 @@ pub struct List<T> {
 }
 
 /// Somebody is on it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ack {
     /// Of which incident.
     pub incident: i64,
@@ -25,10 +25,14 @@ pub struct Ack {
     pub actor: String,
     /// Why.
     pub reason: String,
+    /// When it ended before its time.
+    pub ended_at: Option<Timestamp>,
+    /// Who or what ended it.
+    pub ended_by: Option<String>,
 }
 
 /// Mails about it wait.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Silence {
     /// Its number.
     pub number: i64,
@@ -46,4 +50,37 @@ pub struct Silence {
     pub actor: String,
     /// Why.
     pub reason: String,
+    /// When it ended before its time.
+    pub ended_at: Option<Timestamp>,
+    /// Who or what ended it.
+    pub ended_by: Option<String>,
+}
+
+/// What people said about one incident.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// Its acks, the newest first.
+    pub acks: Vec<Ack>,
+    /// The silences that matched it while it was open, the newest first.
+    pub silences: Vec<Silence>,
+}
+
+impl Ack {
+    /// Whether it holds at `now`.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && now < self.until
+    }
+}
+
+impl Silence {
+    /// Whether it holds at `now`.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && now < self.until
+    }
+
+    /// When it ended, or will.
+    pub fn end(&self) -> Timestamp {
+        self.ended_at
+            .map_or(self.until, |ended| ended.min(self.until))
+    }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::About;
+use super::hush::Said;
 use crate::model::{EndedBy, IncidentId, Kind, Severity, Track};
 
 /// What stands above the list.
@@ -43,6 +44,9 @@ pub struct Line {
     pub told: Told,
     /// Every step of its life.
     pub steps: Vec<Step>,
+    /// Who acknowledged or silenced it, and why.
+    #[serde(flatten)]
+    pub said: Said,
 }
 
 /// Whom the mails about an incident reached, counted by address: each under the state of the newest one.

@@ -4,12 +4,17 @@
 //! The structs are the versioned JSON of the commands and the page: a key may be added, never renamed or dropped without
 //! a new [`SCHEMA`]. Times are RFC 3339 in UTC, lengths of time whole seconds.
 
+pub mod availability;
 pub mod deliveries;
+pub mod digest;
+pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod history;
 pub mod hush;
 pub mod incidents;
+pub mod report;
+pub mod simulate;
 pub mod status;
 pub mod timeline;
 pub mod words;

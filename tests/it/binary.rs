@@ -127,3 +127,78 @@ async fn exit_codes_tell_the_unit_whether_a_restart_can_help() {
     newer.pragma_update(None, "user_version", version).unwrap();
     drop(newer);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_that_notifies_says_by_its_code_whether_the_mails_were_taken() {
+    let mut world = world().await;
+    world.revokes_access("Hillside Farms");
+    world.smtp.go_away();
+    let out = world.runs(&["check", "--notify"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(69), "{said}");
+    assert!(said.contains("1 mail is not accepted yet"), "{said}");
+    assert!(String::from_utf8_lossy(&out.stdout).contains("invalid"));
+    // It waits in the database, and leaves with the next.
+    world.smtp.come_back();
+    let out = world.runs(&["check", "--notify"]);
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
+    world.one_mail_says("First look: 1 of 2 credentials needs attention: 1 invalid");
+    let out = world.runs(&["check", "--notify"]);
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
+    world.nothing_more();
+    // Beside a daemon it is refused: two that mail would tell twice.
+    let systemd = world.systemd();
+    let _daemon = world.starts_binary_under(&systemd);
+    systemd.hears("READY=1");
+    assert_eq!(world.runs(&["check", "--notify"]).status.code(), Some(75));
+    assert_eq!(world.runs(&["check"]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acks_and_silences_typed_beside_the_daemon_hold_within_a_second() {
+    let mut world = world().await;
+    let systemd = world.systemd();
+    let mut process = world.starts_binary_under(&systemd);
+    systemd.hears("READY=1");
+    let out = world.runs(&[
+        "silence",
+        "--problem",
+        "invalid",
+        "--for",
+        "1h",
+        "--reason",
+        "a new app",
+    ]);
+    assert!(out.status.success(), "{out:?}");
+    world.revokes_access("Hillside Farms");
+    let opened = async {
+        while world.open_incidents().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, opened).await.unwrap();
+    let out = world.runs(&["ack", "1", "--reason", "I call them"]);
+    assert!(out.status.success(), "{out:?}");
+    let out = world.runs(&["incidents", "--json"]);
+    let shown: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let incident = &shown["incidents"][0];
+    assert_eq!(incident["acks"][0]["actor"], "anna");
+    assert_eq!(incident["silences"][0]["actor"], "anna");
+    // Several sweeps and packings later nobody was told.
+    world.leaf.forget_requests();
+    let swept = world
+        .leaf
+        .until(|asked| asked.of(RequestKind::Reading) >= 6);
+    tokio::time::timeout(PATIENCE, swept).await.unwrap();
+    world.nothing_more();
+    let out = world.runs(&["silence", "--end", "1"]);
+    assert!(out.status.success(), "{out:?}");
+    let watch = leafwatch::clock::Clock::system();
+    world.smtp.wait_for(1);
+    let took = watch.monotonic();
+    println!("from the end of the silence to the server's 250: {took:?}");
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+    world.one_mail_says("INVALID: Hillside Farms");
+    process.signal("TERM");
+    assert_eq!(process.ended().0.code(), Some(0), "{}", process.log());
+}

@@ -1,8 +1,9 @@
 //! What the query commands show, as a person sees it at 80 and at 120 columns, and as programs read it.
 
 use clap::Parser as _;
-use leafwatch::cli::args::Cli;
+use leafwatch::cli::args::{Cli, Command};
 use leafwatch::cli::exit::{Exit, Failure};
+use leafwatch::cli::simulate;
 use leafwatch::cli::table::Look;
 use leafwatch::model::*;
 use leafwatch::store::Scene;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use crate::support::desk::*;
 use crate::support::story::*;
 
-fn page(desk: &mut Desk, line: &str, look: Look) -> Result<String, Failure> {
+pub(crate) fn page(desk: &mut Desk, line: &str, look: Look) -> Result<String, Failure> {
     let cli = Cli::try_parse_from(std::iter::once("leafwatch").chain(line.split(' '))).unwrap();
     let scene = Scene {
         watch: &desk.watch,
@@ -21,7 +22,7 @@ fn page(desk: &mut Desk, line: &str, look: Look) -> Result<String, Failure> {
     leafwatch::cli::page(&cli.command, &mut desk.db, &scene, look).map(|page| page.into_text())
 }
 
-fn shown(desk: &mut Desk, line: &str, width: usize) -> String {
+pub(crate) fn shown(desk: &mut Desk, line: &str, width: usize) -> String {
     let look = Look {
         width: Some(width),
         ..Look::default()
@@ -35,7 +36,7 @@ fn shown(desk: &mut Desk, line: &str, width: usize) -> String {
     text
 }
 
-fn json(desk: &mut Desk, line: &str) -> Value {
+pub(crate) fn json(desk: &mut Desk, line: &str) -> Value {
     let look = Look {
         json: true,
         ..Look::default()
@@ -347,4 +348,42 @@ fn no_key_stands_twice_in_one_object() {
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(squeezed(&text), squeezed(&value.to_string()), "{line}");
     }
+}
+
+#[test]
+fn simulate_shows_what_other_settings_would_have_made_of_the_same_history() {
+    let mut desk = Desk::new(12);
+    desk.sweeps(2);
+    // Missing for an hour; and one that turned invalid for good.
+    desk.says(1, missing());
+    desk.sweeps(4);
+    desk.says(1, ok());
+    desk.says(2, status("INVALID"));
+    desk.sweeps(3);
+    desk.now += 2 * MINUTE;
+    let mut settings = desk.settings();
+    settings.policy.thresholds.missing_hold = 2 * HOUR;
+    settings.policy.alerts.to = vec!["team@example.com".parse().unwrap()];
+    let cli = Cli::try_parse_from(["leafwatch", "simulate", "-v"]).unwrap();
+    let Command::Simulate(args) = &cli.command else {
+        panic!("another command");
+    };
+    let mut simulated = |look| {
+        let page = simulate::page(&mut desk.db, settings.clone(), args, look, desk.now);
+        page.unwrap().into_text()
+    };
+    let wide = Look {
+        width: Some(100),
+        ..Look::default()
+    };
+    insta::assert_snapshot!("simulate_100", simulated(wide));
+    let json: Value = serde_json::from_str(&simulated(Look {
+        json: true,
+        ..Look::default()
+    }))
+    .unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["incidents"][0]["would_be"], Value::Null);
+    assert_eq!(json["incidents"][0]["was"]["kind"], "missing");
+    assert_eq!(json["addresses"][0]["address"], "team@example.com");
 }

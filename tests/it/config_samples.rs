@@ -9,8 +9,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use leafwatch::config::{self, Config, Faults, Variables};
-use leafwatch::rules::due;
+use leafwatch::config::{self, Calendar, Config, Faults, Variables};
+use leafwatch::rules::{due, quiet};
 
 fn samples(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -59,7 +59,10 @@ fn valid_samples_are_reported_as_they_should_be() {
             &loaded,
             &[],
             "2026-10-30T17:05:00Z".parse().unwrap(),
-            |schedule, zone, now| due::next_after(schedule, zone, now, now),
+            Calendar {
+                next: |schedule, zone, now| due::next_after(schedule, zone, now, now),
+                openings: |window, now| quiet::openings(window, now, 3),
+            },
         );
         assert!(report.exit_ok, "{}:\n{}", file.display(), report.text);
         assert_text_beside(&file, &report.text);

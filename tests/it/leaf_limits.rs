@@ -220,14 +220,14 @@ async fn new_limits_and_a_new_address_hold_from_the_next_request_on() {
     let client = old.client();
     let halt = client.read(grower(0), Class::Status).await.unwrap_err();
     assert!(matches!(halt, Halt::Paused { .. }));
-    client.reconfigure(new.settings()).unwrap();
+    client.reconfigure(Client::prepare(new.settings()).unwrap());
     // The pause was the other server's.
     client.read(grower(0), Class::Status).await.unwrap();
     assert_eq!((new.logins(), new.reads().len()), (1, 1));
 
     let mut refused = new.settings();
     refused.base_url = "http://leaf.example.com".into();
-    assert!(client.reconfigure(refused).is_err());
+    assert!(Client::prepare(refused).is_err());
     client.read(grower(1), Class::Status).await.unwrap();
     assert_eq!((new.logins(), new.reads().len()), (1, 2));
 }

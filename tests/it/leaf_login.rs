@@ -165,7 +165,7 @@ async fn a_refused_login_is_told_as_such_and_not_tried_again_for_a_minute() {
         outcome(&client).await.unwrap_err();
         assert_eq!(peer.asked().len(), 2);
         // New settings are tried at once: it may be the password that was mended.
-        client.reconfigure(peer.settings()).unwrap();
+        client.reconfigure(Client::prepare(peer.settings()).unwrap());
         outcome(&client).await.unwrap_err();
         assert_eq!(peer.asked().len(), 3);
     }
@@ -278,7 +278,7 @@ async fn a_configured_token_is_read_again_after_a_401_and_on_reload() {
     assert!(is_reading(&outcome(&client).await));
 
     *token.lock().unwrap() = Ok("better".to_owned());
-    client.reconfigure(settings).unwrap();
+    client.reconfigure(Client::prepare(settings).unwrap());
     assert!(is_reading(&outcome(&client).await));
     assert_eq!(peer.reads()[1].bearer(), Some("better"));
     assert_eq!(peer.logins(), 0);
@@ -331,7 +331,7 @@ async fn a_login_under_way_to_the_old_address_is_not_taken_for_the_new_one() {
     while old.logins() == 0 {
         tokio::task::yield_now().await;
     }
-    client.reconfigure(new.settings()).unwrap();
+    client.reconfigure(Client::prepare(new.settings()).unwrap());
     assert!(is_reading(&waiting.await.unwrap()));
     assert!(
         new.reads()

@@ -284,6 +284,21 @@ fn what_is_no_longer_watched_is_closed_and_told_anew_when_put_back() {
 }
 
 #[test]
+fn an_answer_that_comes_late_about_what_is_no_longer_watched_judges_nothing() {
+    let mut desk = settled(3);
+    let left = (1..3).map(|number| plain_user(number, None)).collect();
+    desk.watch = WatchList::new(left, vec![Provider::JOHN_DEERE]);
+    desk.says(0, status("INVALID"));
+    desk.says(1, status("INVALID"));
+    desk.sweep();
+    assert_eq!(desk.steps(), ["opened invalid"]);
+    assert_eq!(
+        desk.column("SELECT credential FROM incident"),
+        [desk.id(1).0.to_string()]
+    );
+}
+
+#[test]
 fn a_pair_that_no_user_names_is_not_connected() {
     let other: Provider = "cnhi-field-ops".parse().unwrap();
     let named = vec![Provider::JOHN_DEERE, other];

@@ -183,7 +183,7 @@ fn subject(letter: &Letter) -> String {
 }
 
 macro_rules! look {
-    ($name:literal, $letter:expr) => {
+    ($name:expr, $letter:expr) => {
         let (mail, opened) = open(&$letter);
         insta::assert_snapshot!(
             format!("{}_text", $name),
@@ -192,6 +192,9 @@ macro_rules! look {
         insta::assert_snapshot!(format!("{}_html", $name), opened.html);
     };
 }
+
+mod own;
+mod turns;
 
 fn resolved(still_open: Option<Kind>) -> Telling {
     Telling::Resolved {
@@ -396,33 +399,6 @@ fn the_first_look_and_reminders_are_summed_up() {
 
 #[test]
 fn account_and_own_troubles_speak_to_operators() {
-    look!(
-        "leaf_login",
-        for_operators(vec![own(Kind::LeafLogin, "", &[])])
-    );
-    look!(
-        "unknown_status",
-        for_operators(vec![own(
-            Kind::UnknownStatus,
-            "SUSPENDED",
-            &[
-                "17 credentials have it now.",
-                "[rules.status_words]",
-                "invalid = [\"SUSPENDED\"]"
-            ]
-        )])
-    );
-    look!(
-        "contradiction",
-        for_operators(vec![own(
-            Kind::EnvironmentContradiction,
-            "…9f3c",
-            &[
-                "STAGE, the likelier mistake: Prairie Wind (John Deere)",
-                "PRODUCTION: Hillside Farms (John Deere) and 46 more"
-            ]
-        )])
-    );
     let mut subjects = Vec::new();
     for &kind in Kind::ALL {
         if matches!(kind.track(), Track::Account | Track::Own) {

@@ -15,7 +15,7 @@ const FLEET: u128 = 7;
 const NAMED: u128 = 6;
 
 #[derive(Debug, Clone, Copy)]
-enum Word {
+pub(crate) enum Word {
     Status(&'static str),
     Environment(Option<&'static str>),
     ConnectedAnew,
@@ -25,7 +25,7 @@ enum Word {
 }
 
 #[derive(Debug, Clone)]
-enum Op {
+pub(crate) enum Op {
     Say(u128, Word),
     SayAll(Word),
     Sweep(u32),
@@ -68,7 +68,7 @@ fn lasting() -> impl Strategy<Value = Word> {
     ]
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     // Much happens to one, so that whole lives come about.
     let who = || prop_oneof![3 => Just(1), 1 => 0..FLEET];
     let codes = vec![200u16, 200, 400, 401, 403, 403, 404, 429, 503];
@@ -93,8 +93,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// The desk and the model, told the same.
-struct Both {
-    desk: Desk,
+pub(crate) struct Both {
+    pub(crate) desk: Desk,
     model: Model,
     said: Vec<Outcome>,
     ids: u32,
@@ -103,7 +103,7 @@ struct Both {
 }
 
 impl Both {
-    fn new() -> Both {
+    pub(crate) fn new() -> Both {
         let own = |n| (n == NAMED).then(|| vec![Provider::JOHN_DEERE]);
         let users = (0..FLEET).map(|n| plain_user(n, own(n))).collect();
         let watch = WatchList::new(users, vec![Provider::JOHN_DEERE])
@@ -142,7 +142,7 @@ impl Both {
         self.desk.truth.contains_key(&deere(number))
     }
 
-    fn do_it(&mut self, op: &Op) {
+    pub(crate) fn do_it(&mut self, op: &Op) {
         match op {
             Op::Say(n, word) => self.say(*n, *word),
             Op::SayAll(word) => (0..FLEET).for_each(|n| self.say(n, *word)),
@@ -264,7 +264,17 @@ impl Both {
         }
         self.model
             .end_sweep(sight, &silent, &asked, elapsed, elapsed);
-        self.last_sweep = Some(now);
+        if sight != leafwatch::rules::fleet::Sight::Stopped {
+            self.last_sweep = Some(now);
+        }
+    }
+
+    /// A round of events that brings nothing new, after a whole sweep.
+    pub(crate) fn read_events_again(&mut self) {
+        let sight = "SELECT sight FROM sweep ORDER BY id DESC LIMIT 1";
+        if self.desk.column(sight)[0] == "0" {
+            (0..FLEET).for_each(|n| self.events(n, &[]));
+        }
     }
 
     fn second_look(&mut self) {

@@ -174,6 +174,10 @@ async fn a_fleet_that_vanishes_is_another_account_and_no_growers() {
     world.time_passes(3 * HOUR).await;
     let mail = world.one_mail_says("CRITICAL: wrong Leaf account");
     assert_eq!(mail.readers(), ["ops@example.com"]);
+    // Leaf answers: there is nothing to be found out between the sweeps.
+    world.leaf.forget_requests();
+    world.time_passes(2 * HOUR).await;
+    assert_eq!(world.leaf.requests().of(RequestKind::Reading), 8 * 30);
     world.leaf.heal();
     world.time_passes(SWEEP).await;
     world.one_mail_says("RESOLVED: wrong Leaf account");

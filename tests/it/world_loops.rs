@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use leafwatch::app::Pace;
 use leafwatch::clock::Clock;
-use leafwatch::sim::RequestKind;
+use leafwatch::sim::{Fault, RequestKind, Scope, When};
 
 use crate::support::smtp::{Act, At};
 use crate::support::world::{Setup, World};
@@ -104,4 +105,59 @@ async fn a_writer_that_dies_ends_the_daemon() {
         .unwrap();
     daemon.stop().await;
     world.may_see_storage_faults();
+}
+
+#[tokio::test]
+async fn a_panic_in_a_sweep_ends_the_daemon_in_place_of_leaving_it_blind() {
+    let mut world = World::in_real_time(Setup::quick(&["Hillside Farms"])).await;
+    let mut daemon = world.starts_loops().await;
+    world.log.trips("whole: 1 of 1 answered");
+    tokio::time::timeout(PATIENCE, daemon.failed())
+        .await
+        .unwrap();
+    daemon.stop().await;
+    // Started again, as systemd would, all is as before.
+    world.revokes_access("Hillside Farms");
+    let daemon = world.starts_loops().await;
+    let told = async {
+        while world.smtp.taken() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
+    daemon.stop().await;
+    world.one_mail_says("INVALID: Hillside Farms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_under_way_when_its_user_is_taken_out_judges_nothing() {
+    let mut setup = Setup::quick(&["Hillside Farms", "Blue Silo Dairy"]);
+    setup.schedule = "sweep = \"1h\"\nevents = \"1h\"".to_owned();
+    let mut world = World::in_real_time(setup).await;
+    world.revokes_access("Hillside Farms");
+    let slow = Scope::Credential(world.grower("Hillside Farms"));
+    let late = Fault::Slow(Duration::from_millis(1500));
+    world.leaf.fault(slow, late, When::next(1));
+    let daemon = world.starts_loops().await;
+    let asked = world
+        .leaf
+        .until(|asked| asked.of(RequestKind::Reading) >= 2);
+    tokio::time::timeout(PATIENCE, asked).await.unwrap();
+    world.setup.grower_mut("Hillside Farms").watched = false;
+    let config = world.config();
+    daemon.reload(&config, Pace::default()).await.unwrap();
+    // The sweep under way is called off; the next one goes round who is left.
+    let swept = async {
+        while world
+            .asks("SELECT 1 FROM sweep WHERE sight = 0 AND asked = 1")
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, swept).await.unwrap();
+    daemon.stop().await;
+    assert_eq!(world.steps(), [""; 0]);
+    assert_eq!(world.asks("SELECT count(*) FROM span"), ["1"]);
+    world.nothing_more();
 }

@@ -9,27 +9,32 @@ use crate::model::{
 };
 use crate::rules::diagnose::{self, Findings};
 use crate::rules::incidents::Known;
-use crate::rules::{notify, outlook};
+use crate::rules::{notify, outlook, quiet};
 use crate::store::row::{At, Word};
-use crate::store::{Result, Tx};
+use crate::store::{Result, Silence, Tx};
 use crate::view::explain::{
-    Audience, Ending, EventSummary, Explained, Explanation, Lacking, OpenIncident, Opening,
-    Recipient, WaitingNotice,
+    Audience, Ending, EventSummary, Explained, Explanation, Lacking, OpenIncident, Opening, Quiet,
+    Recipient, WaitingNotice, WouldOpen,
 };
 use crate::view::{User, words};
 
 /// Events that a diagnosis is made from.
 const EVENTS: u32 = 20;
 
+/// How many times ahead a quiet window is told.
+const OPENINGS: usize = 3;
+
 /// All that the explanation of one credential is made from.
 struct Facts<'a> {
     scene: &'a Scene<'a>,
     id: CredentialId,
+    credential: Credential,
     provider: Provider,
     expectation: Expectation,
     about: notify::About<'a>,
     known: Known,
     events: Vec<Event>,
+    silences: &'a [Silence],
     blind: bool,
 }
 
@@ -42,6 +47,7 @@ impl Tx<'_> {
         filter: Filter,
     ) -> Result<Explanation> {
         let blind = self.is_blind()?;
+        let silences = self.silences(scene.now, true)?;
         let watched = scene.watch.user(user.user);
         let own = watched.and_then(|user| user.own.as_deref());
         let mut credentials = Vec::new();
@@ -56,6 +62,7 @@ impl Tx<'_> {
             let facts = Facts {
                 scene,
                 id,
+                credential,
                 provider,
                 expectation: scene.watch.expectation(credential),
                 about: notify::About {
@@ -65,6 +72,7 @@ impl Tx<'_> {
                 },
                 known: self.known(id, scene.policy, scene.now, scene.now)?,
                 events: self.newest_events(id, EVENTS)?,
+                silences: &silences,
                 blind,
             };
             credentials.push(self.explained(&facts)?);
@@ -74,6 +82,7 @@ impl Tx<'_> {
             at: scene.now,
             blind,
             credentials,
+            quiet: quiet(scene),
             cannot_see: words::CANNOT_SEE,
         })
     }
@@ -178,12 +187,15 @@ impl Tx<'_> {
             },
             told: self.reached(incident.id)?,
             waiting: self.waiting_notice(incident)?.into_iter().collect(),
+            said: self.said(incident, Some(facts.credential), facts.silences)?,
         })
     }
 
     /// The notice of an incident that is to be told next.
     fn waiting_notice(&self, incident: &Incident) -> Result<Option<WaitingNotice>> {
-        let sql = "SELECT kind, due_at FROM notice WHERE incident = ?1 AND done_at IS NULL ORDER BY id DESC LIMIT 1";
+        // What a silence holds back has no time yet; the silence is shown beside it.
+        let sql = "SELECT kind, due_at FROM notice WHERE incident = ?1 AND done_at IS NULL
+                     AND coalesce(done_as, '') <> 'silenced' ORDER BY id DESC LIMIT 1";
         let found = self
             .conn
             .prepare_cached(sql)?
@@ -193,6 +205,20 @@ impl Tx<'_> {
             });
         Ok(found.optional()?)
     }
+}
+
+/// When mails wait.
+fn quiet(scene: &Scene<'_>) -> Vec<Quiet> {
+    let windows = scene.policy.alerts.quiet.iter();
+    let told = windows.map(|window| Quiet {
+        severities: window.severities.clone(),
+        openings: quiet::openings(window, scene.now, OPENINGS)
+            .into_iter()
+            .map(|(from, to)| Opening { from, to })
+            .collect(),
+        zone: window.zone.clone(),
+    });
+    told.collect()
 }
 
 impl Facts<'_> {
@@ -268,14 +294,14 @@ impl Facts<'_> {
         })
     }
 
-    fn would_open(&self) -> Vec<Opening> {
+    fn would_open(&self) -> Vec<WouldOpen> {
         let open: Vec<Kind> = self.open().map(|incident| incident.kind).collect();
         let openings = self
             .kinds()
             .filter(|kind| !open.contains(kind))
             .filter_map(|kind| {
                 let when = words::opens(kind, &self.scene.policy.thresholds)?;
-                Some(Opening { kind, when })
+                Some(WouldOpen { kind, when })
             });
         openings.collect()
     }

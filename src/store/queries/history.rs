@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::Row;
 
+use super::availability::Off;
 use super::status::sweep_end;
 use super::{Filter, Scene};
 use crate::model::{CredentialId, IncidentId, Provider};
@@ -220,27 +221,28 @@ impl Tx<'_> {
         first: Timestamp,
         scene: &Scene<'_>,
     ) -> Result<()> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT coalesce(r.stopped_at, (SELECT max(coalesce(finished_at, started_at)) FROM sweep WHERE run = r.id),
-                      r.started_at),
-                    (SELECT started_at FROM run WHERE id > r.id ORDER BY id LIMIT 1), r.stopped_at IS NULL
-             FROM run r ORDER BY r.id",
-        )?;
-        let mut rows = statement.query([])?;
         let usual = scene.policy.schedules.sweep.typical_interval();
-        while let Some(row) = rows.next()? {
-            let killed: bool = row.get(2)?;
-            let entry = lasting(row, None, What::Off { killed })?;
+        for Off {
+            from,
+            until,
+            killed,
+        } in self.times_off()?
+        {
             // The newest run, where it did not stop in order, is taken to go on.
-            if entry.until.is_none() && killed {
+            if until.is_none() && killed {
                 continue;
             }
-            let length = entry.until.unwrap_or(scene.now).duration_since(entry.at);
-            if entry.until.is_none_or(|until| until >= first)
+            let length = until.unwrap_or(scene.now).duration_since(from);
+            if until.is_none_or(|until| until >= first)
                 && !length.is_negative()
                 && length.unsigned_abs() > usual
             {
-                entries.push(entry);
+                entries.push(Entry {
+                    at: from,
+                    until,
+                    provider: None,
+                    what: What::Off { killed },
+                });
             }
         }
         Ok(())

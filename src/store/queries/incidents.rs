@@ -6,7 +6,7 @@ use super::{Filter, Scene};
 use crate::model::{Credential, CredentialId, IncidentId, Kind};
 use crate::store::incidents::{COLUMNS, incident};
 use crate::store::row::{At, Word};
-use crate::store::{Result, Tx};
+use crate::store::{Result, Silence, Tx};
 use crate::view::About;
 use crate::view::incidents::{Line, Step, Told};
 
@@ -32,22 +32,24 @@ impl Tx<'_> {
             "WHERE (i.ended_at IS NULL OR (?1 = 0 AND i.ended_at >= ?2)) AND (?3 IS NULL OR c.provider = ?3)
              ORDER BY i.ended_at IS NOT NULL, i.opened_at DESC, i.id DESC"
         ))?;
+        let silences = self.silences(scene.now, true)?;
         let since = filter
             .since
             .map_or(i64::MIN, |since| since.as_millisecond());
         let mut rows = statement.query(params![open_only, since, filter.provider.map(Word)])?;
         while let Some(row) = rows.next()? {
-            each(self.incident_line(scene, row)?);
+            each(self.incident_line(scene, row, &silences)?);
         }
         Ok(())
     }
 
     /// One incident, open or ended.
     pub fn incident_shown(&self, scene: &Scene<'_>, id: IncidentId) -> Result<Option<Line>> {
+        let silences = self.silences(scene.now, true)?;
         let mut statement = self.conn.prepare_cached(&shown("WHERE i.id = ?1"))?;
         let mut rows = statement.query([id.0])?;
         match rows.next()? {
-            Some(row) => Ok(Some(self.incident_line(scene, row)?)),
+            Some(row) => Ok(Some(self.incident_line(scene, row, &silences)?)),
             None => Ok(None),
         }
     }
@@ -59,13 +61,14 @@ impl Tx<'_> {
         credential: CredentialId,
         limit: u32,
     ) -> Result<Vec<Line>> {
+        let silences = self.silences(scene.now, true)?;
         let mut statement = self.conn.prepare_cached(&shown(
             "WHERE i.credential = ?1 ORDER BY i.ended_at IS NOT NULL, i.opened_at DESC, i.id DESC LIMIT ?2"
         ))?;
         let mut rows = statement.query(params![credential.0, limit])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
-            lines.push(self.incident_line(scene, row)?);
+            lines.push(self.incident_line(scene, row, &silences)?);
         }
         Ok(lines)
     }
@@ -110,6 +113,7 @@ impl Tx<'_> {
         before: Option<IncidentId>,
         limit: u32,
     ) -> Result<Vec<Line>> {
+        let silences = self.silences(scene.now, true)?;
         let mut statement = self.conn.prepare_cached(&shown(
             "WHERE i.ended_at IS NOT NULL AND (?1 IS NULL OR (i.opened_at, i.id) <
                ((SELECT opened_at FROM incident WHERE id = ?1), ?1))
@@ -118,25 +122,34 @@ impl Tx<'_> {
         let mut rows = statement.query(params![before.map(|before| before.0), limit])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
-            lines.push(self.incident_line(scene, row)?);
+            lines.push(self.incident_line(scene, row, &silences)?);
         }
         Ok(lines)
     }
 
     /// A row of [`shown`].
-    fn incident_line(&self, scene: &Scene<'_>, row: &Row<'_>) -> Result<Line> {
+    fn incident_line(
+        &self,
+        scene: &Scene<'_>,
+        row: &Row<'_>,
+        silences: &[Silence],
+    ) -> Result<Line> {
         let found = incident(row)?;
-        let about = match row.get(18)? {
+        let (about, credential) = match row.get(18)? {
             Some(user) => {
                 let Word(provider) = row.get(19)?;
                 let leaf_name: Option<String> = row.get(20)?;
-                About::Credential(scene.who(Credential { user, provider }, leaf_name.as_deref()))
+                let credential = Credential { user, provider };
+                let who = scene.who(credential, leaf_name.as_deref());
+                (About::Credential(who), Some(credential))
             }
-            None => About::Leafwatch {
-                subject: found.subject.clone(),
-            },
+            None => {
+                let subject = found.subject.clone();
+                (About::Leafwatch { subject }, None)
+            }
         };
         Ok(Line {
+            said: self.said(&found, credential, silences)?,
             incident: found.id,
             about,
             track: found.track,

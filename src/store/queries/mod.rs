@@ -1,10 +1,14 @@
 //! What the commands and the page ask: reads of one consistent state, shaped as it is shown. Never writes.
 
+mod availability;
 mod deliveries;
+mod digest;
 mod events;
 mod explain;
 mod history;
 mod incidents;
+mod past;
+mod report;
 mod roll;
 mod status;
 mod timeline;
@@ -15,6 +19,8 @@ use jiff::Timestamp;
 use crate::model::{Credential, Policy, Provider, UserId, WatchList, clean};
 use crate::view::{User, Who};
 
+pub use availability::Added;
+pub use past::{About as AckedAbout, Past, PastAnswer, PastEvents, PastGap, PastSweep};
 pub use roll::{Fleet, Pick, Roll, Wanted};
 pub use users::NotOneUser;
 

@@ -3,6 +3,7 @@
 //! Pure: the same values give the same words.
 
 mod causes;
+mod hush;
 mod outlook;
 mod states;
 mod troubles;
@@ -13,9 +14,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use causes::{Advice, advice, for_the_grower};
+pub use hush::{ack, held_back, quiet, silence};
 pub use outlook::{CANNOT_SEE, ends, opens};
-pub use states::{ago, environment, leaf_says, says, state, step, sweep_end, told, unusable};
-pub use troubles::{Stage, credential, label, sentence, shout, stem, verb};
+pub use states::{
+    ago, environment, leaf_says, says, state, step, sweep_end, told, unseen, unusable,
+};
+pub use troubles::{Stage, credential, label, sentence, shout, stem, verb, was};
 
 /// How long, in the two largest units that say something: `40 s`, `3 h 12 min`, `2 d 4 h`.
 pub fn duration(length: Duration) -> String {
@@ -78,6 +82,15 @@ pub fn counted(value: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", number(value))
 }
 
+/// A share from 0 to 1 in hundredths of a percent, cut and never rounded up: `99.99 %`, and `100 %` only where nothing lacks.
+pub fn percent(share: f64) -> String {
+    let hundredths = (share.clamp(0.0, 1.0) * 10_000.0).floor();
+    match hundredths {
+        10_000.0 => "100 %".to_owned(),
+        _ => format!("{:.2} %", hundredths / 100.0),
+    }
+}
+
 /// A list as people say it: `a, b and c`.
 pub fn listed<T: AsRef<str>>(items: &[T]) -> String {
     match items {
@@ -133,6 +146,18 @@ mod tests {
         let earlier: Timestamp = "2026-11-24T13:15:00Z".parse().unwrap();
         assert_eq!(between(earlier, later), Duration::from_secs(3600));
         assert_eq!(between(later, earlier), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_share_that_lacks_something_is_not_100_percent() {
+        for (share, words) in [
+            (1.0, "100 %"),
+            (0.999_999, "99.99 %"),
+            (0.75, "75.00 %"),
+            (0.0, "0.00 %"),
+        ] {
+            assert_eq!(percent(share), words);
+        }
     }
 
     #[test]

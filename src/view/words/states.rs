@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{between, duration, label};
 use crate::model::Kind;
+use crate::view::availability::WhyUnseen;
 use crate::view::events::{Says, Unusable};
 use crate::view::status::{Line, State, SweepEnd};
 
@@ -43,6 +44,15 @@ pub fn environment(line: &Line) -> String {
         }
         (Some(word), _) => word.clone(),
         (None, _) => "-".to_owned(),
+    }
+}
+
+/// Why nobody saw, as the beginning of a sentence that says when.
+pub fn unseen(why: WhyUnseen) -> &'static str {
+    match why {
+        WhyUnseen::Blind => "Leaf could not be asked",
+        WhyUnseen::Off => "Leafwatch was off",
+        WhyUnseen::NotLooked => "no sweep came to its end",
     }
 }
 

@@ -40,6 +40,21 @@ pub fn label(kind: Kind) -> &'static str {
     }
 }
 
+/// What it was, once it is over, as the middle of a sentence: `was invalid`, from when to when.
+pub fn was(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Invalid => "was invalid",
+        Kind::Missing => "was missing",
+        Kind::LimitedPermission => "had limited permission",
+        Kind::ProviderUnavailable => "had its provider unavailable",
+        Kind::FailingEvents => "had an early warning",
+        Kind::EnvironmentMismatch => "was in the wrong environment",
+        Kind::Unreadable => "was unreadable",
+        // The trouble is itself what the sentence is about.
+        _ => "lasted",
+    }
+}
+
 /// The first word of a subject: `ENVIRONMENT MISMATCH` for a credential, the severity for the rest.
 pub fn shout(kind: Kind) -> String {
     match kind.track() {

@@ -1,10 +1,14 @@
 //! The decision without the loops: sweeps over a made-up fleet, judged and stored as the daemon would.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use leafwatch::daemon::judge::{Bench, Look, Swept};
+use leafwatch::daemon::settings::{Keep, Settings};
+use leafwatch::mail::letter::Sender;
+use leafwatch::mail::send::Transport;
 use leafwatch::model::*;
 use leafwatch::rules::fleet::{Outlook, Sight};
 use leafwatch::store::{Counts, Db, Error, Gap, RunId, Tx};
@@ -342,8 +346,10 @@ impl Desk {
         };
         self.db.write(|tx| bench.swept(tx, &swept)).unwrap();
         self.healthy = healthy;
-        self.last_sweep = Some(steady);
-        self.last_try = Some(steady);
+        if sight != Sight::Stopped {
+            self.last_sweep = Some(steady);
+            self.last_try = Some(steady);
+        }
         if sight == Sight::Whole {
             self.after_off = false;
             let ids = &self.ids;
@@ -354,6 +360,30 @@ impl Desk {
                 .collect();
         }
         sight
+    }
+
+    /// What the daemon would need beside, to be played by hand with this desk's policy and watch list.
+    pub fn settings(&self) -> Settings {
+        let from: Address = "leafwatch@example.com".parse().unwrap();
+        Settings {
+            policy: self.policy.clone(),
+            watch: Arc::new(self.watch.clone()),
+            sender: Sender {
+                instance: None,
+                from_name: None,
+                from: from.clone(),
+                reply_to: None,
+                public_url: None,
+            },
+            envelope_from: from,
+            transport: Transport::Folder("nowhere".into()),
+            max_in_flight: 1,
+            configured_token: false,
+            keep: Keep {
+                events: 400 * 24 * HOUR,
+                history: 400 * 24 * HOUR,
+            },
+        }
     }
 
     /// Who is suspected of being missing and was not looked at again yet.

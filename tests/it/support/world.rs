@@ -3,6 +3,7 @@
 //!
 //! When it ends it looks whether everything was told, nobody was told twice, and no secret is left anywhere.
 
+mod command;
 mod inspect;
 mod mailbox;
 mod process;
@@ -18,13 +19,15 @@ use leafwatch::daemon::{alarm, deliver, gather};
 use leafwatch::leaf;
 use leafwatch::mail::send::Deadlines;
 use leafwatch::model::{Credential, CredentialId};
-use leafwatch::sim::Leaf;
+use leafwatch::sim::{Leaf, RequestKind};
 use leafwatch::store::{Db, Error};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::smtp::Smtp;
 use inspect::Log;
+pub(crate) use mailbox::Heard;
 pub(crate) use setup::Setup;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -156,6 +159,21 @@ impl World {
         }
     }
 
+    /// Days pass, looked after every five minutes.
+    pub(crate) async fn days_pass(&mut self, days: u32) {
+        for _ in 0..days * 24 * 12 {
+            self.clock.advance(5 * MINUTE);
+            self.what_is_due().await;
+        }
+    }
+
+    /// Time passes until this moment.
+    pub(crate) async fn passes_until(&mut self, moment: &str) {
+        let moment: jiff::Timestamp = moment.parse().unwrap();
+        let left = Duration::try_from(moment.duration_since(self.clock.now())).unwrap();
+        self.time_passes(left).await;
+    }
+
     /// What the loops would do now.
     pub(crate) async fn what_is_due(&mut self) {
         self.parts().timetable.tick();
@@ -174,6 +192,35 @@ impl World {
             .unwrap();
         self.idle().await;
         ended
+    }
+
+    /// One sweep with mails going out beside it, in which so much time passes with each credential.
+    pub(crate) async fn long_sweep(&mut self, each: Duration) -> Ended {
+        let (leaf, clock) = (self.leaf.clone(), self.clock.clone());
+        let parts = self.parts();
+        let context = &parts.station.context;
+        let over = CancellationToken::new();
+        let sweeping = async {
+            let ended = sweep::run(context, Scope::All, &parts.urgent).await;
+            over.cancel();
+            ended
+        };
+        let beside = async {
+            let mut asked = leaf.requests().of(RequestKind::Reading);
+            loop {
+                tokio::select! {
+                    () = over.cancelled() => return,
+                    _ = leaf.until(|requests| requests.of(RequestKind::Reading) > asked) => {}
+                }
+                asked += 1;
+                clock.advance(each);
+                deliver::pack(context).await.unwrap();
+                deliver::send_due(context, &mut parts.path).await.unwrap();
+            }
+        };
+        let (ended, ()) = tokio::join!(sweeping, beside);
+        self.idle().await;
+        ended.unwrap()
     }
 
     /// One round through everybody's events now.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -60,6 +60,18 @@ impl World {
             .spawn()
             .unwrap();
         Process { child, log }
+    }
+
+    /// Runs the binary with these words to its end, beside whatever runs.
+    pub(crate) fn runs(&self, words: &[&str]) -> Output {
+        let command = Command::new(env!("CARGO_BIN_EXE_leafwatch"))
+            .args(words)
+            .arg("--config")
+            .arg(self.config_file())
+            .env_clear()
+            .env("USER", "anna")
+            .output();
+        command.unwrap()
     }
 
     /// The socket on which the binary tells how it fares.

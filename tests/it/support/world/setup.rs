@@ -24,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) alerts: String,
     /// `leaf.timeout`.
     pub(crate) timeout: &'static str,
+    /// `leaf.max_in_flight`.
+    pub(crate) max_in_flight: usize,
     pub(crate) expected_environment: Option<&'static str>,
     /// The phases of a mail have short deadlines.
     pub(crate) hurried: bool,
@@ -35,6 +37,7 @@ pub(crate) struct Grower {
     pub(crate) credential: Credential,
     pub(crate) watched: bool,
     pub(crate) notify: Vec<String>,
+    pub(crate) tags: Vec<String>,
 }
 
 impl Setup {
@@ -48,6 +51,7 @@ impl Setup {
             },
             watched: true,
             notify: Vec::new(),
+            tags: Vec::new(),
         };
         Setup {
             growers: (0..).zip(names).map(grower).collect(),
@@ -57,6 +61,7 @@ impl Setup {
             rules: String::new(),
             alerts: String::new(),
             timeout: "5s",
+            max_in_flight: 4,
             expected_environment: Some("PRODUCTION"),
             hurried: false,
         }
@@ -103,6 +108,7 @@ impl Setup {
             rules,
             alerts,
             timeout,
+            max_in_flight,
             ..
         } = self;
         let base_url = leaf.base_url();
@@ -117,6 +123,7 @@ base_url = "{base_url}"
 username = "{username}"
 password_file = "secrets/leaf-password"
 max_requests_per_second = 0
+max_in_flight = {max_in_flight}
 timeout = "{timeout}"
 
 [schedule]
@@ -152,13 +159,16 @@ providers = ["john-deere"]
             user = smtp::USER,
         );
         for grower in self.growers.iter().filter(|grower| grower.watched) {
-            let (id, name) = (grower.credential.user, &grower.name);
-            let notify = &grower.notify;
+            let Credential { user, provider } = grower.credential;
+            let (name, notify, tags) = (&grower.name, &grower.notify, &grower.tags);
             write!(
                 text,
-                "\n[[watch.users]]\nid = \"{id}\"\nname = {name:?}\nnotify = {notify:?}\n"
+                "\n[[watch.users]]\nid = \"{user}\"\nname = {name:?}\nnotify = {notify:?}\ntags = {tags:?}\n"
             )
             .unwrap();
+            if provider != Provider::JOHN_DEERE {
+                writeln!(text, "providers = [\"{provider}\"]").unwrap();
+            }
         }
         text
     }

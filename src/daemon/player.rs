@@ -1,0 +1,192 @@
+//! The daemon without its loops: facts are handed to it one after the other, and time passes when it is told to. The
+//! judge, the packer and the upkeep are the daemon's own. Reads no clock, asks nobody, sends nothing itself.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::judge::Bench;
+use super::pack::{PackError, Packer};
+use super::settings::Settings;
+use super::upkeep;
+use crate::rules::due;
+use crate::store::{Attempt, Db, Error, RunId, Tx, Waiting};
+
+/// How often what waits for a quiet window, a cap or the end of a sweep is looked at again.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// Takes a mail to the mail server and writes down what became of it.
+pub type Postman<'a> = dyn FnMut(&Tx<'_>, &Waiting, Timestamp) -> Result<(), Error> + 'a;
+
+/// One daemon, played by hand.
+#[derive(Debug)]
+pub struct Player {
+    db: Db,
+    settings: Settings,
+    run: RunId,
+    now: Timestamp,
+    after_off: bool,
+    held: bool,
+    started: u64,
+}
+
+impl Player {
+    /// Starts on `db`, which may have a history.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn start(mut db: Db, settings: Settings, now: Timestamp) -> Result<Player, Error> {
+        let (run, after_off) = db.write(|tx| begin_run(tx, &settings, now))?;
+        Ok(Player {
+            db,
+            settings,
+            run,
+            now,
+            after_off,
+            held: true,
+            started: 1,
+        })
+    }
+
+    /// Stops without a word, and starts again at `now`, perhaps under other settings; all that is kept is in the database.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn restart(&mut self, settings: Option<Settings>, now: Timestamp) -> Result<(), Error> {
+        if let Some(settings) = settings {
+            self.settings = settings;
+        }
+        self.now = now;
+        let settings = &self.settings;
+        (self.run, self.after_off) = self.db.write(|tx| begin_run(tx, settings, now))?;
+        self.held = true;
+        self.started += 1;
+        Ok(())
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Puts others in force, as a reload does.
+    pub fn reload(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// This run.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// The time it is.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// It is later now, and nothing was done about it yet.
+    pub fn wait_until(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// What is left when it is over.
+    pub fn into_db(self) -> Db {
+        self.db
+    }
+
+    /// What is remembered.
+    pub fn db(&mut self) -> &mut Db {
+        &mut self.db
+    }
+
+    /// Hands the judge a fact.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn judge<T>(
+        &mut self,
+        work: impl FnOnce(&Bench<'_>, &Tx<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let bench = self.settings.bench(self.after_off);
+        self.db.write(|tx| work(&bench, tx))
+    }
+
+    /// A sweep was whole: what is seen from now on happened while somebody looked.
+    pub fn looked(&mut self) {
+        self.after_off = false;
+    }
+
+    /// Lets time pass to `until`: what falls due on the way is reminded of, packed, and given to the `postman`.
+    ///
+    /// # Errors
+    /// The database's, and where a mail cannot be composed.
+    pub fn pass(&mut self, until: Timestamp, postman: &mut Postman<'_>) -> Result<(), PackError> {
+        loop {
+            self.step(postman)?;
+            match self.next_due()? {
+                Some(next) if next <= until => self.now = next,
+                _ => break,
+            }
+        }
+        // The clock may have been set back.
+        self.now = until;
+        Ok(())
+    }
+
+    fn step(&mut self, postman: &mut Postman<'_>) -> Result<(), PackError> {
+        let (now, settings) = (self.now, &self.settings);
+        self.db.write(|tx| match tx.is_blind()? {
+            // No mail speaks of a state that was not seen since.
+            true => Ok(()),
+            false => upkeep::on_schedule(tx, settings, now),
+        })?;
+        let packer = Packer {
+            bench: settings.bench(self.after_off),
+            sender: &settings.sender,
+            nonce: self.started,
+        };
+        let packed = self.db.write(|tx| packer.pack_due(tx, true, now))?;
+        self.held = packed.held;
+        let due: Vec<Waiting> = self.db.read(|tx| tx.due_deliveries(now))?;
+        for delivery in due {
+            self.db.write(|tx| postman(tx, &delivery, now))?;
+        }
+        Ok(())
+    }
+
+    /// When something is next due; what is due and not done waits for something, and is looked at again after a while.
+    fn next_due(&mut self) -> Result<Option<Timestamp>, Error> {
+        let (now, settings, held) = (self.now, &self.settings, self.held);
+        let next = self.db.read(|tx| {
+            let jobs = upkeep::next_on_schedule(tx, settings, now)?;
+            Ok::<_, Error>([tx.next_due()?, jobs].into_iter().flatten().min())
+        })?;
+        let again = now + LOOK_AGAIN;
+        let next = match held {
+            true => Some(next.unwrap_or(again).min(again)),
+            false => next,
+        };
+        Ok(next.map(|next| if next <= now { again } else { next }))
+    }
+}
+
+/// A mail server that takes everything.
+///
+/// # Errors
+/// The database's.
+pub fn accepts_all(tx: &Tx<'_>, delivery: &Waiting, now: Timestamp) -> Result<(), Error> {
+    let attempt = Attempt {
+        server: String::new(),
+        phase: "accepted".to_owned(),
+        code: None,
+        reply: String::new(),
+    };
+    tx.accepted(delivery.id, &attempt, now)
+}
+
+fn begin_run(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(RunId, bool), Error> {
+    let last_seen = tx.last_whole_sweep()?;
+    let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
+    tx.clamp_times(now)?;
+    tx.path_is_open(now)?;
+    let after_off = due::was_off(&settings.policy.schedules.sweep, last_seen, now);
+    Ok((run, after_off))
+}

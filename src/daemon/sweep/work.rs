@@ -1,0 +1,198 @@
+//! What the workers of one sweep share: whom to ask next, and what came of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::Scope;
+use super::write::{BATCH, MOST_WAITING};
+use crate::daemon::context::Context;
+use crate::daemon::judge::Look;
+use crate::daemon::roster::{self, Roster};
+use crate::leaf::Look as LeafLook;
+use crate::model::{Credential, NoAnswer, Outcome, SweepId};
+use crate::rules::fleet::{Outlook, Sight};
+use crate::store::{Counts, Gap};
+
+/// Credentials that wait for another try beside the workers.
+const RETRYING: usize = 16;
+
+/// What the workers of one sweep share.
+pub(super) struct State {
+    work: Mutex<Work>,
+    pub(super) sweep: Option<SweepId>,
+    round: u32,
+    pub(super) changed: Notify,
+    pub(super) taken: Notify,
+    pub(super) finished: Notify,
+    pub(super) retrying: Arc<Semaphore>,
+}
+
+pub(super) struct Work {
+    order: std::vec::IntoIter<u32>,
+    outlook: Outlook,
+    pub(super) counts: Counts,
+    pub(super) changed: Vec<Changed>,
+    pub(super) gaps: Vec<(u32, Gap)>,
+    pub(super) given_up: Option<(Sight, String)>,
+    pub(super) urgent: HashMap<Option<[u8; 16]>, u32>,
+}
+
+/// An answer that is another than the last committed one.
+pub(super) struct Changed {
+    /// Whose, by its place in the roster.
+    pub(super) at: u32,
+    pub(super) digest: u64,
+    pub(super) look: Look,
+}
+
+impl State {
+    pub(super) fn new(context: &Context, scope: &Scope, sweep: Option<SweepId>) -> Self {
+        let roster = context.roster();
+        let order = order(&roster, scope);
+        let answering = order
+            .iter()
+            .filter(|at| !roster.members()[**at as usize].silent)
+            .count();
+        let round = 1 + roster
+            .members()
+            .iter()
+            .map(|member| member.asked)
+            .max()
+            .unwrap_or(0);
+        State {
+            work: Mutex::new(Work {
+                order: order.into_iter(),
+                outlook: Outlook::new(answering as u32),
+                counts: Counts::default(),
+                changed: Vec::new(),
+                gaps: Vec::new(),
+                given_up: None,
+                urgent: HashMap::new(),
+            }),
+            sweep,
+            round,
+            changed: Notify::new(),
+            taken: Notify::new(),
+            finished: Notify::new(),
+            retrying: Arc::new(Semaphore::new(RETRYING)),
+        }
+    }
+
+    pub(super) fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom to ask next; waits while too much waits to be written.
+    pub(super) async fn next(&self) -> Option<u32> {
+        loop {
+            let taken = self.taken.notified();
+            {
+                let mut work = self.work();
+                if work.given_up.is_some() {
+                    return None;
+                }
+                if work.changed.len() < MOST_WAITING {
+                    return work.order.next();
+                }
+            }
+            taken.await;
+        }
+    }
+
+    pub(super) fn give_up(&self, sight: Sight, reason: String) {
+        self.work().given_up.get_or_insert((sight, reason));
+    }
+
+    /// Takes one result into the account of the sweep.
+    pub(super) fn record(&self, context: &Context, at: u32, asked: Credential, look: LeafLook) {
+        let now = context.clock.now();
+        let mut roster = context.roster();
+        // After a reload the place may be another's: an answer is never taken for somebody else's.
+        let Some(member) = roster
+            .member_mut(at as usize)
+            .filter(|member| member.credential == asked)
+        else {
+            return;
+        };
+        member.asked = self.round;
+        let before = *member;
+        let mut work = self.work();
+        work.counts.asked += 1;
+        let silence = match look.outcome {
+            Outcome::Answer(answer) => {
+                work.counts.answered += 1;
+                work.counts.were_healthy += u32::from(before.healthy);
+                let digest = roster::digest(&answer);
+                if before.silent || before.digest != digest {
+                    let leaf_at = look.leaf_time.unwrap_or(now);
+                    let look = Look {
+                        id: before.id,
+                        credential: before.credential,
+                        answer,
+                        at: now,
+                        leaf_at,
+                    };
+                    work.changed.push(Changed { at, digest, look });
+                    if work.changed.len() == 1 || work.changed.len() >= BATCH {
+                        self.changed.notify_one();
+                    }
+                }
+                None
+            }
+            Outcome::None(reason, detail) => {
+                work.counts.count(reason);
+                work.gaps.push((
+                    at,
+                    Gap {
+                        credential: before.id,
+                        reason,
+                        detail,
+                    },
+                ));
+                Some(reason)
+            }
+        };
+        if !before.silent {
+            work.outlook.record(silence);
+        }
+        if let Some(sight) = work.outlook.gives_up().filter(|_| silence.is_some()) {
+            let reason = work
+                .gaps
+                .last()
+                .map(|(_, gap)| gap.detail.clone())
+                .unwrap_or_default();
+            work.given_up.get_or_insert((sight, reason));
+        }
+        drop(work);
+        drop(roster);
+        if let Some(leaf_time) = look.leaf_time {
+            context.sight().skew = leaf_time.duration_since(now);
+        }
+    }
+}
+
+fn order(roster: &Roster, scope: &Scope) -> Vec<u32> {
+    let order = roster.sweep_order();
+    match scope {
+        Scope::All => order,
+        Scope::SecondLook(suspects) => {
+            let wanted: std::collections::HashSet<_> = suspects.iter().collect();
+            order
+                .into_iter()
+                .filter(|at| wanted.contains(&roster.members()[*at as usize].id))
+                .collect()
+        }
+    }
+}
+
+impl Counts {
+    fn count(&mut self, reason: NoAnswer) {
+        match reason {
+            NoAnswer::Denied => self.denied += 1,
+            NoAnswer::Later => self.later += 1,
+            NoAnswer::Broken => self.broken += 1,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A consistent copy beside a running daemon: one snapshot, which holds nobody up.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Access, Db, Error};
+
+/// Why there is no copy. Nothing is left behind where it says so.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A file is there already, and is never overwritten.
+    #[error("{} is there already, and no file is overwritten; name another", .0.display())]
+    Exists(PathBuf),
+    /// The copy cannot be written.
+    #[error("cannot write the backup {}", path.display())]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database, or the copy when it was read again.
+    #[error("the backup failed")]
+    Store(#[from] Error),
+    /// The copy is not what it should be.
+    #[error("the copy is damaged ({0}), and was removed; check the disk")]
+    Damaged(String),
+}
+
+impl Db {
+    /// Copies all that is committed now into the new file `to`, readable by this user alone, and looks whether the copy
+    /// is whole. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// Where there is a file already, or no whole copy could be made; none is left behind then.
+    pub fn copy_to(&self, to: &Path) -> Result<(), BackupError> {
+        // Taking the name first keeps two backups apart; what is cut off leaves an empty file, and never half a database.
+        create_private(to).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
+            _ => unwritable(to, source),
+        })?;
+        let mut part = to.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let copied = self.copy_over(&part, to);
+        if copied.is_err() {
+            for left in [part.as_path(), to] {
+                // What cannot be removed either is named by the error that stands.
+                let _ = fs::remove_file(left);
+            }
+        }
+        copied
+    }
+
+    fn copy_over(&self, part: &Path, to: &Path) -> Result<(), BackupError> {
+        match fs::remove_file(part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(unwritable(part, error));
+            }
+            _ => {}
+        }
+        create_private(part).map_err(|error| unwritable(part, error))?;
+        let name = part
+            .to_str()
+            .ok_or_else(|| unwritable(part, io::Error::other("its name is not UTF-8")))?;
+        self.reader()
+            .execute("VACUUM INTO ?1", [name])
+            .map_err(Error::from)?;
+        let copy = Db::beside(part, Access::Read)?;
+        if let Some(fault) = copy.damage()? {
+            return Err(BackupError::Damaged(fault));
+        }
+        drop(copy);
+        let on_disk = || {
+            File::open(part)?.sync_all()?;
+            fs::rename(part, to)?;
+            let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        };
+        on_disk().map_err(|error| unwritable(to, error))
+    }
+}
+
+fn unwritable(path: &Path, source: io::Error) -> BackupError {
+    BackupError::Unwritable {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}

@@ -1,0 +1,75 @@
+//! Every kind of account and own trouble as the operators see it: when it opens, and when it is over.
+
+use super::*;
+
+/// What each is about, and what stands beside it.
+fn details(kind: Kind) -> (&'static str, &'static [&'static str]) {
+    match kind {
+        Kind::LeafLogin => ("", &["401 on login: bad credentials"]),
+        Kind::LeafUnreachable => ("", &["no answer within 30 s, 10 times running"]),
+        Kind::WrongAccount => ("", &["46 of 50 known credentials are missing"]),
+        Kind::EnvironmentContradiction => (
+            "…9f3c",
+            &[
+                "STAGE, the likelier mistake: Prairie Wind (John Deere)",
+                "PRODUCTION: Hillside Farms (John Deere) and 46 more",
+            ],
+        ),
+        Kind::UnknownStatus => (
+            "SUSPENDED",
+            &[
+                "credentials with a status that nobody mapped: 17",
+                "Add the word to the list that fits it, and reload:",
+                "[rules.status_words]\nhealthy = [\"SUSPENDED\"]   # or invalid, limited_permission, provider_unavailable",
+            ],
+        ),
+        Kind::ConfigRejected => ("", &["leafwatch.toml: alerts: gruop_wait: unknown key"]),
+        Kind::DeliveryFailed => (
+            "bob@example.com",
+            &["mx.example.com, rcpt to: 550 5.1.1 no such user"],
+        ),
+        Kind::SweepOverdue => ("", &["no sweep was whole for 3 intervals"]),
+        Kind::EventsUnread => (
+            "",
+            &["the events of 12 credentials were not read for 7 days"],
+        ),
+        Kind::TokenExpiring => (
+            "",
+            &["the token in leaf.token_file ends at 2026-12-01T00:00:00Z"],
+        ),
+        Kind::WatchShrank => (
+            "",
+            &["800 of 5000 watched credentials are no longer in the config"],
+        ),
+        Kind::Storage => ("", &["database or disk is full"]),
+        _ => unreachable!("{kind:?} is about a credential"),
+    }
+}
+
+#[test]
+fn every_account_and_own_trouble_has_its_mail() {
+    let mut briefs = Vec::new();
+    for &kind in Kind::ALL {
+        if !matches!(kind.track(), Track::Account | Track::Own) {
+            continue;
+        }
+        let (subject, lines) = details(kind);
+        let mut letter = for_operators(vec![own(kind, subject, lines)]);
+        letter.entries[0].told[0].next_reminder = Some(at("20:00"));
+        look!(format!("own_{}", kind.name()), letter);
+        letter.entries[0].told[0].telling = resolved(None);
+        letter.entries[0].about = About::Own {
+            subject: subject.to_owned(),
+            details: Vec::new(),
+        };
+        letter.tally = Tally::of(&letter.entries);
+        look!(format!("own_{}_resolved", kind.name()), letter);
+        letter.entries[0].told[0].telling = Telling::Brief {
+            until: at("17:27"),
+            still_open: None,
+        };
+        letter.tally = Tally::of(&letter.entries);
+        briefs.push(open(&letter).1.text.lines().nth(4).unwrap().to_owned());
+    }
+    insta::assert_snapshot!("own_briefs", briefs.join("\n"));
+}
