@@ -281,7 +281,9 @@ async fn hours_pass(world: &mut World, count: u32) {
 
 fn hourly(growers: &[&str]) -> Setup {
     let mut setup = Setup::of(growers);
-    setup.schedule = "sweep = \"1h\"\nevents = \"6h\"\nreminders = \"30d\"".to_owned();
+    setup.schedule = "sweep = \"1h\"\nevents = \"6h\"\nreminders = \"30d\"\n\
+                      digest = \"0 0 8 * * Mon\""
+        .to_owned();
     setup
 }
 

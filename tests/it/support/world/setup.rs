@@ -116,6 +116,11 @@ impl Setup {
             Some(word) => format!("expected_environment = \"{word}\""),
             None => String::new(),
         };
+        // A weekly digest would be one mail more in every test of a week.
+        let digest = match schedule.contains("digest = ") {
+            true => "",
+            false => "digest = \"0 0 8 1 1 *\"",
+        };
         let mut text = format!(
             r#"
 [leaf]
@@ -129,6 +134,7 @@ timeout = "{timeout}"
 [schedule]
 timezone = "UTC"
 {schedule}
+{digest}
 
 [rules]
 {rules}
