@@ -16,6 +16,7 @@ pub mod store;
 
 pub mod daemon;
 pub mod sim;
+pub mod web;
 
 pub mod app;
 pub mod cli;

@@ -73,9 +73,39 @@ pub struct Standing {
     pub text: String,
 }
 
+/// How a try of a mail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TryEnd {
+    /// The server took it.
+    Accepted,
+    /// It is tried again.
+    Deferred,
+    /// Refused for good, or trying ended.
+    Failed,
+}
+
+/// What was done since the start; every number only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Sweeps in which every credential was asked.
+    pub sweeps_whole: u64,
+    /// Sweeps given up, since Leaf did not answer.
+    pub sweeps_given_up: u64,
+    /// Sweeps stopped from our side.
+    pub sweeps_stopped: u64,
+    /// Mails that a server took.
+    pub mails_accepted: u64,
+    /// Tries of mails that are made again.
+    pub mails_deferred: u64,
+    /// Mails refused for good, or given up.
+    pub mails_failed: u64,
+}
+
 /// All there is to see at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pulse {
+    /// What was done since the start.
+    pub tally: Tally,
     /// The sweep that ended last.
     pub last_sweep: Option<LastSweep>,
     /// When the last whole sweep ended, which may be an older one.
@@ -134,6 +164,12 @@ impl Vitals {
     pub fn sweep_ended(&self, sweep: LastSweep) {
         let mut state = self.state();
         state.pulse.sweeping_since = None;
+        let tally = &mut state.pulse.tally;
+        *match sweep.end {
+            SweepEnd::Whole => &mut tally.sweeps_whole,
+            SweepEnd::GivenUp => &mut tally.sweeps_given_up,
+            SweepEnd::Stopped => &mut tally.sweeps_stopped,
+        } += 1;
         state.pulse.last_sweep = Some(sweep);
         if sweep.end == SweepEnd::Whole {
             state.pulse.last_whole = Some(sweep.ended);
@@ -143,6 +179,16 @@ impl Vitals {
     /// A sweep was due, and left out because one still ran.
     pub fn sweep_skipped(&self) {
         self.state().pulse.sweeps_skipped += 1;
+    }
+
+    /// A try of a mail ended.
+    pub fn mail_tried(&self, end: TryEnd) {
+        let tally = &mut self.state().pulse.tally;
+        *match end {
+            TryEnd::Accepted => &mut tally.mails_accepted,
+            TryEnd::Deferred => &mut tally.mails_deferred,
+            TryEnd::Failed => &mut tally.mails_failed,
+        } += 1;
     }
 
     /// The next sweep is due then; `None` where no further one ever will be.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Daemon, OVERDUE, Pace, StartError, Station};
+use super::{Daemon, Pace, StartError, Station};
 use crate::clock::Clock;
 use crate::config::{self, Config, Variables, needs_restart};
 use crate::daemon::context::Context;
@@ -14,6 +14,7 @@ use crate::daemon::heartbeat::Heartbeat;
 use crate::daemon::{sweep, systemd};
 use crate::store::Db;
 use crate::vitals::{Fault, Limits};
+use crate::web::OVERDUE;
 
 /// Why the daemon ended, where that was no orderly stop.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub async fn run(file: &Path, config: Config, clock: Clock) -> Result<(), Fatal>
     let station = Station::open(db, &config, clock, Pace::default()).await?;
     log_start(&config);
     let mut daemon = station.start();
+    if let Some(address) = daemon.page_address() {
+        tracing::info!("the page is at http://{address}/");
+    }
     let heart = tokio::spawn(beat(daemon.context.clone(), heartbeat(&config)));
     let dog = tokio::spawn(feed_watchdog(daemon.context.clone(), config.leaf.timeout));
     say(systemd::ready(&format!(

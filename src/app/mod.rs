@@ -3,12 +3,14 @@
 mod lifecycle;
 mod wiring;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,7 @@ use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::store::{self, Db, RunId, Tx, Writer};
 use crate::vitals::Vitals;
+use crate::web;
 
 pub use lifecycle::{Fatal, run};
 pub use wiring::{leaf as leaf_settings, settings as settings_at};
@@ -46,6 +49,17 @@ pub enum StartError {
     /// Leaf's settings, or the HTTP client.
     #[error("cannot set up the client of Leaf")]
     Leaf(#[from] leaf::BuildError),
+    /// The page cannot be served at its address.
+    #[error("cannot serve the page at {address} (web.listen)")]
+    Listen {
+        /// `web.listen`.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The page has no password.
+    #[error(transparent)]
+    Password(#[from] web::NoPassword),
     /// A thread or random numbers could not be had.
     #[error("cannot get what a daemon needs from the system: {0}")]
     System(String),
@@ -60,6 +74,7 @@ pub struct Station {
     urgent: Urgent,
     wanted: mpsc::UnboundedReceiver<(CredentialId, crate::model::Credential)>,
     writer: std::thread::JoinHandle<()>,
+    page: Option<(web::Site, TcpListener)>,
 }
 
 /// How time is scaled, where it is: in the demo and in tests.
@@ -82,6 +97,8 @@ impl Station {
         clock: Clock,
         pace: Pace,
     ) -> Result<Station, StartError> {
+        // Before anything is written: a port in use is no reason to begin a run.
+        let listener = listen(config).await?;
         let (writer, thread) =
             Writer::start(db).map_err(|error| StartError::System(error.to_string()))?;
         let settings = wiring::settings(config, pace);
@@ -118,12 +135,26 @@ impl Station {
             recalled: Arc::new(Mutex::new(stop.child_token())),
             stop,
         };
+        let page = match listener {
+            None => None,
+            Some((listener, address)) => {
+                let parts = web::Parts {
+                    clock: context.clock.clone(),
+                    vitals: context.vitals.clone(),
+                    client: context.client.clone(),
+                    database: config.database.path.clone(),
+                    listen: address,
+                };
+                Some((web::Site::new(parts, wiring::web(config))?, listener))
+            }
+        };
         Ok(Station {
             context,
             database: config.database.path.clone(),
             urgent,
             wanted,
             writer: thread,
+            page,
         })
     }
 
@@ -135,6 +166,7 @@ impl Station {
             urgent,
             wanted,
             writer,
+            page,
         } = self;
         let tracker = TaskTracker::new();
         let broken = Arc::new(Notify::new());
@@ -157,6 +189,11 @@ impl Station {
                 tracing::error!("the schedule cannot run: {error:#}");
             }
         });
+        let page = page.map(|(site, listener)| {
+            let (serving, stop) = (site.clone(), context.stop.clone());
+            loops.spawn(async move { serving.serve(listener, stop).await });
+            site
+        });
         let names = context.clone();
         tracker.spawn(async move {
             tokio::select! {
@@ -171,6 +208,7 @@ impl Station {
             tracker,
             broken,
             writer,
+            page,
         }
     }
 
@@ -190,6 +228,23 @@ impl Station {
         } = self;
         drop((urgent, wanted));
         end_run(context, writer).await;
+    }
+}
+
+/// Takes the address of the page.
+async fn listen(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let Some(address) = config.web.listen else {
+        return Ok(None);
+    };
+    let taken = async {
+        let listener = TcpListener::bind(address).await?;
+        // Where port 0 was asked for, the system chose one.
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    match taken.await {
+        Ok(taken) => Ok(Some(taken)),
+        Err(source) => Err(StartError::Listen { address, source }),
     }
 }
 
@@ -264,9 +319,15 @@ pub struct Daemon {
     tracker: TaskTracker,
     broken: Arc<Notify>,
     writer: std::thread::JoinHandle<()>,
+    page: Option<web::Site>,
 }
 
 impl Daemon {
+    /// Where the page is served; none where it is not.
+    pub fn page_address(&self) -> Option<SocketAddr> {
+        self.page.as_ref().map(web::Site::address)
+    }
+
     /// Puts a new config in force: from the next request, decision and mail on.
     ///
     /// # Errors
@@ -278,6 +339,10 @@ impl Daemon {
         let handed = settings.clone();
         // All that can fail comes before the commit.
         let leaf = Client::prepare(wiring::leaf(config, pace))?;
+        let page = match &self.page {
+            None => None,
+            Some(site) => Some((site, web::Ready::new(wiring::web(config))?)),
+        };
         let roster = context
             .write(move |tx| {
                 let bench = handed.bench(false);
@@ -289,6 +354,9 @@ impl Daemon {
             .await?;
         context.client.reconfigure(leaf);
         context.settings.replace(settings);
+        if let Some((site, ready)) = page {
+            site.reload(ready);
+        }
         context.replace_roster(roster);
         self.timetable.settings_changed();
         context.committed.notify_one();
@@ -374,6 +442,3 @@ async fn end_run(context: Context, writer: std::thread::JoinHandle<()>) {
         tracing::debug!("the writer was still busy at the end");
     }
 }
-
-/// How long a notice may be overdue before the heartbeat says that we are not well.
-pub(crate) const OVERDUE: SignedDuration = SignedDuration::from_mins(30);

@@ -8,6 +8,7 @@ use crate::daemon::settings::{Keep, Settings};
 use crate::leaf::{self, SecretSource};
 use crate::mail::letter::Sender;
 use crate::mail::send::{Deadlines, Login, SmtpSettings, Tls, Transport};
+use crate::web;
 
 /// What the loops need.
 pub fn settings(config: &Config, pace: Pace) -> Settings {
@@ -20,7 +21,7 @@ pub fn settings(config: &Config, pace: Pace) -> Settings {
             from_name: email.from.name.clone(),
             from: email.from.address.clone(),
             reply_to: email.reply_to.as_ref().map(|sender| sender.address.clone()),
-            public_url: None,
+            public_url: config.web.public_url.clone(),
         },
         envelope_from: email
             .bounce_to
@@ -33,6 +34,17 @@ pub fn settings(config: &Config, pace: Pace) -> Settings {
             events: config.database.keep_events,
             history: config.database.keep_history,
         },
+    }
+}
+
+/// What the pages need.
+pub(super) fn web(config: &Config) -> web::Settings {
+    web::Settings {
+        instance: config.instance.clone(),
+        policy: config.policy.clone(),
+        watch: config.watch.clone(),
+        web: config.web.clone(),
+        request_timeout: config.leaf.timeout,
     }
 }
 

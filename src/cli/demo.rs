@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,6 +62,9 @@ pub async fn play(options: &Options) -> anyhow::Result<Played> {
         deadlines: None,
     };
     let mut daemon = Station::open(db, &config, clock, pace).await?.start();
+    if let Some(address) = daemon.page_address() {
+        println!("page:    http://{address}/");
+    }
     let told = tokio::spawn(tell_mails(mails.clone()));
     let ended = tokio::select! {
         () = story.play(&leaf, |act| {
@@ -171,8 +175,13 @@ from = "Leafwatch <leafwatch@example.com>"
 
 [database]
 path = "leafwatch.db"
+
+[web]
+listen = "{page}"
+public_url = "http://{page}"
 "#,
-        base_url = leaf.base_url()
+        base_url = leaf.base_url(),
+        page = free_address()?,
     );
     for grower in story.growers() {
         text += &format!(
@@ -184,6 +193,12 @@ path = "leafwatch.db"
     let file = folder.join("leafwatch.toml");
     write_private(&file, &text)?;
     Ok(file)
+}
+
+/// An address that nobody listens on now: mails link to the page, so that its port must be known before it is served.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    let found = TcpListener::bind(("127.0.0.1", 0)).and_then(|taken| taken.local_addr());
+    found.context("no free port for the page")
 }
 
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {

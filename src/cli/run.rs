@@ -59,8 +59,9 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Store(error) => error.into(),
-            StartError::Leaf(_) => Failure::new(Exit::Config, error),
-            StartError::System(_) => Failure::new(Exit::Fallen, error),
+            StartError::Leaf(_) | StartError::Password(_) => Failure::new(Exit::Config, error),
+            // Who holds the port may be gone soon: the unit tries again.
+            StartError::Listen { .. } | StartError::System(_) => Failure::new(Exit::Fallen, error),
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::duration::rough_duration;
 use super::pace::requests_a_second;
-use super::{Config, Fault, Faults, Transport};
+use super::{Config, Fault, Faults, Transport, Web};
 use crate::model::{Address, Provider, QuietWindow, Schedule};
 
 /// The report and its verdict.
@@ -185,8 +185,22 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         ("alerts to", list(&alerts.to)),
         ("operators", list(&alerts.operators)),
         ("database", config.database.path.display().to_string()),
+        ("page", page(&config.web)),
         ("heartbeat", heartbeat.to_owned()),
     ]
+}
+
+fn page(web: &Web) -> String {
+    let Some(listen) = web.listen else {
+        return "none".to_owned();
+    };
+    let guard = match (&web.password, web.public_summary) {
+        (Some(_), false) => ", behind a password",
+        (Some(_), true) => ", behind a password; counts for everybody",
+        (None, true) => ", counts only",
+        (None, false) => ", for this machine alone",
+    };
+    format!("http://{listen}{guard}")
 }
 
 fn watched(config: &Config) -> String {

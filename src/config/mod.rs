@@ -25,6 +25,7 @@ mod unknown;
 mod url;
 mod values;
 mod watch;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use pace::Pace;
 pub use reload::needs_restart;
 pub use secret::{SecretFault, SecretFile};
 pub use source::{DEFAULT_PATH, PATH_VARIABLE, Variables};
+pub use web::Web;
 
 use crate::model::{Policy, WatchList};
 use reader::{Reader, Section};
@@ -65,6 +67,8 @@ pub struct Config {
     pub email: Email,
     /// `[database]`.
     pub database: Database,
+    /// `[web]`.
+    pub web: Web,
     /// `[heartbeat]`, where it is set.
     pub heartbeat: Option<Heartbeat>,
     /// `log.format`; another one needs a restart.
@@ -100,6 +104,12 @@ impl Config {
                     .map(|file| ("email.smtp.password_file", file)),
             );
         }
+        files.extend(
+            self.web
+                .password
+                .as_ref()
+                .map(|file| ("web.password_file", file)),
+        );
         let faults = files.into_iter().filter_map(|(key, file)| {
             let fault = file.read().err()?;
             let reason = match &fault {
@@ -133,6 +143,7 @@ fn read(reader: &Reader) -> Option<Config> {
     routes::warn_of_dead(&top.section("alerts"), &alerts.routes, &watch);
     let email = email::read(&top.section("email"), reader.source.folder());
     let database = database::read(&top.section("database"));
+    let web = web::read(&top.section("web"));
     let heartbeat = heartbeat::read(&top.section("heartbeat"));
     let log_format = log::read(&top.section("log"));
     let config = Config {
@@ -148,6 +159,7 @@ fn read(reader: &Reader) -> Option<Config> {
         watch: Arc::new(watch),
         email: email?,
         database,
+        web,
         heartbeat,
         log_format,
         warnings: Vec::new(),

@@ -8,6 +8,9 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     if old.database.path != new.database.path {
         keys.push("database.path");
     }
+    if old.web.listen != new.web.listen {
+        keys.push("web.listen");
+    }
     if old.heartbeat.as_ref().map(|heartbeat| &heartbeat.url)
         != new.heartbeat.as_ref().map(|heartbeat| &heartbeat.url)
     {

@@ -237,13 +237,16 @@ fn debug_output_holds_neither_ping_address_nor_years_of_cron() {
 }
 
 #[test]
-fn only_the_database_needs_a_restart() {
+fn the_database_and_the_address_of_the_page_need_a_restart() {
     let old = Folder::with("").load().unwrap();
     let mut new = old.clone();
     new.leaf.max_in_flight = 9;
     assert!(needs_restart(&old, &new).is_empty());
     new.database.path = "elsewhere.db".into();
+    new.web.public_url = Some("https://leafwatch.example.com".to_owned());
     assert_eq!(needs_restart(&old, &new), ["database.path"]);
+    new.web.listen = Some(([127, 0, 0, 1], 8420).into());
+    assert_eq!(needs_restart(&old, &new), ["database.path", "web.listen"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::model::{Address, Kind};
 use crate::rules::incidents::Condition;
 use crate::rules::notify;
 use crate::store::{Attempt, Error, Tx, Waiting};
-use crate::vitals::{Fault, Loop};
+use crate::vitals::{Fault, Loop, TryEnd};
 
 /// The longest sleep of a loop: a commit that nobody nudged for (an ack, another process) is seen after it.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
@@ -262,6 +262,7 @@ async fn note(
                 reply,
             };
             path.unmarked.push((delivery.clone(), attempt));
+            context.vitals.mail_tried(TryEnd::Accepted);
             context.vitals.fault_over(Fault::Mail);
             mark_accepted(context, settings, path).await?;
             tracing::info!(message_id, "a mail was accepted by the server");
@@ -281,6 +282,7 @@ async fn note(
             let text = fault.to_string();
             let attempt = attempt_of(&fault);
             let next_try = now + notify::retry_after(delivery.tries);
+            context.vitals.mail_tried(TryEnd::Deferred);
             context
                 .write(move |tx| tx.deferred(id, &attempt, now, next_try))
                 .await?;
@@ -312,6 +314,7 @@ async fn fail(
     );
     let attempt = attempt_of(&fault);
     let why = fault.to_string();
+    context.vitals.mail_tried(TryEnd::Failed);
     context
         .write(move |tx| {
             tx.failed(id, &attempt, now, now + UNTOLD_AGAIN)?;

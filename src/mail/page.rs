@@ -52,6 +52,8 @@ pub(super) struct Block {
     pub(super) details: Vec<String>,
     pub(super) evidence: Vec<String>,
     pub(super) commands: Vec<String>,
+    /// Where the whole story is to be read.
+    pub(super) page: Option<String>,
     /// One line each, below everything: the members of a shared cause.
     pub(super) members: Vec<String>,
 }
@@ -75,6 +77,7 @@ pub(super) fn block(entry: &Entry, letter: &Letter) -> Block {
         details: Vec::new(),
         evidence: Vec::new(),
         commands: Vec::new(),
+        page: page_of(entry, letter),
         members: Vec::new(),
     };
     for told in &entry.told {
@@ -183,6 +186,7 @@ pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
             ],
             Audience::Support => Vec::new(),
         },
+        page: None,
         members: Vec::new(),
     }
 }
@@ -268,6 +272,21 @@ fn incidents(entry: &Entry) -> String {
         .map(|number| number.to_string())
         .collect();
     words::listed(&numbers)
+}
+
+/// The page of the credential; of the incident where there is none.
+fn page_of(entry: &Entry, letter: &Letter) -> Option<String> {
+    let base = clean(letter.sender.public_url.as_deref()?, 300);
+    match &entry.about {
+        About::Connection(connection) => Some(format!(
+            "{base}/credentials/{}/{}",
+            connection.user, connection.provider
+        )),
+        About::Own { .. } => {
+            let incident = entry.told.iter().find_map(|told| told.incident)?;
+            Some(format!("{base}/incidents/{incident}"))
+        }
+    }
 }
 
 /// Two troubles that are mended by the same step ask for it once.

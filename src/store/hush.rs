@@ -244,7 +244,7 @@ impl Tx<'_> {
     }
 
     /// All acks that an incident ever had, the newest first.
-    pub(super) fn acks_of(&self, incident: IncidentId) -> Result<Vec<Ack>> {
+    pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Ack>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT id, incident, at, until_at, actor, reason, ended_at, ended_by FROM ack WHERE incident = ?1 ORDER BY id DESC",
         )?;

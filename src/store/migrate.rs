@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::{Error, Result};
 
 /// Never edited once released: a change is a new step at the end.
-const STEPS: &[&str] = &[include_str!("schema_1.sql")];
+const STEPS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// Marks the file as ours ("LeaW"), so that another program's database is not taken for it.
 const APPLICATION_ID: i32 = 0x4c65_6157;

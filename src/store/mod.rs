@@ -30,7 +30,8 @@ pub use looks::{Gap, Torn};
 pub use open::{Access, Db, Lock};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
 pub use queries::{
-    AckedAbout, Added, Filter, NotOneUser, Past, PastAnswer, PastEvents, PastGap, PastSweep, Scene,
+    AckedAbout, Added, Filter, Fleet, NotOneUser, Past, PastAnswer, PastEvents, PastGap, PastSweep,
+    Pick, Roll, Scene, Wanted,
 };
 pub use sweeps::{Counts, Finished, RunId};
 pub use writer::Writer;

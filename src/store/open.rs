@@ -116,6 +116,27 @@ impl Db {
         work(&Tx { conn: &transaction })
     }
 
+    /// The same, broken off where `late` says so.
+    ///
+    /// # Errors
+    /// Whatever `work` says; [`Error::Failed`] where it was broken off.
+    pub fn read_until<T, E: From<Error>>(
+        &mut self,
+        late: impl FnMut() -> bool + Send + 'static,
+        work: impl FnOnce(&Tx<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        /// Steps of SQLite's machine between two questions whether it is late: some tenths of a millisecond.
+        const STEPS: std::ffi::c_int = 20_000;
+        self.conn
+            .progress_handler(STEPS, Some(late))
+            .map_err(Error::from)?;
+        let result = self.read(work);
+        self.conn
+            .progress_handler(0, None::<fn() -> bool>)
+            .map_err(Error::from)?;
+        result
+    }
+
     /// Folds the write-ahead log into the database; what can be done between sweeps.
     pub fn checkpoint(&self) -> Result<()> {
         self.conn

@@ -302,6 +302,17 @@ impl Tx<'_> {
             .query_row([At(since)], |row| row.get(0))?)
     }
 
+    /// When the oldest mail was packed that waits for the mail server.
+    pub fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
+        let sql =
+            "SELECT min(m.at) FROM delivery d JOIN message m ON m.id = d.message WHERE d.state = 0";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?;
+        Ok(at.map(|At(at)| at))
+    }
+
     /// Whether a notice is due whose addressees are not chosen yet.
     pub fn has_due_notice(&self, now: Timestamp) -> Result<bool> {
         let due = "SELECT 1 FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0";

@@ -16,6 +16,7 @@ pub mod incidents;
 pub mod report;
 pub mod simulate;
 pub mod status;
+pub mod timeline;
 pub mod words;
 
 use serde::Serialize;

@@ -1,33 +1,16 @@
 //! What the query commands show, as a person sees it at 80 and at 120 columns, and as programs read it.
 
 use clap::Parser as _;
-use jiff::tz::TimeZone;
 use leafwatch::cli::args::{Cli, Command};
 use leafwatch::cli::exit::{Exit, Failure};
 use leafwatch::cli::simulate;
 use leafwatch::cli::table::Look;
-use leafwatch::daemon::judge::Bench;
-use leafwatch::daemon::pack::Packer;
-use leafwatch::mail::letter::Sender;
 use leafwatch::model::*;
-use leafwatch::store::{Attempt, Error, Scene};
+use leafwatch::store::Scene;
 use serde_json::Value;
 
 use crate::support::desk::*;
-
-/// The names of the users of the story, in the order of their numbers.
-const NAMES: [&str; 10] = [
-    "Hillside Farms",
-    "Green Valley Partners",
-    "Riverbend Ranch",
-    "Hilltop Dairy",
-    "Old Mill Orchards",
-    "Prairie Sky",
-    "Stony Creek Cooperative of the Upper Valley",
-    "大豆農場",
-    "Two Oaks",
-    "North Fork",
-];
+use crate::support::story::*;
 
 pub(crate) fn page(desk: &mut Desk, line: &str, look: Look) -> Result<String, Failure> {
     let cli = Cli::try_parse_from(std::iter::once("leafwatch").chain(line.split(' '))).unwrap();
@@ -63,141 +46,6 @@ pub(crate) fn json(desk: &mut Desk, line: &str) -> Value {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{line}: {e}\n{text}"));
     assert_eq!(value["schema"], 1, "{line}");
     value
-}
-
-/// A dozen users, of whom some have trouble of every sort.
-pub(crate) fn story() -> Desk {
-    let mut desk = Desk::new(12);
-    desk.policy.schedules.zone = TimeZone::get("America/Chicago").unwrap();
-    let users = (0..12).map(|n| WatchedUser {
-        id: user(n),
-        name: NAMES.get(n as usize).map(|name| (*name).into()),
-        own: (n == 0).then(|| {
-            Box::new(OwnSettings {
-                notify: vec!["anna@example.com".parse().unwrap()],
-                ..OwnSettings::default()
-            })
-        }),
-    });
-    desk.watch = WatchList::new(users.collect(), vec![Provider::JOHN_DEERE])
-        .expect_of_all(Some(Environment::Production));
-    desk.says(11, missing());
-    desk.sweep();
-
-    // Old Mill: broken and mended. Hilltop: comes back.
-    for (word, number) in [("EXPIRED", 4), ("INVALID", 3)] {
-        desk.says(number, status(word));
-    }
-    desk.sweep_after(15 * MINUTE);
-    tell(&mut desk, &[]);
-    desk.says(4, ok());
-    desk.says(3, ok());
-    desk.sweep_after(45 * MINUTE);
-    desk.says(3, status("INVALID"));
-    desk.sweep_after(15 * MINUTE);
-    desk.says(3, ok());
-    desk.sweep_after(15 * MINUTE);
-
-    // Leaf goes away for a while; then the daemon is off.
-    let truth = desk.truth.clone();
-    for number in 0..12 {
-        desk.says(number, later());
-    }
-    desk.sweep_after(15 * MINUTE);
-    desk.sweep_after(15 * MINUTE);
-    desk.truth = truth;
-    desk.sweep_after(15 * MINUTE);
-    desk.off(2 * HOUR);
-    desk.sweep();
-
-    // The early warning of Hillside becomes invalid; Green Valley is in STAGE.
-    let refused = r#"{"error":"invalid_grant","error_description":"The token was revoked"}"#;
-    desk.events(
-        0,
-        &[(500, 200, "{}"), (100, 400, refused), (20, 400, refused)],
-    );
-    desk.events(
-        8,
-        &[
-            (40, 403, "Access Denied"),
-            (10, 403, "Access Denied"),
-            (5, 503, "try later"),
-        ],
-    );
-    tell(&mut desk, &["anna@example.com"]);
-    let stage = Reading {
-        environment: Some("STAGE".to_owned()),
-        scopes: vec!["ag1".to_owned(), "offline_access".to_owned()],
-        key: Some(KeyPrint {
-            print: [7; 16],
-            tail: "9f3c".to_owned(),
-        }),
-        ..reading("OK")
-    };
-    desk.says(0, status("UNAUTHENTICATED"));
-    desk.says(1, Outcome::Answer(Answer::Reading(stage)));
-    desk.says(2, missing());
-    desk.says(5, status("RECONNECTING"));
-    desk.says(6, later());
-    desk.sweep_after(15 * MINUTE);
-    let anew = Reading {
-        leaf_id: Some("two".to_owned()),
-        leaf_created: Some("2026-03-02T12:20:00Z".to_owned()),
-        ..reading("OK")
-    };
-    desk.says(9, Outcome::Answer(Answer::Reading(anew)));
-    desk.sweep_after(15 * MINUTE);
-    desk.now += 4 * MINUTE;
-    desk
-}
-
-/// Packs what is due and delivers it; `refused` addresses refuse.
-fn tell(desk: &mut Desk, refused: &[&str]) {
-    let (policy, watch) = desk.bench();
-    let sender = Sender {
-        instance: None,
-        from_name: Some("Leafwatch".to_owned()),
-        from: "leafwatch@example.com".parse().unwrap(),
-        reply_to: None,
-        public_url: None,
-    };
-    let packer = Packer {
-        bench: Bench {
-            policy: &policy,
-            watch: &watch,
-            after_off: false,
-        },
-        sender: &sender,
-        nonce: 7,
-    };
-    desk.now += MINUTE;
-    let now = desk.now;
-    desk.db
-        .write(|tx| {
-            packer.pack(tx, now).unwrap();
-            for waiting in tx.due_deliveries(now)? {
-                let attempt = |phase: &str, code, reply: &str| Attempt {
-                    server: "smtp.example.com:587".to_owned(),
-                    phase: phase.to_owned(),
-                    code,
-                    reply: reply.to_owned(),
-                };
-                let greylisted = attempt("RCPT TO", Some(451), "4.7.1 greylisted, try again later");
-                tx.deferred(waiting.id, &greylisted, now, now + MINUTE)?;
-                match refused.contains(&waiting.address.as_str()) {
-                    true => {
-                        let no = attempt("RCPT TO", Some(550), "5.1.1 no such user here");
-                        tx.failed(waiting.id, &no, now + MINUTE, now + HOUR)?;
-                    }
-                    false => {
-                        let yes = attempt("end of data", Some(250), "2.0.0 Ok: queued as 4XyZ");
-                        tx.accepted(waiting.id, &yes, now + MINUTE)?;
-                    }
-                }
-            }
-            Ok::<_, Error>(())
-        })
-        .unwrap();
 }
 
 #[test]

@@ -8,8 +8,9 @@ use leafwatch::rules::availability::Period;
 use leafwatch::store::{Filter, Scene};
 use serde_json::Value;
 
-use crate::cli_pages::{json, page, shown, story};
+use crate::cli_pages::{json, page, shown};
 use crate::support::desk::*;
+use crate::support::story::story;
 
 fn written(desk: &mut Desk, line: &str) -> String {
     page(desk, line, Look::default()).unwrap()

@@ -38,7 +38,12 @@ fn each_secret_that_may_be_absent_has_an_empty_stand_in() {
     };
     assert_eq!(
         named("LoadCredential="),
-        ["leaf-password", "leaf-token", "smtp-password"]
+        [
+            "leaf-password",
+            "leaf-token",
+            "smtp-password",
+            "web-password"
+        ]
     );
     assert_eq!(named("LoadCredential="), named("SetCredential="));
 }

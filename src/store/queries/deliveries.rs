@@ -11,6 +11,13 @@ use crate::view::deliveries::{Attempt, Line, State};
 /// The longest reply that is shown; servers say a lot.
 const REPLY: usize = 1000;
 
+fn shown(which: &str) -> String {
+    format!(
+        "SELECT d.id, m.id, m.at, m.subject, m.message_id, d.address, d.state, d.done_at, d.next_try_at, d.give_up_at
+         FROM delivery d JOIN message m ON m.id = d.message {which}"
+    )
+}
+
 impl Tx<'_> {
     /// Calls `each` for every delivery of a message packed since `filter.since`, and for every one that still waits:
     /// the newest message first. `filter.provider` picks the messages that tell of one of its credentials.
@@ -20,25 +27,41 @@ impl Tx<'_> {
         address: Option<&str>,
         mut each: impl FnMut(Line),
     ) -> Result<()> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT d.id, m.id, m.at, m.subject, m.message_id, d.address, d.state, d.done_at, d.next_try_at, d.give_up_at
-             FROM delivery d JOIN message m ON m.id = d.message
-             WHERE (m.at >= ?1 OR d.state = 0) AND (?2 IS NULL OR d.address = ?2 COLLATE NOCASE)
+        let mut statement = self.conn.prepare_cached(&shown(
+            "WHERE (m.at >= ?1 OR d.state = 0) AND (?2 IS NULL OR d.address = ?2 COLLATE NOCASE)
                AND (?3 IS NULL OR EXISTS (SELECT 1 FROM entry e JOIN incident i ON i.id = e.incident
                  JOIN credential c ON c.id = i.credential WHERE e.message = m.id AND c.provider = ?3))
              ORDER BY m.id DESC, d.id",
-        )?;
+        ))?;
         let since = filter
             .since
             .map_or(i64::MIN, |since| since.as_millisecond());
         let mut rows = statement.query(params![since, address, filter.provider.map(Word)])?;
         while let Some(row) = rows.next()? {
-            let mut line = delivery(row)?;
-            line.attempts = self.attempts_of(row.get(0)?)?;
-            line.incidents = self.incidents_told(row.get(1)?)?;
-            each(line);
+            each(self.delivery_line(row)?);
         }
         Ok(())
+    }
+
+    /// Every mail that tells of an incident, to every address: the oldest first.
+    pub fn deliveries_about(&self, incident: IncidentId) -> Result<Vec<Line>> {
+        let mut statement = self.conn.prepare_cached(&shown(
+            "JOIN entry e ON e.message = m.id WHERE e.incident = ?1 ORDER BY m.id, d.id",
+        ))?;
+        let mut rows = statement.query([incident.0])?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next()? {
+            lines.push(self.delivery_line(row)?);
+        }
+        Ok(lines)
+    }
+
+    /// A row of [`shown`].
+    fn delivery_line(&self, row: &Row<'_>) -> Result<Line> {
+        let mut line = delivery(row)?;
+        line.attempts = self.attempts_of(row.get(0)?)?;
+        line.incidents = self.incidents_told(row.get(1)?)?;
+        Ok(line)
     }
 
     fn attempts_of(&self, delivery: i64) -> Result<Vec<Attempt>> {

@@ -16,7 +16,7 @@ impl Tx<'_> {
         let mut events = Vec::new();
         for (id, provider) in self.credentials_of(user.user)? {
             if filter.takes(provider) {
-                self.events_into(&mut events, id, provider, filter.since)?;
+                events.extend(self.events_shown(id, provider, filter.since, None)?);
             }
         }
         events.sort_by_key(|event: &Entry| std::cmp::Reverse(event.at.unwrap_or(event.seen_at)));
@@ -39,26 +39,26 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn events_into(
+    /// The events of one credential since then, the newest first; at most `limit`.
+    pub fn events_shown(
         &self,
-        events: &mut Vec<Entry>,
         id: CredentialId,
         provider: Provider,
         since: Option<Timestamp>,
-    ) -> Result<()> {
+        limit: Option<u32>,
+    ) -> Result<Vec<Entry>> {
         let epoch_since = self.standing(id)?.1.since;
         let mut statement = self.conn.prepare_cached(
             "SELECT at, seen_at, status_code, body, headers, brief FROM event
-             WHERE credential = ?1 AND coalesce(at, seen_at) >= ?2 ORDER BY coalesce(at, seen_at) DESC, id DESC",
+             WHERE credential = ?1 AND coalesce(at, seen_at) >= ?2 ORDER BY coalesce(at, seen_at) DESC, id DESC
+             LIMIT ?3",
         )?;
         let since = since.unwrap_or(Timestamp::UNIX_EPOCH);
-        let rows = statement.query_map(params![id.0, At(since)], |row| {
+        let limit = limit.map_or(-1, i64::from);
+        let rows = statement.query_map(params![id.0, At(since), limit], |row| {
             entry(row, provider, epoch_since)
         })?;
-        for event in rows {
-            events.push(event?);
-        }
-        Ok(())
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }
 

@@ -87,6 +87,37 @@ impl Tx<'_> {
         })
     }
 
+    /// What to do about trouble of `kind` of a credential, by its last answer and its newest events.
+    pub fn advice_on(
+        &self,
+        scene: &Scene<'_>,
+        credential: Credential,
+        kind: Kind,
+    ) -> Result<words::Advice> {
+        let Some(id) = self.number_of(credential)? else {
+            return Ok(words::advice(kind, None, Some(credential.provider)));
+        };
+        let standing = self.standing(id)?.0;
+        let reading = standing
+            .as_ref()
+            .and_then(|standing| match &standing.answer {
+                Answer::Reading(reading) => Some(reading),
+                Answer::Missing => None,
+            });
+        let cause = diagnose::diagnose(&Findings {
+            kind,
+            reading,
+            events: &self.newest_events(id, EVENTS)?,
+            expected: scene.watch.expectation(credential).environment,
+            words: &scene.policy.status_words,
+        });
+        Ok(words::advice(
+            kind,
+            cause.as_ref(),
+            Some(credential.provider),
+        ))
+    }
+
     fn explained(&self, facts: &Facts<'_>) -> Result<Explained> {
         let sql = "SELECT watched, events_looked_at FROM credential WHERE id = ?1";
         let (watched, events_read_at) = self

@@ -9,7 +9,9 @@ mod history;
 mod incidents;
 mod past;
 mod report;
+mod roll;
 mod status;
+mod timeline;
 mod users;
 
 use jiff::Timestamp;
@@ -19,6 +21,7 @@ use crate::view::{User, Who};
 
 pub use availability::Added;
 pub use past::{About as AckedAbout, Past, PastAnswer, PastEvents, PastGap, PastSweep};
+pub use roll::{Fleet, Pick, Roll, Wanted};
 pub use users::NotOneUser;
 
 /// What holds while a question is answered.
@@ -52,7 +55,7 @@ const NAME: usize = 60;
 
 impl Scene<'_> {
     /// A user by the name from the config, else by Leaf's own.
-    fn user(&self, user: UserId, leaf_name: Option<&str>) -> User {
+    pub fn user(&self, user: UserId, leaf_name: Option<&str>) -> User {
         let named = self.watch.user(user).and_then(|user| user.name.as_deref());
         let name = named.or(leaf_name).map(|name| clean(name, NAME));
         User {

@@ -14,16 +14,16 @@ use crate::store::{Result, Tx};
 use crate::view::status::{Line, Mails, OwnTrouble, Problem, State, Sweep, SweepEnd, Watch};
 
 /// What was read before the pass, and holds for every line.
-struct Pass {
-    problems: HashMap<CredentialId, Vec<Problem>>,
-    suspects: HashMap<CredentialId, Vec<Kind>>,
+pub(super) struct Pass {
+    pub(super) problems: HashMap<CredentialId, Vec<Problem>>,
+    pub(super) suspects: HashMap<CredentialId, Vec<Kind>>,
     /// The end of the last whole sweep.
     last_whole: Option<Timestamp>,
     /// While blind: what was not seen since then is stale.
     seen_until: Option<Timestamp>,
 }
 
-const LINES: &str = "SELECT c.id, c.leaf_user, c.provider, c.leaf_name, s.from_at, s.reading,
+pub(super) const LINES: &str = "SELECT c.id, c.leaf_user, c.provider, c.leaf_name, s.from_at, s.reading,
     r.status, r.environment, r.scopes, r.key_print, r.key_tail, s.epoch, g.from_at,
     CASE WHEN g.from_sweep IS NOT NULL THEN
       (SELECT finished_at FROM sweep WHERE id < g.from_sweep AND sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1) END
@@ -61,7 +61,7 @@ impl Tx<'_> {
         Ok(statement.query_row([id.0], |row| pass.line(scene, row))?)
     }
 
-    fn pass(&self) -> Result<Pass> {
+    pub(super) fn pass(&self) -> Result<Pass> {
         let mut problems: HashMap<CredentialId, Vec<Problem>> = HashMap::new();
         let mut statement = self.conn.prepare_cached(
             "SELECT credential, id, kind, began_at, reopened, well_sweep IS NOT NULL FROM incident
@@ -205,7 +205,8 @@ impl Tx<'_> {
 }
 
 impl Pass {
-    fn line(&self, scene: &Scene<'_>, row: &Row<'_>) -> rusqlite::Result<Line> {
+    /// The row of [`LINES`] as it is shown.
+    pub(super) fn line(&self, scene: &Scene<'_>, row: &Row<'_>) -> rusqlite::Result<Line> {
         let id = CredentialId(row.get(0)?);
         let Word(provider) = row.get(2)?;
         let credential = Credential {

@@ -123,13 +123,20 @@ impl Desk {
 
     /// All that `watch` names, healthy and in PRODUCTION.
     pub fn over(watch: WatchList) -> Desk {
+        Desk::kept_in(Db::in_memory().unwrap(), watch)
+    }
+
+    /// The same, kept in `db`.
+    pub fn kept_in(mut db: Db, watch: WatchList) -> Desk {
         let now = "2026-03-02T08:00:00Z".parse().unwrap();
-        let mut db = Db::in_memory().unwrap();
         let (ids, run) = db
             .write(|tx| {
                 let ids = watch
                     .credentials()
-                    .map(|c| Ok((c, tx.watch(c, now)?)))
+                    .map(|c| {
+                        let name = watch.user(c.user).and_then(|user| user.name.as_deref());
+                        Ok((c, tx.watch_named(c, name, now)?))
+                    })
                     .collect::<leafwatch::store::Result<_>>()?;
                 Ok::<_, Error>((ids, tx.begin_run("test", now)?))
             })

@@ -1,0 +1,206 @@
+//! The JSON of the site: the same shapes as the commands' `--json`, so that a program reads either.
+
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::guard::Sight;
+use super::overview::Query;
+use super::site::Asked;
+use crate::model::Credential;
+use crate::store::{self, Filter, Pick, Roll, Wanted};
+use crate::view::status::{Line, Overview};
+use crate::view::{Document, User, deliveries, incidents};
+
+/// Credentials in an answer unless another number is asked for.
+pub(super) const USUAL: usize = 100;
+/// The most in one answer.
+pub(super) const MOST: usize = 1000;
+/// Incidents and deliveries in one answer.
+const LISTED: usize = 10_000;
+
+#[derive(Serialize)]
+struct Credentials {
+    credentials: Vec<Line>,
+    /// To be asked for as `after`, where there are more.
+    next: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    #[serde(flatten)]
+    overview: Overview,
+    /// Those in trouble, the worst first; as `status` lists them.
+    credentials: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Incidents {
+    #[serde(flatten)]
+    heading: incidents::Heading,
+    incidents: Vec<incidents::Line>,
+}
+
+#[derive(Serialize)]
+struct Deliveries {
+    #[serde(flatten)]
+    heading: deliveries::Heading,
+    deliveries: Vec<deliveries::Line>,
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    error: &'a str,
+}
+
+/// How far back a list goes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Period {
+    /// RFC 3339; left out, as far as the command goes back.
+    since: Option<Timestamp>,
+    /// Incidents: those that are open alone.
+    open: bool,
+    /// Deliveries: to this address alone.
+    address: Option<String>,
+}
+
+/// As `leafwatch status --json`; whoever may see counts alone gets no names.
+pub(super) fn status(asked: &Asked<'_>, sight: Sight) -> store::Result<Response> {
+    let mut watch = asked.tx.watch_state(&asked.scene)?;
+    let credentials = match sight {
+        Sight::All => {
+            let wanted = Wanted {
+                pick: Some(Pick::Trouble),
+                ..Wanted::default()
+            };
+            let roll = asked.tx.roll(&asked.scene, &wanted, None, MOST)?;
+            roll.lines.into_iter().map(|(_, line)| line).collect()
+        }
+        Sight::Counts | Sight::Nothing => {
+            // Its subject may be an address or the end of a key.
+            for trouble in &mut watch.troubles {
+                trouble.subject.clear();
+            }
+            Vec::new()
+        }
+    };
+    Ok(document(Status {
+        overview: Overview {
+            at: asked.scene.now,
+            watch,
+            counts: asked.fleet()?.counts,
+        },
+        credentials,
+    }))
+}
+
+/// The credentials a page at a time, each as `leafwatch status --json` has it.
+pub(super) fn credentials(
+    asked: &Asked<'_>,
+    query: &Query,
+    limit: usize,
+) -> store::Result<Response> {
+    let Roll { lines, next } = asked
+        .tx
+        .roll(&asked.scene, &query.wanted, query.after, limit)?;
+    Ok(document(Credentials {
+        credentials: lines.into_iter().map(|(_, line)| line).collect(),
+        next: next.map(|after| after.0),
+    }))
+}
+
+/// As `leafwatch explain --json`; none where it was never watched.
+pub(super) fn credential(
+    asked: &Asked<'_>,
+    credential: Credential,
+) -> store::Result<Option<Response>> {
+    if asked.tx.number_of(credential)?.is_none() {
+        return Ok(None);
+    }
+    let leaf_name = asked.tx.leaf_name(credential.user)?;
+    let user: User = asked.scene.user(credential.user, leaf_name.as_deref());
+    let filter = Filter {
+        provider: Some(credential.provider),
+        since: None,
+    };
+    let explanation = asked.tx.explanation_of(&asked.scene, user, filter)?;
+    Ok(Some(document(explanation)))
+}
+
+/// As `leafwatch incidents --json`.
+pub(super) fn incidents(asked: &Asked<'_>, period: &Period) -> store::Result<Response> {
+    let since = asked.since(period, 30);
+    let filter = Filter {
+        since: Some(since),
+        ..Filter::default()
+    };
+    let mut incidents = Vec::new();
+    asked
+        .tx
+        .each_incident(&asked.scene, filter, period.open, |line| {
+            if incidents.len() < LISTED {
+                incidents.push(line);
+            }
+        })?;
+    Ok(document(Incidents {
+        heading: incidents::Heading {
+            since: (!period.open).then_some(since),
+            open_only: period.open,
+        },
+        incidents,
+    }))
+}
+
+/// As `leafwatch deliveries --json`.
+pub(super) fn deliveries(asked: &Asked<'_>, period: &Period) -> store::Result<Response> {
+    let since = asked.since(period, 7);
+    let filter = Filter {
+        since: Some(since),
+        ..Filter::default()
+    };
+    let mut deliveries = Vec::new();
+    asked
+        .tx
+        .each_delivery(filter, period.address.as_deref(), |line| {
+            if deliveries.len() < LISTED {
+                deliveries.push(line);
+            }
+        })?;
+    Ok(document(Deliveries {
+        heading: deliveries::Heading {
+            since: Some(since),
+            address: period.address.clone(),
+        },
+        deliveries,
+    }))
+}
+
+impl Asked<'_> {
+    fn since(&self, period: &Period, days: i64) -> Timestamp {
+        let usual = self.scene.now - SignedDuration::from_hours(24 * days);
+        period.since.unwrap_or(usual)
+    }
+}
+
+/// A document as an answer.
+fn document(content: impl Serialize) -> Response {
+    match serde_json::to_string(&Document::new(content)) {
+        Ok(text) => ([(CONTENT_TYPE, "application/json")], text + "\n").into_response(),
+        Err(error) => {
+            tracing::error!("a document cannot be written: {error}");
+            refused(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "this cannot be written as JSON",
+            )
+        }
+    }
+}
+
+/// A question that has no answer, in the same form.
+pub(super) fn refused(status: StatusCode, why: &str) -> Response {
+    let text = serde_json::to_string(&Document::new(Refused { error: why })).unwrap_or_default();
+    (status, [(CONTENT_TYPE, "application/json")], text + "\n").into_response()
+}

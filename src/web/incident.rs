@@ -1,0 +1,130 @@
+//! The page of one incident: its whole life, who is on it, and every mail that tells of it.
+
+use askama::Template;
+
+use super::frame::{Frame, Here, Moment, Tone};
+use super::incidents::{Card, card, credential_of};
+use super::site::Asked;
+use crate::model::IncidentId;
+use crate::store;
+use crate::view::deliveries::State;
+use crate::view::words;
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "incident.html")]
+pub(super) struct Page {
+    frame: Frame,
+    card: Card,
+    happened: String,
+    why: String,
+    acks: Vec<Ack>,
+    mails: Vec<Mail>,
+}
+
+#[derive(Debug)]
+struct Ack {
+    at: Moment,
+    until: Moment,
+    actor: String,
+    reason: String,
+    ended: Option<(Moment, String)>,
+}
+
+#[derive(Debug)]
+struct Mail {
+    packed: Moment,
+    subject: String,
+    address: String,
+    state: &'static str,
+    tone: Tone,
+    when: Option<Moment>,
+    attempts: Vec<(Moment, String)>,
+}
+
+/// The page of the incident with that number, if there is one.
+pub(super) fn page(asked: &Asked<'_>, number: IncidentId) -> store::Result<Option<Page>> {
+    let zone = &asked.scene.policy.schedules.zone;
+    let Some(line) = asked.tx.incident_shown(&asked.scene, number)? else {
+        return Ok(None);
+    };
+    let credential = credential_of(&line);
+    let stage = match line.ended_at {
+        Some(_) => words::Stage::Over,
+        None => words::Stage::Still,
+    };
+    let name = match &line.about {
+        crate::view::About::Credential(who) => Some((who.user.shown(), who.provider)),
+        crate::view::About::Leafwatch { .. } => None,
+    };
+    let whose = name
+        .as_ref()
+        .map(|(name, provider)| (name.as_str(), *provider));
+    let why = match (line.ended_at, credential) {
+        (None, Some(credential)) => asked.tx.advice_on(&asked.scene, credential, line.kind)?.why,
+        _ => String::new(),
+    };
+    let acks = asked.tx.acks_of(number)?;
+    let mails = asked.tx.deliveries_about(number)?;
+    let title = format!(
+        "Incident {number}: {} – {}",
+        words::label(line.kind),
+        line.about.shown(line.track)
+    );
+    Ok(Some(Page {
+        frame: Frame::new(asked, Here::Elsewhere, title),
+        card: card(asked, &line)?,
+        happened: match line.ended_by {
+            Some(crate::model::EndedBy::Unwatched) => {
+                "It is no longer watched, and not known to be mended.".to_owned()
+            }
+            _ => words::sentence(line.kind, stage, whose),
+        },
+        why,
+        acks: acks
+            .into_iter()
+            .map(|ack| Ack {
+                at: Moment::exact(ack.at, zone),
+                until: Moment::exact(ack.until, zone),
+                actor: ack.actor,
+                reason: ack.reason,
+                ended: ack
+                    .ended_at
+                    .map(|at| (Moment::exact(at, zone), ack.ended_by.unwrap_or_default())),
+            })
+            .collect(),
+        mails: mails
+            .into_iter()
+            .map(|mail| Mail {
+                packed: Moment::short(mail.packed_at, zone),
+                subject: mail.subject,
+                address: mail.address,
+                state: mail.state.name(),
+                tone: match mail.state {
+                    State::Waiting => Tone::Warning,
+                    State::Accepted => Tone::Well,
+                    State::Failed => Tone::Critical,
+                },
+                when: mail
+                    .done_at
+                    .or(mail.next_try_at)
+                    .map(|at| Moment::short(at, zone)),
+                attempts: mail
+                    .attempts
+                    .iter()
+                    .map(|attempt| {
+                        let code = attempt.code.map(|code| format!(" {code}"));
+                        let said = format!(
+                            "{}, {}:{} {}",
+                            attempt.server,
+                            attempt.phase,
+                            code.unwrap_or_default(),
+                            attempt.reply
+                        );
+                        (Moment::short(attempt.at, zone), said)
+                    })
+                    .collect(),
+            })
+            .collect(),
+    }))
+}

@@ -1,0 +1,449 @@
+//! The first page: is anyone broken, since when, who acts; whether we see at all; and the credentials.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use jiff::Timestamp;
+
+use super::frame::{Frame, Here, Moment, Tone, href};
+use super::incidents::{Card, card};
+use super::site::Asked;
+use super::strip::{self, Strip};
+use crate::model::{Credential, CredentialId, Kind, Provider, Severity};
+use crate::store::{self, Pick, Roll, Wanted};
+use crate::view::status::{Counts, Line, State, Watch};
+use crate::view::words;
+
+/// Open incidents shown in full.
+const INCIDENTS: usize = 12;
+/// Credentials on a page.
+const ROWS: usize = 50;
+/// Tags offered.
+const TAGS: usize = 100;
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "overview.html")]
+pub(super) struct Page {
+    frame: Frame,
+    verdict: Verdict,
+    facts: Vec<Fact>,
+    incidents: Vec<Card>,
+    incidents_more: u64,
+    counts: String,
+    filter: Form,
+    rows: Vec<Row>,
+    next: Option<String>,
+    cannot_see: &'static str,
+}
+
+/// The page of those who may see counts, and no names.
+#[derive(Debug, Template)]
+#[template(path = "summary.html")]
+pub(super) struct Summary {
+    frame: Frame,
+    verdict: Verdict,
+    counts: Vec<(&'static str, String)>,
+    has_password: bool,
+}
+
+/// The overall line.
+#[derive(Debug)]
+struct Verdict {
+    tone: Tone,
+    say: String,
+    also: Option<String>,
+}
+
+/// Something about ourselves.
+#[derive(Debug)]
+struct Fact {
+    name: &'static str,
+    tone: Tone,
+    say: String,
+    at: Option<Moment>,
+}
+
+/// What the reader asked for, to be shown in the form again.
+#[derive(Debug)]
+struct Form {
+    name: String,
+    tag: String,
+    tags: Vec<String>,
+    /// Value, label, chosen.
+    providers: Vec<(&'static str, &'static str, bool)>,
+    kinds: Vec<(&'static str, String, bool)>,
+    any: bool,
+}
+
+/// One credential.
+#[derive(Debug)]
+struct Row {
+    href: String,
+    name: String,
+    provider: &'static str,
+    tone: Tone,
+    state: String,
+    says: String,
+    environment: String,
+    length: String,
+    last_look: Option<Moment>,
+    strip: Strip,
+}
+
+/// What is asked for in the address of the page.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Query {
+    pub(super) wanted: Wanted,
+    pub(super) after: Option<CredentialId>,
+}
+
+/// The page.
+pub(super) fn page(asked: &Asked<'_>, query: &Query) -> store::Result<Page> {
+    let scene = &asked.scene;
+    let zone = &scene.policy.schedules.zone;
+    let counts = asked.fleet()?.counts;
+    let watch = asked.tx.watch_state(scene)?;
+    let (open, total) = asked.tx.worst_open(scene, INCIDENTS)?;
+    let incidents = open
+        .iter()
+        .map(|line| card(asked, line))
+        .collect::<store::Result<Vec<_>>>()?;
+    let Roll { lines, next } = asked.tx.roll(scene, &query.wanted, query.after, ROWS)?;
+    let begins = strip::begins(scene.now, zone);
+    let unseen = asked.tx.unseen_since(scene, begins)?;
+    let mut rows = Vec::with_capacity(lines.len());
+    for (id, line) in &lines {
+        let timeline = asked.tx.timeline_of(scene, *id, begins, &unseen)?;
+        let strip = strip::strip(&timeline, &scene.policy.status_words, zone);
+        rows.push(row(line, strip, asked));
+    }
+    Ok(Page {
+        frame: Frame::new(asked, Here::Overview, "Overview"),
+        verdict: verdict(&counts, &watch, scene.now),
+        facts: facts(&watch, asked),
+        incidents_more: total.saturating_sub(incidents.len() as u64),
+        incidents,
+        counts: counts_line(&counts),
+        next: next.map(|after| address(&query.wanted, after)),
+        filter: form(asked, &query.wanted),
+        rows,
+        cannot_see: words::CANNOT_SEE,
+    })
+}
+
+/// The page of counts.
+pub(super) fn summary(asked: &Asked<'_>) -> store::Result<Summary> {
+    let counts = asked.fleet()?.counts;
+    let watch = asked.tx.watch_state(&asked.scene)?;
+    Ok(Summary {
+        frame: Frame::new(asked, Here::Elsewhere, "Summary"),
+        verdict: verdict(&counts, &watch, asked.scene.now),
+        counts: counted(&counts)
+            .into_iter()
+            .map(|(count, what)| (what, words::number(u64::from(count))))
+            .collect(),
+        has_password: asked.in_force.password.is_some(),
+    })
+}
+
+fn counted(counts: &Counts) -> [(u32, &'static str); 6] {
+    [
+        (counts.trouble, "in trouble"),
+        (counts.unknown_status, "with an unknown status word"),
+        (counts.suspected, "not sure yet"),
+        (counts.never_looked, "not looked at yet"),
+        (counts.not_connected, "not connected"),
+        (counts.healthy, "healthy"),
+    ]
+}
+
+fn counts_line(counts: &Counts) -> String {
+    let parts: Vec<String> = counted(counts)
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", words::number(u64::from(count))))
+        .collect();
+    let watched = words::counted(u64::from(counts.watched), "credential");
+    match parts.is_empty() {
+        true => watched,
+        false => format!("{watched}: {}", words::listed(&parts)),
+    }
+}
+
+fn verdict(counts: &Counts, watch: &Watch, now: Timestamp) -> Verdict {
+    let all = words::counted(u64::from(counts.watched), "credential");
+    let stale = (counts.stale > 0).then(|| {
+        format!(
+            "{} shown as last seen",
+            words::counted(u64::from(counts.stale), "credential")
+        )
+    });
+    let (tone, say, also) = if watch.blind {
+        let since = watch
+            .blind_since
+            .map(|at| format!(" for {}", words::duration(words::between(at, now))));
+        (
+            Tone::Critical,
+            format!("Leafwatch has been blind{}", since.unwrap_or_default()),
+            stale,
+        )
+    } else if counts.trouble > 0 {
+        let number = words::number(u64::from(counts.trouble));
+        let are = if counts.trouble == 1 { "is" } else { "are" };
+        (
+            Tone::Critical,
+            format!("{number} of {all} {are} in trouble"),
+            stale,
+        )
+    } else if watch.last_whole_sweep.is_none() {
+        (Tone::Doubt, "Nothing is known yet".to_owned(), None)
+    } else if watch.overdue || watch.stopped_at.is_some() {
+        (
+            Tone::Critical,
+            "Nobody looks: the next sweep is overdue".to_owned(),
+            None,
+        )
+    } else if counts.suspected > 0 || counts.unknown_status > 0 {
+        let number = words::number(u64::from(counts.suspected + counts.unknown_status));
+        (
+            Tone::Doubt,
+            format!("No trouble known; {number} of {all} not sure yet"),
+            None,
+        )
+    } else {
+        let say = match counts.watched {
+            0 => "No credential is watched".to_owned(),
+            1 => "The one credential is well".to_owned(),
+            _ if counts.healthy == counts.watched => format!("All {all} are well"),
+            _ => format!(
+                "All is well with {}",
+                words::counted(u64::from(counts.healthy), "credential")
+            ),
+        };
+        (Tone::Well, say, None)
+    };
+    let own = watch.troubles.len() as u64;
+    let own = (own > 0 && !watch.blind).then(|| {
+        format!(
+            "and {} of Leafwatch itself or the Leaf account",
+            words::counted(own, "problem")
+        )
+    });
+    Verdict {
+        tone,
+        say,
+        also: also.or(own),
+    }
+}
+
+fn facts(watch: &Watch, asked: &Asked<'_>) -> Vec<Fact> {
+    let zone = &asked.scene.policy.schedules.zone;
+    let fact = |name, tone, say: String, at: Option<Timestamp>| Fact {
+        name,
+        tone,
+        say,
+        at: at.map(|at| Moment::exact(at, zone)),
+    };
+    let trouble = |kind: Kind| watch.troubles.iter().find(|trouble| trouble.kind == kind);
+    let account = |name, kind: Kind, well: &str| match trouble(kind) {
+        Some(found) => fact(
+            name,
+            Tone::Critical,
+            format!("{} since", words::label(kind)),
+            Some(found.since),
+        ),
+        None if watch.last_sweep.is_none() => {
+            fact(name, Tone::Doubt, "not tried yet".to_owned(), None)
+        }
+        None => fact(name, Tone::Well, well.to_owned(), None),
+    };
+    let mut facts = vec![
+        account("Leaf", Kind::LeafUnreachable, "answers"),
+        account("Login", Kind::LeafLogin, "accepted"),
+    ];
+    facts.push(match &watch.last_sweep {
+        None => fact("Last sweep", Tone::Doubt, "none yet".to_owned(), None),
+        Some(sweep) => {
+            let answered = format!(
+                "{} of {} answered",
+                words::number(u64::from(sweep.answered)),
+                words::number(u64::from(sweep.asked))
+            );
+            let whole = sweep.ended == crate::view::status::SweepEnd::Whole;
+            match sweep.finished_at {
+                None => fact(
+                    "Sweep",
+                    Tone::Well,
+                    format!("under way, {answered} so far; begun"),
+                    Some(sweep.started_at),
+                ),
+                Some(at) => fact(
+                    "Last sweep",
+                    if whole { Tone::Well } else { Tone::Warning },
+                    format!("{}, {answered};", words::sweep_end(sweep.ended)),
+                    Some(at),
+                ),
+            }
+        }
+    });
+    facts.push(match (watch.stopped_at, watch.overdue, watch.next_sweep) {
+        (Some(at), ..) => fact(
+            "Next sweep",
+            Tone::Critical,
+            "none: the daemon was stopped".to_owned(),
+            Some(at),
+        ),
+        (None, true, _) => fact("Next sweep", Tone::Critical, "overdue".to_owned(), None),
+        (None, false, Some(at)) => fact("Next sweep", Tone::Well, "due".to_owned(), Some(at)),
+        (None, false, None) => fact("Next sweep", Tone::Quiet, "not known".to_owned(), None),
+    });
+    facts.push(mails(watch));
+    for own in &watch.troubles {
+        if !matches!(own.kind, Kind::LeafLogin | Kind::LeafUnreachable) {
+            facts.push(fact(
+                "Leafwatch",
+                own.severity.into(),
+                format!("{}; since", words::stem(own.kind, &own.subject)),
+                Some(own.since),
+            ));
+        }
+    }
+    facts
+}
+
+fn mails(watch: &Watch) -> Fact {
+    let mails = &watch.mails;
+    let parts: Vec<String> = [
+        (mails.notices_waiting, "to be written"),
+        (mails.waiting.saturating_sub(mails.retrying), "to be sent"),
+        (mails.retrying, "waiting for another try"),
+        (mails.failed, "refused for good in the last 7 days"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{} {what}", words::number(u64::from(count))))
+    .collect();
+    Fact {
+        name: "Mails",
+        tone: match (mails.failed, mails.retrying) {
+            (0, 0) => Tone::Well,
+            _ => Tone::Warning,
+        },
+        say: match parts.is_empty() {
+            true => "none waiting".to_owned(),
+            false => parts.join(", "),
+        },
+        at: None,
+    }
+}
+
+fn row(line: &Line, strip: Strip, asked: &Asked<'_>) -> Row {
+    let now = asked.scene.now;
+    Row {
+        href: href(Credential {
+            user: line.who.user.user,
+            provider: line.who.provider,
+        }),
+        name: line.who.user.shown(),
+        provider: line.who.provider.display_name(),
+        tone: tone(line),
+        state: words::state(line),
+        says: words::leaf_says(line).to_owned(),
+        environment: words::environment(line),
+        length: line.since.map_or_else(
+            || "–".to_owned(),
+            |since| words::duration(words::between(since, now)),
+        ),
+        last_look: line.last_look.map(|at| Moment::ago(at, now)),
+        strip,
+    }
+}
+
+/// How a credential is set off.
+pub(super) fn tone(line: &Line) -> Tone {
+    match (line.state, line.problems.first()) {
+        (State::Trouble, Some(problem)) if problem.severity == Severity::Critical => Tone::Critical,
+        (State::Trouble, _) => Tone::Warning,
+        (State::UnknownStatus | State::Suspected, _) => Tone::Doubt,
+        (State::Healthy, _) if line.stale => Tone::Doubt,
+        (State::Healthy, _) => Tone::Well,
+        (State::NeverLooked | State::NotConnected, _) => Tone::Quiet,
+    }
+}
+
+fn form(asked: &Asked<'_>, wanted: &Wanted) -> Form {
+    let watch = asked.scene.watch;
+    let mut tags = BTreeSet::new();
+    for own in watch.users().iter().filter_map(|user| user.own.as_ref()) {
+        tags.extend(own.tags.iter().map(String::as_str));
+        if tags.len() > TAGS {
+            break;
+        }
+    }
+    let watched: BTreeSet<Provider> = watch.credentials().map(|one| one.provider).collect();
+    let kinds = Kind::ALL
+        .iter()
+        .filter(|kind| kind.is_of_a_credential())
+        .map(|&kind| {
+            let chosen = wanted.pick == Some(Pick::Kind(kind));
+            (kind.name(), words::label(kind).to_owned(), chosen)
+        });
+    let picks = [
+        (Pick::Trouble, "any trouble"),
+        (Pick::Suspected, "not sure yet"),
+    ];
+    let picks =
+        picks.map(|(pick, label)| (pick_name(pick), label.to_owned(), wanted.pick == Some(pick)));
+    Form {
+        name: wanted.name.clone(),
+        tag: wanted.tag.clone().unwrap_or_default(),
+        tags: tags.into_iter().take(TAGS).map(str::to_owned).collect(),
+        providers: watched
+            .into_iter()
+            .map(|provider| {
+                let chosen = wanted.provider == Some(provider);
+                (provider.name(), provider.display_name(), chosen)
+            })
+            .collect(),
+        kinds: picks.into_iter().chain(kinds).collect(),
+        any: *wanted != Wanted::default(),
+    }
+}
+
+/// How a state to pick by is called in an address.
+pub(super) fn pick_name(pick: Pick) -> &'static str {
+    match pick {
+        Pick::Trouble => "trouble",
+        Pick::Suspected => "suspected",
+        Pick::Kind(kind) => kind.name(),
+    }
+}
+
+/// The address of the next page of the same.
+fn address(wanted: &Wanted, after: CredentialId) -> String {
+    let mut pairs = vec![("after", after.0.to_string())];
+    for (name, value) in [
+        ("name", wanted.name.clone()),
+        (
+            "provider",
+            wanted
+                .provider
+                .map_or_else(String::new, |provider| provider.name().to_owned()),
+        ),
+        (
+            "kind",
+            wanted
+                .pick
+                .map_or_else(String::new, |pick| pick_name(pick).to_owned()),
+        ),
+        ("tag", wanted.tag.clone().unwrap_or_default()),
+    ] {
+        if !value.is_empty() {
+            pairs.push((name, value));
+        }
+    }
+    let query = reqwest::Url::parse_with_params("http://localhost/", pairs);
+    let query = query.ok().and_then(|url| url.query().map(str::to_owned));
+    format!("/?{}#credentials", query.unwrap_or_default())
+}

@@ -1,0 +1,177 @@
+//! The page over a database that a test has filled, asked over a real socket.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leafwatch::clock::Clock;
+use leafwatch::config::Web;
+use leafwatch::leaf::{self, Client, SecretSource};
+use leafwatch::model::{Policy, WatchList};
+use leafwatch::store::Db;
+use leafwatch::vitals::{LastSweep, SweepEnd, Vitals};
+use leafwatch::web::{Parts, Ready, Settings, Site};
+use reqwest::header::{HOST, HeaderMap};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::desk::Desk;
+
+/// A site being served.
+pub struct Served {
+    pub site: Site,
+    pub clock: Clock,
+    pub vitals: Vitals,
+    pub desk: Desk,
+    folder: tempfile::TempDir,
+    stop: CancellationToken,
+    client: reqwest::Client,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Served {
+    /// The page of what `fill` puts into the database, under `web`.
+    pub async fn with(fill: impl FnOnce(Db) -> Desk, web: Web) -> Served {
+        leaf::install_tls();
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("leafwatch.db");
+        let desk = fill(Db::open(&database).unwrap());
+        let clock = Clock::movable(desk.now);
+        let vitals = Vitals::new();
+        vitals.sweep_ended(LastSweep {
+            began: desk.now,
+            ended: desk.now,
+            took: Duration::from_millis(1500),
+            end: SweepEnd::Whole,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let parts = Parts {
+            clock: clock.clone(),
+            vitals: vitals.clone(),
+            client: nobodys_client(&clock),
+            database,
+            listen: listener.local_addr().unwrap(),
+        };
+        let site = Site::new(parts, settings(&desk, web)).unwrap();
+        let (serving, stop) = (site.clone(), CancellationToken::new());
+        let until = stop.clone();
+        tokio::spawn(async move { serving.serve(listener, until).await });
+        Served {
+            site,
+            clock,
+            vitals,
+            desk,
+            folder,
+            stop,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// Puts other settings of the page in force.
+    pub fn reload(&self, web: Web) {
+        self.site
+            .reload(Ready::new(settings(&self.desk, web)).unwrap());
+    }
+
+    /// Its address.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.site.address())
+    }
+
+    /// A file beside the database.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.client.get(self.url(path))).await
+    }
+
+    /// With a password.
+    pub async fn get_as(&self, path: &str, password: &str) -> Answer {
+        let request = self.client.get(self.url(path));
+        self.send(request.basic_auth("anybody", Some(password)))
+            .await
+    }
+
+    /// Under another name.
+    pub async fn get_at(&self, path: &str, host: &str) -> Answer {
+        self.send(self.client.get(self.url(path)).header(HOST, host))
+            .await
+    }
+
+    /// With headers or a method of the test's own.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let answer = request.send().await.unwrap();
+        Answer {
+            status: answer.status().as_u16(),
+            headers: answer.headers().clone(),
+            body: answer.text().await.unwrap(),
+        }
+    }
+
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+}
+
+/// The page as it is without any setting: for this machine alone.
+pub fn open() -> Web {
+    Web::default()
+}
+
+fn settings(desk: &Desk, web: Web) -> Settings {
+    let (policy, watch): (Policy, WatchList) = desk.bench();
+    Settings {
+        instance: None,
+        policy,
+        watch: Arc::new(watch),
+        web,
+        request_timeout: Duration::from_secs(30),
+    }
+}
+
+/// A client that nothing is asked with: only its counters are shown.
+fn nobodys_client(clock: &Clock) -> Client {
+    let settings = leaf::Settings {
+        base_url: "http://127.0.0.1:9".to_owned(),
+        auth: leaf::Auth::Token(SecretSource::new(|| Err("never asked".to_owned()))),
+        max_requests_per_second: 5,
+        max_in_flight: 4,
+        timeout: Duration::from_secs(30),
+        first_pause: leaf::Settings::FIRST_PAUSE,
+    };
+    Client::new(settings, [0; 32], clock.clone()).unwrap()
+}
+
+/// Says that a test was skipped, past the harness, which shows nothing of a test that ends well.
+pub fn say_skipped(why: &str) {
+    use std::io::Write as _;
+    // Who cannot be told misses nothing but this line.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
