@@ -50,7 +50,11 @@ impl Known {
             .find(|incident| incident.track == track && incident.is_open())
     }
 
+    /// What ended and may come back; where another of its track is open (a clock was set back), it cannot.
     fn ended(&self, track: Track) -> Option<&Incident> {
+        if self.open(track).is_some() {
+            return None;
+        }
         self.incidents
             .iter()
             .find(|incident| incident.track == track && !incident.is_open())

@@ -197,7 +197,10 @@ async fn old_history_is_forgotten_with_all_that_hangs_on_it_and_what_is_open_sta
     }
     assert_eq!(world.open_incidents(), ["invalid"]);
     assert_eq!(world.asks("PRAGMA foreign_key_check").len(), 0);
-    world.one_mail_says("REMINDER: Farm 5");
+    let mails = world.mails();
+    assert_eq!(mails.len(), 2, "{mails:#?}");
+    assert!(mails.iter().any(|mail| mail.says("REMINDER: Farm 5")));
+    assert!(mails.iter().any(|mail| mail.says("Digest: 1 open")));
     world.connects_again("Farm 5");
     world.time_passes(SWEEP).await;
     world.one_mail_says("RESOLVED: Farm 5");

@@ -1,6 +1,11 @@
 //! A year in a minute: growers, Leaf, the mail server and the daemon have every trouble there is, and what the readers heard
 //! is held against the truth of it. `LEAFWATCH_SEED=… LEAFWATCH_YEARS=…` play other years, and more of them.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "the seed by which a year is played again"
+)]
+
 mod play;
 mod truth;
 mod verdict;

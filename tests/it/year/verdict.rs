@@ -29,11 +29,14 @@ struct Told {
     telling: String,
 }
 
+/// What each address was told of each incident.
+type Hearings = BTreeMap<(String, i64), Vec<Told>>;
+
 /// What there is to compare.
 struct Facts<'a> {
     play: &'a Play,
     incidents: Vec<Incident>,
-    told: BTreeMap<(String, i64), Vec<Told>>,
+    told: Hearings,
     faults: Vec<String>,
 }
 
@@ -96,7 +99,7 @@ fn incidents(play: &mut Play) -> Vec<Incident> {
 
 /// What each address was told of each incident, in the order in which the server took it; a mail that it took twice counts
 /// once, and only a kill excuses it.
-fn told(play: &mut Play) -> (BTreeMap<(String, i64), Vec<Told>>, Vec<String>) {
+fn told(play: &mut Play) -> (Hearings, Vec<String>) {
     let sql = "SELECT m.message_id, e.incident, e.telling FROM entry e JOIN message m ON m.id = e.message";
     let mut entries: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
     for (message, incident, telling) in column(play, sql, |row| {
