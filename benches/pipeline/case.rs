@@ -102,6 +102,8 @@ fn rest(fleet: u64, leaf: &mut Helper, other: &OtherSide) -> (f64, f64, f64) {
     let site = Site::new(fleet, other, &Pace::OPEN);
     let (mut daemon, start) = start(leaf, &site);
     until_quiet(leaf);
+    // The first minute has the tidying of the day in it.
+    std::thread::sleep(IDLE);
     let before: f64 = daemon.ask("cpu");
     std::thread::sleep(IDLE);
     let after: f64 = daemon.ask("cpu");
