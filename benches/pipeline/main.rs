@@ -2,7 +2,7 @@
 //! another process, beside a bare loop that only fetches and parses the same answers. Prints a table in Markdown.
 //!
 //! Every part runs in a process of its own, which is this program again with a role: the processor time and memory of
-//! one are not those of another. `-- --quick` leaves out 100,000 credentials.
+//! one are not those of another. `-- --quick` leaves out 100,000 credentials, `-- --page` all but the last line.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +13,7 @@
 )]
 
 mod bare;
+mod beside;
 mod case;
 mod daemon;
 mod helper;
@@ -23,6 +24,7 @@ mod site;
 mod sweeper;
 mod table;
 
+use beside::Beside;
 use case::{Case, Latency};
 
 /// The fleets, and how many pairs of an unchanged sweep and a bare pass are made with each.
@@ -42,11 +44,12 @@ fn main() {
     match words[..] {
         [] => measure(&FLEETS),
         ["--quick"] => measure(&FLEETS[..2]),
+        ["--page"] => page_in_a_loop(),
         ["leaf", fleet] => leaf::play(fleet.parse().unwrap()),
         ["bare", fleet, base_url] => bare::play(fleet.parse().unwrap(), base_url),
         ["sweeper", config] => sweeper::play(config.as_ref()),
         ["daemon", config] => daemon::play(config.as_ref()),
-        _ => eprintln!("cargo bench --bench pipeline [-- --quick]"),
+        _ => eprintln!("cargo bench --bench pipeline [-- --quick | --page]"),
     }
 }
 
@@ -59,4 +62,11 @@ fn measure(fleets: &[(u64, u32)]) {
     eprintln!("measuring the time from a bad answer to an accepted mail");
     let latency = Latency::measure(LATENCY_FLEET);
     println!("{}", table::markdown(&cases, &latency));
+    page_in_a_loop();
+}
+
+fn page_in_a_loop() {
+    eprintln!("measuring sweeps while the page is loaded in a loop");
+    let beside = Beside::measure(LATENCY_FLEET);
+    println!("{}", table::beside(&beside));
 }

@@ -101,6 +101,13 @@ path = "leafwatch.db"
         site
     }
 
+    /// Serves the page too.
+    pub(crate) fn with_page(&self, port: u16) {
+        let mut config = fs::read_to_string(self.file("leafwatch.toml")).unwrap();
+        write!(config, "\n[web]\nlisten = \"127.0.0.1:{port}\"\n").unwrap();
+        fs::write(self.file("leafwatch.toml"), config).unwrap();
+    }
+
     /// Its config file, as an argument.
     pub(crate) fn config(&self) -> String {
         self.file("leafwatch.toml")

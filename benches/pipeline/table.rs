@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::IN_FLIGHT;
+use crate::beside::Beside;
 use crate::case::{Case, IDLE, Latency};
 
 /// One line of the table.
@@ -42,6 +43,22 @@ pub(crate) fn markdown(cases: &[Case], latency: &Latency) -> String {
         .unwrap();
     }
     text
+}
+
+/// What a reader of the page costs a sweep.
+pub(crate) fn beside(beside: &Beside) -> String {
+    let ratio = beside.ratio();
+    let verdict = match ratio < 1.05 {
+        true => "reached",
+        false => "**missed**",
+    };
+    format!(
+        "A sweep of {} at 2,500 requests a second took {ratio:.3} times as long while the page was loaded in a loop\n\
+         ({} pages in {} sweeps; target < 1.05: {verdict}).",
+        thousands(beside.fleet),
+        thousands(beside.pages),
+        beside.read.len()
+    )
 }
 
 fn lines(cases: &[Case], latency: &Latency) -> Vec<Line> {
