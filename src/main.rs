@@ -14,7 +14,7 @@ use leafwatch::cli::exit::{Exit, Failure};
 use leafwatch::clock::Clock;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error).into(),
     };
@@ -42,7 +42,9 @@ fn dispatch(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         Command::Run => cli::run::run(cli, clock),
         Command::Check(args) => cli::check::check(cli, clock, args),
         Command::Doctor(args) => cli::doctor::doctor(cli, clock, args),
-        Command::Config(ConfigCommand::Check) => cli::config_check::config_check(cli, clock),
+        Command::Config(ConfigCommand::Check(args)) => {
+            cli::config_check::config_check(cli, clock, args)
+        }
         Command::Ack(_) | Command::Silence(_) => cli::hush::annotate(cli, clock),
         Command::Backup(args) => cli::backup::backup(cli, args),
         Command::Completions(args) => cli::manual::completions(args.shell),
@@ -75,7 +77,12 @@ fn demo(cli: &Cli, clock: &Clock, args: &Demo) -> Result<Exit, Failure> {
     for question in ["status", "incidents", "deliveries"] {
         let asked = Cli::try_parse_from(["leafwatch", question]);
         let asked = asked.map_err(|error| fallen(error.into()))?;
-        let page = cli::answer(&asked.command, &played.config, cli::look(cli, false), clock)?;
+        let page = cli::answer(
+            &asked.command,
+            &played.config.known(),
+            cli::look(cli, false),
+            clock,
+        )?;
         cli::print(&format!("\n$ leafwatch {question}\n{}", page.into_text()))?;
     }
     Ok(Exit::Fine)

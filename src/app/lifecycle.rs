@@ -1,6 +1,5 @@
 //! The daemon under its service manager: signals, readiness, watchdog, heartbeat.
 
-use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -8,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Daemon, Pace, StartError, Station};
 use crate::clock::Clock;
-use crate::config::{self, Config, Variables, needs_restart};
+use crate::config::{self, Config, needs_restart};
 use crate::daemon::context::Context;
 use crate::daemon::heartbeat::Heartbeat;
 use crate::daemon::{sweep, systemd};
@@ -34,7 +33,7 @@ pub enum Fatal {
 ///
 /// # Errors
 /// Where it cannot start, or a loop ends by itself.
-pub async fn run(file: &Path, config: Config, clock: Clock) -> Result<(), Fatal> {
+pub async fn run(config: Config, clock: Clock) -> Result<(), Fatal> {
     let mut signals = Signals::new().map_err(Fatal::Signals)?;
     let db = Db::open(&config.database.path).map_err(StartError::from)?;
     let station = Station::open(db, &config, clock, Pace::default()).await?;
@@ -54,7 +53,7 @@ pub async fn run(file: &Path, config: Config, clock: Clock) -> Result<(), Fatal>
         tokio::select! {
             told = signals.next() => match told {
                 Told::Stop => break Ok(()),
-                Told::Reload => reload(&daemon, file, &mut config).await,
+                Told::Reload => reload(&daemon, &mut config).await,
             },
             () = daemon.failed() => break Err(Fatal::LoopEnded),
         }
@@ -106,9 +105,9 @@ enum Told {
 }
 
 /// Reads everything anew; nothing that runs is touched before the new config is whole.
-async fn reload(daemon: &Daemon, file: &Path, config: &mut Config) {
+async fn reload(daemon: &Daemon, config: &mut Config) {
     say(systemd::reloading());
-    let new = match read_anew(file) {
+    let new = match read_anew(config) {
         Ok(new) => new,
         Err(faults) => {
             tracing::error!("the new config is refused and the old one runs on: {faults}");
@@ -143,9 +142,8 @@ async fn reload(daemon: &Daemon, file: &Path, config: &mut Config) {
     }
 }
 
-fn read_anew(file: &Path) -> Result<Config, String> {
-    let config =
-        config::load(file, &Variables::of_process()).map_err(|faults| faults.to_string())?;
+fn read_anew(running: &Config) -> Result<Config, String> {
+    let config = running.read_again().map_err(|faults| faults.to_string())?;
     let faults = config.check_secrets();
     if faults.is_empty() {
         return Ok(config);

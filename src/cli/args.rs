@@ -5,13 +5,18 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::config::{DEFAULT_PATH, PATH_VARIABLE, parse_duration};
+use crate::config::{
+    self, Config, DEFAULT_PATH, Faults, PATH_VARIABLE, Variables, file_of_instance,
+    instance_of_file, parse_duration,
+};
 use crate::model::{Address, Kind, NotAnAddress, Provider};
+use crate::view::words;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -25,6 +30,10 @@ pub struct Cli {
     /// The config file
     #[arg(long, global = true, value_name = "FILE", env = PATH_VARIABLE, default_value = DEFAULT_PATH)]
     pub config: PathBuf,
+    /// Which of several daemons, where there are some: NAME of leafwatch@NAME.service, with its config
+    /// /etc/leafwatch/NAME.toml, its secrets and its database
+    #[arg(long, global = true, value_name = "NAME", value_parser = instance)]
+    pub instance: Option<String>,
     /// No colours, as with NO_COLOR in the environment
     #[arg(
         long,
@@ -42,6 +51,40 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Reads the command line. An instance has its own config, unless the line names another one; and the config of an
+    /// instance tells which one is meant.
+    ///
+    /// # Errors
+    /// What was not understood; also help and version.
+    pub fn read(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Cli::command();
+        let matches = command.try_get_matches_from_mut(line)?;
+        let mut cli =
+            Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let named = matches.value_source("config") == Some(ValueSource::CommandLine);
+        match &cli.instance {
+            Some(instance) if !named => cli.config = file_of_instance(instance),
+            Some(_) => {}
+            None => cli.instance = instance_of_file(&cli.config),
+        }
+        Ok(cli)
+    }
+
+    /// What stands beside the config: variables, and whose they are.
+    pub fn variables(&self) -> Variables {
+        Variables::of_process().of_instance(self.instance.as_deref())
+    }
+
+    /// The config, with no fault in it.
+    ///
+    /// # Errors
+    /// Every fault at once.
+    pub fn config(&self) -> Result<Config, Faults> {
+        config::load(&self.config, &self.variables())
+    }
+
     /// Whether somebody asked for no colours: the variable counts where it is not empty (no-color.org).
     pub fn no_color(&self) -> bool {
         self.no_color
@@ -110,6 +153,9 @@ pub struct Doctor {
     /// Also send a real mail to this address, by the very path that alerts take
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub send_to: Option<Address>,
+    /// Examine here, and print what is found for the doctor that started this one as the service
+    #[arg(long, hide = true)]
+    pub relay: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -119,7 +165,15 @@ pub struct Doctor {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Read the config as the daemon would, and print every fault and what to write instead
-    Check,
+    Check(ConfigCheck),
+}
+
+/// `config check`.
+#[derive(Debug, Args)]
+pub struct ConfigCheck {
+    /// Print faults alone, and nothing where there are none
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `status`.
@@ -175,8 +229,9 @@ pub struct PastEvents {
 /// `ack`.
 #[derive(Debug, Args)]
 pub struct Ack {
-    /// The incident's number, as mails and `incidents` show it
-    pub incident: Option<i64>,
+    /// Incidents by their numbers, as mails and `incidents` show them; or a USER, for all that is open there
+    #[arg(value_name = "INCIDENT|USER")]
+    pub what: Vec<String>,
     /// Why, or who is on it; kept with the incident
     #[arg(long, required_unless_present_any = ["list", "end"])]
     pub reason: Option<String>,
@@ -200,14 +255,14 @@ pub struct Silence {
     /// Only of this provider, such as john-deere
     #[arg(long, value_name = "NAME", value_parser = provider)]
     pub provider: Option<Provider>,
-    /// Only this kind of trouble, such as failing_events
-    #[arg(long, value_name = "KIND")]
+    /// Only this kind of trouble, in the words of mails and tables or of the config: "early warning", failing_events
+    #[arg(long, value_name = "KIND", value_parser = problem)]
     pub problem: Option<Kind>,
     /// Everything about growers; trouble with Leaf and of our own is still told
     #[arg(long, conflicts_with_all = ["user", "provider", "problem"])]
     pub all: bool,
     /// For how long, such as 3d
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = length, allow_hyphen_values = true)]
     pub length: Option<Duration>,
     /// Why; kept with the silence
     #[arg(long, required_unless_present_any = ["list", "end"])]
@@ -227,7 +282,7 @@ pub struct Silence {
 #[derive(Debug, Args)]
 pub(super) struct From {
     /// From when on: 12h, 30d, 2026-11-01 or 2026-11-01T08:00:00Z
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(super) since: Option<Since>,
 }
 
@@ -264,7 +319,7 @@ pub struct Report {
     #[command(flatten)]
     pub(super) from: From,
     /// Up to when; written as --since is, now where it is left out
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(super) until: Option<Since>,
     /// List every credential, also those that were healthy whenever they were seen
     #[arg(long)]
@@ -345,7 +400,7 @@ pub struct Simulate {
 #[derive(Debug, Args)]
 pub struct Demo {
     /// How long the story takes, such as 30s or 5m
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = length, allow_hyphen_values = true)]
     pub length: Option<Duration>,
     /// Stay up after the story, until Ctrl-C
     #[arg(long)]
@@ -373,7 +428,8 @@ impl FromStr for Since {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        if let Ok(length) = parse_duration(text) {
+        // "-3d" means what "3d" does.
+        if let Ok(length) = parse_duration(text.trim_start_matches('-')) {
             return Ok(Since::Ago(length));
         }
         if let Ok(at) = text.parse() {
@@ -398,6 +454,48 @@ impl Since {
     }
 }
 
+fn instance(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match !text.is_empty() && text.chars().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err(
+            "write what stands after the @: leafwatch@production.service is --instance production"
+                .to_owned(),
+        ),
+    }
+}
+
+/// A length of time that is yet to come.
+fn length(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    if let Some(length) = text.strip_prefix('-') {
+        return Err(match parse_duration(length) {
+            Ok(_) => format!("it begins now and cannot end before: write {length}"),
+            Err(reason) => reason.to_string(),
+        });
+    }
+    match parse_duration(text) {
+        Ok(length) if length.is_zero() => {
+            Err("it would be over at once: write a length such as 3d".to_owned())
+        }
+        Ok(length) => Ok(length),
+        Err(reason) => Err(format!("{reason}; write a length such as 90m, 12h or 3d")),
+    }
+}
+
+fn problem(text: &str) -> Result<Kind, String> {
+    words::kind(text).ok_or_else(|| {
+        let known: Vec<String> = Kind::ALL
+            .iter()
+            .map(|kind| match words::label(*kind) {
+                label if label == kind.name() => label.to_owned(),
+                label => format!("{label} ({kind})"),
+            })
+            .collect();
+        format!("the kinds of trouble are: {}", known.join(", "))
+    })
+}
+
 fn address(text: &str) -> Result<Address, String> {
     text.parse()
         .map_err(|error: NotAnAddress| error.to_string())
@@ -415,8 +513,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_instance_has_a_config_of_its_own_unless_the_line_names_one() {
+        let read = |line: &str| {
+            let cli = Cli::read(line.split(' ')).unwrap();
+            (cli.config.display().to_string(), cli.instance)
+        };
+        let production = (
+            "/etc/leafwatch/production.toml".to_owned(),
+            Some("production".to_owned()),
+        );
+        assert_eq!(read("leafwatch --instance production status"), production);
+        assert_eq!(read("leafwatch doctor --instance production"), production);
+        assert_eq!(
+            read("leafwatch status --config /etc/leafwatch/production.toml"),
+            production
+        );
+        assert_eq!(
+            read("leafwatch status --config /tmp/x.toml --instance production"),
+            ("/tmp/x.toml".to_owned(), Some("production".to_owned()))
+        );
+        assert_eq!(read("leafwatch status"), (DEFAULT_PATH.to_owned(), None));
+        assert!(Cli::read(["leafwatch", "status", "--instance", "../x"]).is_err());
+    }
+
+    #[test]
     fn the_definition_holds_together() {
-        use clap::CommandFactory as _;
         Cli::command().debug_assert();
     }
 
@@ -429,6 +550,7 @@ mod tests {
                 .map(|since| since.moment(now, &zone).to_string())
         };
         assert_eq!(moment("2d").unwrap(), "2026-11-22T14:15:00Z");
+        assert_eq!(moment("-2d").unwrap(), "2026-11-22T14:15:00Z");
         assert_eq!(moment("2026-11-01").unwrap(), "2026-11-01T05:00:00Z");
         assert_eq!(moment("2026-11-02").unwrap(), "2026-11-02T06:00:00Z");
         assert_eq!(
@@ -437,6 +559,49 @@ mod tests {
         );
         for wrong in ["", "yesterday", "12", "2026-13-01", "2026-11-01T08:00:00"] {
             assert_eq!(moment(wrong), Err(NotSince), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_silence_has_a_length_and_is_about_what_mails_call_it() {
+        let silence = |problem: &str, length: &str| {
+            let line = [
+                "leafwatch",
+                "silence",
+                "--problem",
+                problem,
+                "--for",
+                length,
+                "--reason",
+                "x",
+            ];
+            match Cli::try_parse_from(line).map(|cli| cli.command) {
+                Ok(Command::Silence(args)) => Ok((args.problem.unwrap(), args.length.unwrap())),
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        for kind in Kind::ALL {
+            for said in [
+                kind.name(),
+                words::label(*kind),
+                &words::label(*kind).to_uppercase(),
+            ] {
+                assert_eq!(silence(said, "3d").unwrap().0, *kind, "{said}");
+            }
+        }
+        assert_eq!(
+            silence("Early-Warning", "3d").unwrap().0,
+            Kind::FailingEvents
+        );
+        for (problem, length, said) in [
+            ("invalid", "0s", "over at once"),
+            ("invalid", "-3d", "cannot end before: write 3d"),
+            ("invalid", "3", "3 has no unit; write a length such as"),
+            ("early", "3d", "early warning (failing_events)"),
+        ] {
+            let refused = silence(problem, length).unwrap_err();
+            assert!(refused.contains(said), "{refused}");
         }
     }
 

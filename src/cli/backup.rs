@@ -2,7 +2,6 @@
 
 use super::args::{Backup, Cli};
 use super::exit::{Exit, Failure};
-use crate::config::{self, Variables};
 use crate::store::{Access, BackupError, Db};
 use crate::view::words;
 
@@ -11,7 +10,7 @@ use crate::view::words;
 /// # Errors
 /// What is wrong, with the exit code that says so.
 pub fn backup(cli: &Cli, args: &Backup) -> Result<Exit, Failure> {
-    let config = config::load(&cli.config, &Variables::of_process())?;
+    let config = super::known(cli)?;
     let db = Db::beside(&config.database.path, Access::Read)?;
     db.copy_to(&args.file)?;
     let size = std::fs::metadata(&args.file).map_or(0, |metadata| metadata.len());

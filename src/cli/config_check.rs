@@ -1,9 +1,9 @@
 //! `config check`: every fault of the config.
 
-use super::args::Cli;
+use super::args::{Cli, ConfigCheck};
 use super::exit::{Exit, Failure};
 use crate::clock::Clock;
-use crate::config::{self, Calendar, Variables};
+use crate::config::{self, Calendar};
 use crate::rules::{due, quiet};
 
 /// How many times ahead a quiet window is told.
@@ -13,8 +13,8 @@ const OPENINGS: usize = 3;
 ///
 /// # Errors
 /// Where the answer cannot be printed.
-pub fn config_check(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
-    let loaded = config::load(&cli.config, &Variables::of_process());
+pub fn config_check(cli: &Cli, clock: &Clock, args: &ConfigCheck) -> Result<Exit, Failure> {
+    let loaded = cli.config();
     let secrets = loaded
         .as_ref()
         .map(config::Config::check_secrets)
@@ -24,7 +24,13 @@ pub fn config_check(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
         openings: |window, now| quiet::openings(window, now, OPENINGS),
     };
     let report = config::report(&loaded, &secrets, clock.now(), calendar);
-    super::print(&report.text)?;
+    if !(args.quiet && report.exit_ok) {
+        super::print(if args.quiet {
+            &report.faults
+        } else {
+            &report.text
+        })?;
+    }
     Ok(if report.exit_ok {
         Exit::Fine
     } else {

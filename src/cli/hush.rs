@@ -8,7 +8,7 @@ use super::args::{Ack, Cli, Command, Silence};
 use super::exit::{Exit, Failure};
 use super::table::{Look, Page, Style, Table, text, whole};
 use crate::clock::Clock;
-use crate::config::{self, Config, Variables};
+use crate::config::Known;
 use crate::model::IncidentId;
 use crate::rules::notify::Silenced;
 use crate::store::{self, Access, Db, Scene, Tx};
@@ -20,7 +20,7 @@ use crate::view::words;
 /// # Errors
 /// What is wrong, with the exit code that says so.
 pub fn annotate(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
-    let config = config::load(&cli.config, &Variables::of_process())?;
+    let config = super::known(cli)?;
     let look = super::look(cli, super::asks_for_json(&cli.command));
     super::print(&said(&cli.command, &config, look, clock)?)
 }
@@ -32,7 +32,7 @@ pub fn annotate(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
 /// As [`annotate`].
 pub fn said(
     command: &Command,
-    config: &Config,
+    config: &Known,
     look: Look,
     clock: &Clock,
 ) -> Result<String, Failure> {
@@ -44,10 +44,10 @@ pub fn said(
     }
 }
 
-/// Acknowledges an incident, ends an ack, or lists them.
+/// Acknowledges incidents, ends acks, or lists them.
 fn ack(
     db: &mut Db,
-    config: &Config,
+    config: &Known,
     args: &Ack,
     look: Look,
     now: Timestamp,
@@ -57,47 +57,120 @@ fn ack(
         let shown = acks.iter().map(hush::Ack::from).collect();
         return show(shown, ACKS, config, look, ack_row);
     }
-    let Some(number) = args.incident else {
-        return Err(usage(
-            "which incident? leafwatch incidents --open shows their numbers",
-        ));
+    let scene = scene(config, now);
+    let meant = db.read(|tx| meant(tx, &scene, &args.what))?;
+    let numbers: Vec<String> = meant
+        .iter()
+        .map(|incident| incident.0.to_string())
+        .collect();
+    let one = meant.len() == 1;
+    let which = match one {
+        true => format!("Incident {} is", numbers.concat()),
+        false => format!("Incidents {} are", words::listed(&numbers)),
     };
-    let incident = IncidentId(number);
     if args.end {
-        let ended = db.write(|tx| tx.end_ack(incident, now, &actor()))?;
-        return match ended {
-            true => Ok(format!(
-                "The ack of incident {number} is ended; reminders come again.\n"
-            )),
-            false => Err(usage(&format!("incident {number} has no ack that holds"))),
-        };
+        db.write(|tx| {
+            for incident in &meant {
+                if !tx.end_ack(*incident, now, &actor())? {
+                    let what = format!(
+                        "incident {} is not acknowledged; leafwatch ack --list shows those that are",
+                        incident.0
+                    );
+                    return Err(usage(&what));
+                }
+            }
+            Ok(())
+        })?;
+        return Ok(format!(
+            "{which} no longer acknowledged; reminders come again.\n"
+        ));
     }
     let reason = reason(args.reason.as_deref())?;
     let until = later(now, config.policy.alerts.ack_for)?;
-    let found = db.write(|tx| tx.add_ack(incident, now, until, &actor(), &reason))?;
-    if !found {
-        return Err(usage(&format!(
-            "there is no open incident {number}; leafwatch incidents --open shows them"
-        )));
-    }
+    db.write(|tx| {
+        for incident in &meant {
+            if !tx.add_ack(*incident, now, until, &actor(), &reason)? {
+                return Err(not_open(tx, *incident, &scene)?);
+            }
+        }
+        Ok(())
+    })?;
+    let ends = match one {
+        true => "it changes for the worse, comes back or is over",
+        false => "they change for the worse, come back or are over",
+    };
     Ok(format!(
-        "Incident {number} is acknowledged: no reminders until {}, or until it changes for the worse, comes back or \
-         is over.\n",
+        "{which} acknowledged: no reminders until {}, or until {ends}.\n",
         words::time(until, &config.policy.schedules.zone)
     ))
+}
+
+/// The incidents that somebody names: by number, or all that are open of a user. Each once.
+fn meant(tx: &Tx<'_>, scene: &Scene<'_>, what: &[String]) -> Result<Vec<IncidentId>, Failure> {
+    let mut meant: Vec<IncidentId> = Vec::new();
+    for word in what {
+        if let Ok(number) = word.trim_start_matches('#').parse() {
+            meant.push(IncidentId(number));
+            continue;
+        }
+        let user = tx.find_user(scene, word).map_err(|error| match error {
+            nobody @ store::NotOneUser::Nobody { .. } => Failure::new(
+                Exit::NoSingleUser,
+                anyhow::anyhow!("{word:?} is no number of an incident (leafwatch incidents --open shows them), and {nobody}"),
+            ),
+            other => other.into(),
+        })?;
+        let open = tx.open_incidents_of(user.user)?;
+        if open.is_empty() {
+            return Err(usage(&format!("nothing of {} is open", user.shown())));
+        }
+        meant.extend(open);
+    }
+    if meant.is_empty() {
+        return Err(usage(
+            "which incident? leafwatch incidents --open shows their numbers",
+        ));
+    }
+    meant.sort();
+    meant.dedup();
+    Ok(meant)
+}
+
+/// Why there is nothing to acknowledge.
+fn not_open(tx: &Tx<'_>, incident: IncidentId, scene: &Scene<'_>) -> store::Result<Failure> {
+    let number = incident.0;
+    let ended = tx.incident(incident)?.map(|incident| incident.ended_at);
+    let why = match ended {
+        Some(Some(at)) => format!(
+            "incident {number} is over since {}: there is nothing to acknowledge",
+            words::time(at, &scene.policy.schedules.zone)
+        ),
+        _ => format!("there is no incident {number}"),
+    };
+    Ok(usage(&format!(
+        "{why}; leafwatch incidents --open shows what is open"
+    )))
+}
+
+fn scene<'a>(config: &'a Known, now: Timestamp) -> Scene<'a> {
+    Scene {
+        watch: &config.watch,
+        policy: &config.policy,
+        now,
+    }
 }
 
 /// Silences, ends a silence, or lists them.
 fn silence(
     db: &mut Db,
-    config: &Config,
+    config: &Known,
     args: &Silence,
     look: Look,
     now: Timestamp,
 ) -> Result<String, Failure> {
+    let scene = scene(config, now);
     if args.list {
-        let silences = db.read(|tx| tx.silences(now, false))?;
-        let shown = silences.iter().map(hush::Silence::from).collect();
+        let shown = db.read(|tx| tx.silences_shown(&scene))?;
         return show(shown, SILENCES, config, look, silence_row);
     }
     if let Some(number) = args.end {
@@ -112,11 +185,6 @@ fn silence(
     }
     let Some(length) = args.length else {
         return Err(usage("for how long? such as --for 3d"));
-    };
-    let scene = Scene {
-        watch: &config.watch,
-        policy: &config.policy,
-        now,
     };
     let what = db.read(|tx| what(tx, &scene, args))?;
     let until = later(now, length)?;
@@ -193,7 +261,7 @@ const SILENCES: &[&str] = &["NUMBER", "WHAT", "UNTIL", "BY", "REASON"];
 fn show<T: serde::Serialize>(
     rows: Vec<T>,
     columns: &[&'static str],
-    config: &Config,
+    config: &Known,
     look: Look,
     cells: fn(&T, &dyn Fn(Timestamp) -> String) -> Vec<String>,
 ) -> Result<String, Failure> {
@@ -233,8 +301,11 @@ fn ack_row(ack: &hush::Ack, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {
 }
 
 fn silence_row(silence: &hush::Silence, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {
-    let user = silence.user.map(|user| user.to_string());
-    let provider = silence.provider.map(|provider| provider.to_string());
+    let id = silence.user.map(|user| user.to_string());
+    let user = silence.name.clone().or(id);
+    let provider = silence
+        .provider
+        .map(|provider| provider.display_name().to_owned());
     let kind = silence.problem.map(|kind| words::label(kind).to_owned());
     let parts: Vec<String> = [user, provider, kind].into_iter().flatten().collect();
     let what = if parts.is_empty() {

@@ -32,9 +32,9 @@ pub mod table;
 use std::io::{IsTerminal as _, Write as _};
 
 use crate::clock::Clock;
-use crate::config::{self, Config, Variables};
+use crate::config::{self, Known};
 use crate::store::{Access, Db, Filter, NotOneUser, Scene, Tx};
-use crate::view::User;
+use crate::view::{User, words};
 use args::{Cli, Command, Common, From, OfUser};
 use exit::{Exit, Failure};
 use table::{Look, Page};
@@ -44,10 +44,25 @@ use table::{Look, Page};
 /// # Errors
 /// What is wrong, with the exit code that says so.
 pub fn ask(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
-    let config = config::load(&cli.config, &Variables::of_process())?;
+    let config = known(cli)?;
     let look = look(cli, asks_for_json(&cli.command));
     let page = answer(&cli.command, &config, look, clock)?;
     print(&page.into_text())
+}
+
+/// What a command that asks the database needs of the config. Faults elsewhere in it are told, and no hindrance: who asks
+/// what is broken must have an answer when the config is what broke.
+fn known(cli: &Cli) -> Result<Known, Failure> {
+    let (known, faults) = config::known(&cli.config, &cli.variables())?;
+    if !faults.is_empty() {
+        let what = words::counted(faults.len() as u64, "fault");
+        // Nobody is left to be told where even this cannot be printed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: the config has {what}, which leafwatch config check shows; this answer does without them"
+        );
+    }
+    Ok(known)
 }
 
 /// What `command` shows of the database that `config` names.
@@ -56,7 +71,7 @@ pub fn ask(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
 /// As [`page`], and where the database cannot be opened.
 pub fn answer(
     command: &Command,
-    config: &Config,
+    config: &Known,
     look: Look,
     clock: &Clock,
 ) -> Result<Page, Failure> {

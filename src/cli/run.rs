@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::log;
 use crate::app::{self, Fatal, StartError};
 use crate::clock::Clock;
-use crate::config::{self, Config, Faults, Variables};
+use crate::config::{Config, Faults};
 use crate::leaf;
 
 /// Runs the command.
@@ -16,7 +16,7 @@ pub fn run(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
     let config = config_with_secrets(cli)?;
     log::start(config.log_format);
     let runtime = runtime(&config)?;
-    let ended = runtime.block_on(app::run(&cli.config, config, clock.clone()));
+    let ended = runtime.block_on(app::run(config, clock.clone()));
     // A name that a dead resolver still looks up must not hold the stop up.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     ended?;
@@ -25,7 +25,7 @@ pub fn run(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
 
 /// The config, every secret file of which was looked at too.
 pub(super) fn config_with_secrets(cli: &Cli) -> Result<Config, Failure> {
-    let config = config::load(&cli.config, &Variables::of_process())?;
+    let config = cli.config()?;
     let faults = config.check_secrets();
     match faults.is_empty() {
         true => Ok(config),

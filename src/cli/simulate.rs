@@ -11,7 +11,6 @@ use super::exit::{Exit, Failure};
 use super::table::{Look, Page, Style, Table, text, whole};
 use crate::app;
 use crate::clock::Clock;
-use crate::config::{self, Variables};
 use crate::daemon::replay::{self, Replayed};
 use crate::daemon::settings::Settings;
 use crate::model::{Kind, Severity};
@@ -25,7 +24,7 @@ use crate::view::words;
 /// # Errors
 /// What is wrong, with the exit code that says so.
 pub fn simulate(cli: &Cli, clock: &Clock, args: &Simulate) -> Result<Exit, Failure> {
-    let config = config::load(&cli.config, &Variables::of_process())?;
+    let config = cli.config()?;
     let mut db = Db::beside(&config.database.path, Access::Read)?;
     let look = super::look(cli, args.json);
     let page = page(&mut db, app::settings(&config), args, look, clock.now())?;

@@ -16,6 +16,8 @@ use crate::model::{Address, Provider, QuietWindow, Schedule};
 pub struct Report {
     /// For the terminal; ends with a newline.
     pub text: String,
+    /// The faults alone.
+    pub faults: String,
     /// Whether a run could start; warnings do not forbid it.
     pub exit_ok: bool,
 }
@@ -42,11 +44,13 @@ pub fn report(
     if let Err(Faults(found)) = loaded {
         faults.extend(found);
     }
-    let mut text = String::new();
+    let (mut text, mut alone) = (String::new(), String::new());
     // Writing into a String does not fail.
     let _ = write_report(&mut text, loaded.as_ref().ok(), &faults, now, calendar);
+    let _ = write_faults(&mut alone, &faults);
     Report {
         text,
+        faults: alone,
         exit_ok: faults.is_empty(),
     }
 }
@@ -58,10 +62,7 @@ fn write_report(
     now: Timestamp,
     calendar: Calendar,
 ) -> fmt::Result {
-    heading(out, faults.len(), "fault")?;
-    for fault in faults {
-        writeln!(out, "  {fault}")?;
-    }
+    write_faults(out, faults)?;
     let Some(config) = config else {
         return Ok(());
     };
@@ -119,6 +120,14 @@ fn write_report(
         _ => "The config cannot be used; see the faults.",
     };
     writeln!(out, "\n{verdict}")
+}
+
+fn write_faults(out: &mut String, faults: &[&Fault]) -> fmt::Result {
+    heading(out, faults.len(), "fault")?;
+    for fault in faults {
+        writeln!(out, "  {fault}")?;
+    }
+    Ok(())
 }
 
 fn heading(out: &mut String, count: usize, what: &str) -> fmt::Result {
@@ -232,12 +241,12 @@ fn watched(config: &Config) -> String {
 fn both_clocks(at: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned_datetime(zone.clone());
     let utc = at.to_zoned_datetime(TimeZone::UTC);
-    let local_text = local.strftime("%a %Y-%m-%d %H:%M:%S %Z");
+    let local_text = local.strftime("%a %-d %b %Y, %H:%M:%S %Z");
     if zone.iana_name() == Some("UTC") {
         return local_text.to_string();
     }
     match local.date() == utc.date() {
         true => format!("{local_text} ({} UTC)", utc.strftime("%H:%M:%S")),
-        false => format!("{local_text} ({} UTC)", utc.strftime("%Y-%m-%d %H:%M:%S")),
+        false => format!("{local_text} ({} UTC)", utc.strftime("%a %H:%M:%S")),
     }
 }

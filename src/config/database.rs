@@ -1,6 +1,6 @@
 //! `[database]`: where the history is kept, and for how long.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::duration::written_duration;
@@ -27,11 +27,11 @@ pub(super) fn read(database: &Section<'_>) -> Database {
     let source = &database.reader().source;
     let path = match database.text("path") {
         Some(path) => source.folder().join(path),
-        None => source
-            .variables
-            .state()
-            .unwrap_or(FOLDER.as_ref())
-            .join(FILE),
+        None => match (source.variables.state(), source.variables.instance()) {
+            (Some(folder), _) => folder.join(FILE),
+            (None, Some(instance)) => PathBuf::from(format!("{FOLDER}-{instance}")).join(FILE),
+            (None, None) => Path::new(FOLDER).join(FILE),
+        },
     };
     // Events forgotten before Leaf forgets them would be read again and taken for new ones.
     let range = 31 * DAY..=100 * 365 * DAY;

@@ -76,24 +76,19 @@ pub fn written_duration(duration: Duration) -> String {
         .unwrap_or_else(|| "0s".to_owned())
 }
 
-/// The duration in its two largest units, the rest dropped: `20m 50s`, `3h`.
+/// The duration as mails and tables show it: `40 s`, `20 min`, `3 h 12 min`, `2 d 4 h`.
 pub(super) fn rough_duration(duration: Duration) -> String {
-    let mut milliseconds = duration.as_millis();
-    let mut parts: Vec<String> = Vec::new();
-    for (name, length) in UNITS.into_iter().filter(|(name, _)| *name != "w") {
-        let count = milliseconds / u128::from(length);
-        milliseconds %= u128::from(length);
-        // "1d 0h 5m" would be more exact than anybody asked for.
-        if count > 0 {
-            parts.push(format!("{count}{name}"));
-        }
-        if parts.len() == 2 || (!parts.is_empty() && count == 0) {
-            break;
-        }
-    }
-    match parts.is_empty() {
-        true => "0s".to_owned(),
-        false => parts.join(" "),
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / DAY, seconds / 3600 % 24, seconds / MINUTE % 60);
+    let two = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {small_unit}"),
+    };
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min"),
+        3600..DAY => two(hours, "h", minutes, "min"),
+        _ => two(days, "d", hours, "h"),
     }
 }
 
@@ -137,10 +132,10 @@ mod tests {
     #[test]
     fn two_units_are_enough_to_read() {
         let rough = |seconds| rough_duration(Duration::from_secs(seconds));
-        assert_eq!(rough(1_250), "20m 50s");
-        assert_eq!(rough(3 * 3600 + 5), "3h");
-        assert_eq!(rough(DAY + 3600 + 60), "1d 1h");
-        assert_eq!(rough(0), "0s");
+        assert_eq!(rough(1_250), "20 min");
+        assert_eq!(rough(3 * 3600 + 5), "3 h");
+        assert_eq!(rough(DAY + 3600 + 60), "1 d 1 h");
+        assert_eq!(rough(2), "2 s");
     }
 
     proptest! {

@@ -102,13 +102,19 @@ pub(super) fn read(email: &Section<'_>, file_folder: &std::path::Path) -> Option
 
 fn transport(email: &Section<'_>, file_folder: &std::path::Path) -> Option<Transport> {
     let kind = match email.has("transport") {
-        true => email.text("transport")?,
-        false => "smtp",
+        true => email.choice(
+            "transport",
+            &[("smtp", Kind::Smtp), ("file", Kind::File)],
+            "write \"smtp\" or \"file\"",
+        ),
+        false => Some(Kind::Smtp),
     };
+    // All is asked for before anything is judged, so that every key is known.
     let directory = email.text("directory");
     let section = email.section("smtp");
-    match kind {
-        "smtp" => {
+    let keys = keys_of_smtp(&section);
+    match kind? {
+        Kind::Smtp => {
             if directory.is_some() {
                 email.warn(
                     "directory",
@@ -116,11 +122,9 @@ fn transport(email: &Section<'_>, file_folder: &std::path::Path) -> Option<Trans
                     "leave it out",
                 );
             }
-            smtp(&section).map(Transport::Smtp)
+            smtp(&section, keys).map(Transport::Smtp)
         }
-        "file" => {
-            // Asked for, so that its keys are known.
-            let _ = keys_of_smtp(&section);
+        Kind::File => {
             email.warn(
                 "transport",
                 "mails are only written into a folder; nobody is told of anything",
@@ -137,16 +141,13 @@ fn transport(email: &Section<'_>, file_folder: &std::path::Path) -> Option<Trans
                 directory: file_folder.join(directory?),
             })
         }
-        other => {
-            let _ = keys_of_smtp(&section);
-            email.fault(
-                "transport",
-                &format!("{} is not known", quoted(other)),
-                "write \"smtp\" or \"file\"",
-            );
-            None
-        }
     }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Smtp,
+    File,
 }
 
 /// What `[email.smtp]` says, each key by itself.
@@ -161,14 +162,11 @@ struct SmtpKeys<'r> {
 fn keys_of_smtp<'r>(smtp: &Section<'r>) -> SmtpKeys<'r> {
     let tls = match smtp.has("tls") {
         false => Some(Tls::StartTls),
-        true => smtp.text("tls").and_then(|text| {
-            let known = [Tls::StartTls, Tls::Implicit, Tls::None];
-            let tls = known.into_iter().find(|tls| tls.name() == text);
-            if tls.is_none() {
-                smtp.fault("tls", &format!("{} is not known", quoted(text)), "write \"starttls\" (port 587), \"implicit\" (port 465), or \"none\" for this machine only");
-            }
-            tls
-        }),
+        true => smtp.choice(
+            "tls",
+            &[Tls::StartTls, Tls::Implicit, Tls::None].map(|tls| (tls.name(), tls)),
+            "write \"starttls\" (port 587), \"implicit\" (port 465), or \"none\" for this machine only",
+        ),
     };
     let usual = match tls {
         Some(Tls::Implicit) => 465,
@@ -184,8 +182,7 @@ fn keys_of_smtp<'r>(smtp: &Section<'r>) -> SmtpKeys<'r> {
     }
 }
 
-fn smtp(smtp: &Section<'_>) -> Option<Smtp> {
-    let keys = keys_of_smtp(smtp);
+fn smtp(smtp: &Section<'_>, keys: SmtpKeys<'_>) -> Option<Smtp> {
     if !smtp.has("host") {
         smtp.fault(
             "host",
@@ -194,16 +191,11 @@ fn smtp(smtp: &Section<'_>) -> Option<Smtp> {
         );
     }
     let host = keys.host.filter(|host| {
-        let plain =
-            !host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@".contains(c));
-        if !plain {
-            smtp.fault(
-                "host",
-                &format!("{} is no host name", quoted(host)),
-                "write the name alone, without scheme or port: \"smtp.example.com\"",
-            );
+        let fault = not_a_host(host);
+        if let Some((wrong, write)) = &fault {
+            smtp.fault("host", wrong, write);
         }
-        plain
+        fault.is_none()
     });
     match (smtp.has("username"), smtp.has("password_file")) {
         (true, false) => smtp.fault(
@@ -246,6 +238,25 @@ fn smtp(smtp: &Section<'_>) -> Option<Smtp> {
         tls,
         username: keys.username.map(str::to_owned),
         password: keys.password,
+    })
+}
+
+/// What is wrong with the name of a mail server, and what to write.
+fn not_a_host(host: &str) -> Option<(String, String)> {
+    let wrong = format!("{} is no host name", quoted(host));
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "/@[]".contains(c);
+    if let Some((name, port)) = host.rsplit_once(':')
+        && host.parse::<std::net::IpAddr>().is_err()
+        && !name.contains([':', '/', '@'])
+        && port.parse::<u16>().is_ok()
+    {
+        let write = format!("write host = {} and port = {port}", quoted(name));
+        return Some((format!("{} holds a port", quoted(host)), write));
+    }
+    let plain = host.parse::<std::net::IpAddr>().is_ok() || !host.contains(':');
+    (!plain || host.contains(odd)).then(|| {
+        let write = "write the name alone, without scheme or port, such as \"smtp.example.com\"";
+        (wrong, write.to_owned())
     })
 }
 

@@ -25,6 +25,9 @@ const NAMES: [&str; 7] = [
     "reconnect_url",
 ];
 
+/// The columns that hold lists.
+const LISTS: [usize; 3] = [2, 4, 5];
+
 /// For each of [`NAMES`], where it stands in a line.
 type Columns = [Option<usize>; NAMES.len()];
 
@@ -208,6 +211,18 @@ impl<'a> Line<'a> {
                 write,
             ));
         };
+        // Each of their words would be refused, or taken for one long tag.
+        for column in LISTS {
+            if self.cell(column).contains(',') {
+                let wrong = "commas separate nothing inside a cell".to_owned();
+                let words: Vec<&str> = self.cell(column).split([',', ';']).map(str::trim).collect();
+                tell(
+                    column,
+                    wrong,
+                    &format!("write {}", quoted(&words.join(";"))),
+                );
+            }
+        }
         let named = providers(self.words(2), &mut |wrong, write| tell(2, wrong, &write));
         let environment = match self.cell(3) {
             "" => None,
@@ -246,9 +261,13 @@ impl<'a> Line<'a> {
             .trim()
     }
 
+    /// The words of a list; none where commas stand in it, which is a fault of its own.
     fn words(&self, column: usize) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.cell(column)
-            .split(';')
+        let cell = match self.cell(column) {
+            cell if cell.contains(',') => "",
+            cell => cell,
+        };
+        cell.split(';')
             .map(str::trim)
             .filter(|word| !word.is_empty())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::reader::Section;
 use super::secret::SecretFile;
-use super::url::{WRITE_HTTPS, parse_url};
+use super::url::{WRITE_HTTPS, parse_url, write_without_path};
 
 /// Leaf's only documented host.
 const BASE_URL: &str = "https://api.withleaf.io";
@@ -15,7 +15,7 @@ const DRAFT_LIMIT: u32 = 16;
 /// `[leaf]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// Scheme and host, perhaps a path; no slash at its end. Checked: https, or http to loopback.
+    /// Scheme and host; no slash at its end. Checked: https, or http to loopback.
     pub base_url: String,
     /// How we log in.
     pub auth: Auth,
@@ -84,11 +84,11 @@ fn base_url(leaf: &Section<'_>) -> Option<String> {
         false => BASE_URL,
     };
     match parse_url(text) {
-        Ok(url) if url.query().is_some() => {
+        Ok(url) if url.query().is_some() || url.path() != "/" => {
             leaf.fault(
                 "base_url",
-                "it has a ?query",
-                &format!("write \"{BASE_URL}\""),
+                "it has a path or a ?query, and the paths of Leaf's API are added to it",
+                &write_without_path(&url),
             );
             None
         }

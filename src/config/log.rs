@@ -1,6 +1,5 @@
 //! `[log]`: how the daemon's log is written.
 
-use super::fault::{nearest, quoted};
 use super::reader::Section;
 
 /// How a line of the log is written.
@@ -17,21 +16,6 @@ const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", Log
 
 /// `log.format`.
 pub(super) fn read(log: &Section<'_>) -> LogFormat {
-    let Some(word) = log.text("format") else {
-        return LogFormat::default();
-    };
-    let known = FORMATS.into_iter().find(|(name, _)| *name == word);
-    if let Some((_, format)) = known {
-        return format;
-    }
-    let write = match nearest(word, FORMATS.map(|(name, _)| name)) {
-        Some(name) => format!("did you mean {}?", quoted(name)),
-        None => "write \"text\" or \"json\"".to_owned(),
-    };
-    log.fault(
-        "format",
-        &format!("{} is no format of the log", quoted(word)),
-        &write,
-    );
-    LogFormat::default()
+    log.choice("format", &FORMATS, "write \"text\" or \"json\"")
+        .unwrap_or_default()
 }

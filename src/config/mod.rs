@@ -11,8 +11,10 @@ mod fault;
 mod growers;
 mod heartbeat;
 mod leaf;
+mod lines;
 mod log;
 mod pace;
+mod placeholders;
 mod quiet;
 mod reader;
 mod reload;
@@ -30,7 +32,7 @@ mod web;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
+use figment::value::Value;
 
 pub use check::{Calendar, Report, report};
 pub use database::Database;
@@ -43,7 +45,7 @@ pub use log::LogFormat;
 pub use pace::Pace;
 pub use reload::needs_restart;
 pub use secret::{SecretFault, SecretFile};
-pub use source::{DEFAULT_PATH, PATH_VARIABLE, Variables};
+pub use source::{DEFAULT_PATH, PATH_VARIABLE, Variables, file_of_instance, instance_of_file};
 pub use web::Web;
 
 use crate::model::{Policy, WatchList};
@@ -75,6 +77,19 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is legal but unwise.
     pub warnings: Vec<Warning>,
+    /// What was laid over the file.
+    variables: Variables,
+}
+
+/// What the commands that ask the database need of the settings: all of it reads as its default where it is at fault.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// How times are shown, what the rules decide by, and who is told.
+    pub policy: Policy,
+    /// Whom names mean.
+    pub watch: Arc<WatchList>,
+    /// Which database is asked.
+    pub database: Database,
 }
 
 /// Reads the settings from `file` and the variables over it. Secrets are not looked at: see [`Config::check_secrets`].
@@ -84,8 +99,9 @@ pub struct Config {
 pub fn load(file: &Path, variables: &Variables) -> Result<Config, Faults> {
     let source = Source::read(file, variables)?;
     let reader = Reader::new(source);
-    let config = read(&reader);
+    let (_, config) = read(&reader);
     unknown::tell(&reader);
+    placeholders::warn(&reader);
     let (faults, warnings) = reader.into_findings();
     match config {
         Some(config) if faults.is_empty() => Ok(Config { warnings, ..config }),
@@ -93,7 +109,52 @@ pub fn load(file: &Path, variables: &Variables) -> Result<Config, Faults> {
     }
 }
 
+/// Reads what the commands that ask the database need, whatever else is wrong with the settings; also returns what is.
+///
+/// # Errors
+/// Where it cannot be said which database is meant: another one would answer just as readily.
+pub fn known(file: &Path, variables: &Variables) -> Result<(Known, Vec<Fault>), Faults> {
+    let (source, mut faults) = Source::salvage(file, variables)?;
+    let reader = Reader::new(source);
+    let (known, _) = read(&reader);
+    unknown::tell(&reader);
+    let database = reader.source.root.get("database");
+    let named = database
+        .and_then(Value::as_dict)
+        .is_some_and(|database| database.contains_key("path"));
+    faults.extend(reader.into_findings().0);
+    let hides_database = |fault: &Fault| match fault.key.as_deref() {
+        Some("database" | "database.path") => true,
+        // The key or its section may be misspelt.
+        Some(key) if !named && fault.wrong == unknown::WRONG => {
+            key.starts_with("database.") || !key.contains('.')
+        }
+        _ => false,
+    };
+    match faults.iter().any(hides_database) {
+        true => Err(Faults(faults)),
+        false => Ok((known, faults)),
+    }
+}
+
 impl Config {
+    /// What a reload would read: the same file and variables.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn read_again(&self) -> Result<Config, Faults> {
+        load(&self.file, &self.variables)
+    }
+
+    /// What the commands that ask the database need.
+    pub fn known(&self) -> Known {
+        Known {
+            policy: self.policy.clone(),
+            watch: self.watch.clone(),
+            database: self.database.clone(),
+        }
+    }
+
     /// Looks at every secret file as a run would: it is there, has something in it, and nobody else can read it.
     pub fn check_secrets(&self) -> Vec<Fault> {
         let mut files = vec![self.leaf.auth.secret()];
@@ -112,14 +173,11 @@ impl Config {
         );
         let faults = files.into_iter().filter_map(|(key, file)| {
             let fault = file.read().err()?;
-            let reason = match &fault {
-                SecretFault::Unreadable { source, .. } => format!("{fault}: {source}"),
-                _ => fault.to_string(),
-            };
+            let cause = std::error::Error::source(&fault).map(|cause| format!(": {cause}"));
             Some(Fault {
                 place: Place::file(&self.file),
                 key: Some(key.to_owned()),
-                wrong: reason,
+                wrong: format!("{fault}{}", cause.unwrap_or_default()),
                 write: Some(fault.advice()),
             })
         });
@@ -127,8 +185,8 @@ impl Config {
     }
 }
 
-/// Reads every section, whatever is wrong with the others; none only where a fault says why.
-fn read(reader: &Reader) -> Option<Config> {
+/// Reads every section, whatever is wrong with the others; the whole is there unless a fault says why.
+fn read(reader: &Reader) -> (Known, Option<Config>) {
     let top = reader.top();
     let instance = instance(&top);
     let leaf = leaf::read(&top.section("leaf"));
@@ -136,36 +194,41 @@ fn read(reader: &Reader) -> Option<Config> {
     let schedules = schedule::read(&schedule);
     let watch = watch::read(&top.section("watch"));
     let (thresholds, status_words) = rules::read(&top.section("rules"));
-    let zone = schedules
-        .as_ref()
-        .map_or(TimeZone::UTC, |schedules| schedules.zone.clone());
-    let alerts = alerts::read(&top.section("alerts"), &zone);
+    let alerts = alerts::read(&top.section("alerts"), &schedules.zone);
     routes::warn_of_dead(&top.section("alerts"), &alerts.routes, &watch);
     let email = email::read(&top.section("email"), reader.source.folder());
     let database = database::read(&top.section("database"));
     let web = web::read(&top.section("web"));
     let heartbeat = heartbeat::read(&top.section("heartbeat"));
     let log_format = log::read(&top.section("log"));
-    let config = Config {
-        file: reader.source.file.clone(),
-        instance,
-        leaf: leaf?,
+    let known = Known {
         policy: Policy {
             thresholds,
             status_words,
             alerts,
-            schedules: schedules?,
+            schedules,
         },
         watch: Arc::new(watch),
-        email: email?,
         database,
+    };
+    let config = leaf.zip(email).map(|(leaf, email)| Config {
+        file: reader.source.file.clone(),
+        instance,
+        leaf,
+        policy: known.policy.clone(),
+        watch: known.watch.clone(),
+        email,
+        database: known.database.clone(),
         web,
         heartbeat,
         log_format,
         warnings: Vec::new(),
-    };
-    pace::warn(&config, &schedule);
-    Some(config)
+        variables: reader.source.variables.clone(),
+    });
+    if let Some(config) = &config {
+        pace::warn(config, &schedule);
+    }
+    (known, config)
 }
 
 fn instance(top: &Section<'_>) -> Option<String> {

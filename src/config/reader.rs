@@ -25,6 +25,8 @@ pub(super) struct Section<'r> {
     table: Option<&'r Dict>,
     /// Dotted, without the number of the entry; empty at the top.
     path: String,
+    /// The same with the numbers: `watch.users[2]`.
+    spot: String,
     /// Which entry of a list of tables this is, from 1.
     entry: Option<usize>,
     /// It is no table: that is told once, and what would follow from it is not.
@@ -47,6 +49,7 @@ impl Reader {
             reader: self,
             table: Some(&self.source.root),
             path: String::new(),
+            spot: String::new(),
             entry: None,
             broken: false,
         }
@@ -90,6 +93,7 @@ impl<'r> Section<'r> {
             reader: self.reader,
             table,
             path: self.path_of(key),
+            spot: join(&self.spot, key),
             entry: None,
             broken: self.broken || value.is_some() && table.is_none(),
         }
@@ -114,6 +118,7 @@ impl<'r> Section<'r> {
                 reader: self.reader,
                 table: entry.as_dict(),
                 path: self.path_of(key),
+                spot: format!("{}[{}]", join(&self.spot, key), at + 1),
                 entry: Some(at + 1),
                 broken: false,
             })
@@ -130,22 +135,39 @@ impl<'r> Section<'r> {
         self.value(key).is_some()
     }
 
-    /// The value of `key`, whose own keys are free.
-    pub(super) fn free(&self, key: &str) -> Option<&'r Value> {
+    /// The table at `key`, whose own keys are free; none where something else stands there.
+    pub(super) fn free(&self, key: &str) -> Option<&'r Dict> {
         self.reader
             .known
             .borrow_mut()
             .insert(format!("{}.*", self.path_of(key)));
         self.value(key)
+            .filter(|value| !is_date(value))
+            .and_then(Value::as_dict)
     }
 
     /// Tells that `key` is wrong.
     pub(super) fn fault(&self, key: &str, wrong: &str, write: &str) {
+        self.fault_at(key, "", wrong, write);
+    }
+
+    /// Tells that the entry `word` in the list `key` is wrong.
+    pub(super) fn fault_in(&self, key: &str, word: &str, wrong: &str, write: &str) {
+        let list = self.value(key).and_then(Value::as_array).unwrap_or(&[]);
+        let at = list
+            .iter()
+            .position(|entry| entry.as_str().map(str::trim) == Some(word));
+        let entry = at.map(|at| format!("[{}]", at + 1)).unwrap_or_default();
+        self.fault_at(key, &entry, wrong, write);
+    }
+
+    /// Tells that `key` is wrong, or its `entry`: `[2]`.
+    fn fault_at(&self, key: &str, entry: &str, wrong: &str, write: &str) {
         if self.broken {
             return;
         }
         self.reader.add(Fault {
-            place: self.place_of(key),
+            place: self.place_of(key, entry),
             key: Some(self.label_of(key)),
             wrong: wrong.to_owned(),
             write: Some(write.to_owned()),
@@ -158,7 +180,7 @@ impl<'r> Section<'r> {
             return;
         }
         self.reader.warn(Warning {
-            place: self.place_of(key),
+            place: self.place_of(key, ""),
             key: self.label_of(key),
             what: what.to_owned(),
             advice: advice.to_owned(),
@@ -188,15 +210,13 @@ impl<'r> Section<'r> {
         self.reader.source.is_variable(&self.path_of(key))
     }
 
-    fn place_of(&self, key: &str) -> Place {
-        self.reader.source.place_of(&self.path_of(key))
+    fn place_of(&self, key: &str, entry: &str) -> Place {
+        let spot = format!("{}{entry}", join(&self.spot, key));
+        self.reader.source.place_of(&self.path_of(key), &spot)
     }
 
     fn path_of(&self, key: &str) -> String {
-        match self.path.as_str() {
-            "" => key.to_owned(),
-            path => format!("{path}.{key}"),
-        }
+        join(&self.path, key)
     }
 
     fn label_of(&self, key: &str) -> String {
@@ -204,6 +224,14 @@ impl<'r> Section<'r> {
             Some(entry) => entry_label(&self.path, entry, key),
             None => self.path_of(key),
         }
+    }
+}
+
+/// A key in the table at `path`.
+pub(super) fn join(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        _ => format!("{path}.{key}"),
     }
 }
 

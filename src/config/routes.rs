@@ -54,7 +54,8 @@ fn words<T: std::str::FromStr>(
                         known.clone().collect::<Vec<_>>().join(", ")
                     ),
                 };
-                entry.fault(key, &format!("{} is not known", quoted(word)), &write);
+                let wrong = format!("{} is not known", quoted(word));
+                entry.fault_in(key, word, &wrong, &write);
                 None
             }
         })

@@ -18,18 +18,19 @@ const DIGEST: (&str, &str) = ("digest", "0 0 8 * * Mon");
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 
-pub(super) fn read(schedule: &Section<'_>) -> Option<Schedules> {
-    let zone = zone(schedule);
-    let sweep = one(schedule, SWEEP);
-    let events = one(schedule, EVENTS);
-    let reminders = one(schedule, REMINDERS);
-    let digest = one(schedule, DIGEST);
+/// What is not understood reads as its default, once that is told.
+pub(super) fn read(schedule: &Section<'_>) -> Schedules {
+    let one = |(key, default)| {
+        one(schedule, (key, default))
+            .or_else(|| Schedule::cron(default).ok())
+            .unwrap_or(Schedule::Every(LONGEST))
+    };
     let schedules = Schedules {
-        zone: zone?,
-        sweep: sweep?,
-        events: events?,
-        reminders: reminders?,
-        digest: digest?,
+        zone: zone(schedule).unwrap_or(TimeZone::UTC),
+        sweep: one(SWEEP),
+        events: one(EVENTS),
+        reminders: one(REMINDERS),
+        digest: one(DIGEST),
     };
     if schedules.sweep.typical_interval() < Duration::from_secs(60) {
         schedule.warn(
@@ -38,14 +39,15 @@ pub(super) fn read(schedule: &Section<'_>) -> Option<Schedules> {
             "Leaf itself may take a day to notice that a credential died; 15 minutes lose nothing",
         );
     }
-    Some(schedules)
+    schedules
 }
 
 pub(super) fn zone(schedule: &Section<'_>) -> Option<TimeZone> {
     if !schedule.has("timezone") {
         return Some(TimeZone::UTC);
     }
-    let name = schedule.text("timezone")?;
+    let example = "write a name such as \"America/Chicago\" or \"UTC\"";
+    let name = schedule.text_or("timezone", example)?;
     if let Ok(zone) = TimeZone::get(name) {
         return Some(zone);
     }
@@ -72,13 +74,13 @@ pub(super) fn zone(schedule: &Section<'_>) -> Option<TimeZone> {
 }
 
 fn one(schedule: &Section<'_>, (key, default): (&str, &str)) -> Option<Schedule> {
-    let text = match schedule.has(key) {
-        true => schedule.text(key)?,
-        false => default,
-    };
     let write = format!(
         "write a cron line of six fields, seconds first, such as \"{default}\", or a duration such as \"15m\""
     );
+    let text = match schedule.has(key) {
+        true => schedule.text_or(key, &write)?,
+        false => default,
+    };
     // A cron line has blanks between digits, stars and names; a duration is one word or two.
     if text.split_whitespace().count() < 3 {
         return match parse_duration(text) {

@@ -1,7 +1,9 @@
 //! Reads the config file and lays the `LEAFWATCH_SECTION__KEY` variables over it. Knows no key by name.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format, Toml};
@@ -9,6 +11,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::fault::{Fault, Faults, Place};
+use super::lines::Lines;
 
 /// What variables of settings begin with.
 const PREFIX: &str = "LEAFWATCH_";
@@ -19,6 +22,17 @@ pub const PATH_VARIABLE: &str = "LEAFWATCH_CONFIG";
 /// Where the config file is looked for when nobody names one.
 pub const DEFAULT_PATH: &str = "/etc/leafwatch/leafwatch.toml";
 
+/// The config of one of several daemons, as `leafwatch@.service` names it.
+pub fn file_of_instance(instance: &str) -> PathBuf {
+    Path::new(DEFAULT_PATH).with_file_name(format!("{instance}.toml"))
+}
+
+/// Which of several daemons a config belongs to by its place; none for all that does not lie where the units look.
+pub fn instance_of_file(file: &Path) -> Option<String> {
+    let stem = file.file_stem()?.to_str()?;
+    (file != Path::new(DEFAULT_PATH) && file == file_of_instance(stem)).then(|| stem.to_owned())
+}
+
 /// The environment variables that settings depend on; the rest of the environment is not kept.
 #[derive(Clone, Default)]
 pub struct Variables {
@@ -28,12 +42,26 @@ pub struct Variables {
     credentials: Option<PathBuf>,
     /// `$STATE_DIRECTORY`: where systemd lets the service write.
     state: Option<PathBuf>,
+    /// Which of several daemons is meant.
+    instance: Option<String>,
 }
 
 impl Variables {
     /// Those of this process.
     pub fn of_process() -> Self {
         std::env::vars_os().collect()
+    }
+
+    /// The same for one of several daemons, whose secrets and database have folders of their own.
+    #[must_use]
+    pub fn of_instance(mut self, instance: Option<&str>) -> Self {
+        self.instance = instance.map(str::to_owned);
+        self
+    }
+
+    /// Which of several daemons is meant.
+    pub(super) fn instance(&self) -> Option<&str> {
+        self.instance.as_deref()
     }
 
     /// systemd's folder of secrets.
@@ -71,6 +99,13 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Variables {
             }
         }
         kept
+    }
+}
+
+impl fmt::Debug for Variables {
+    /// Names alone: somebody may have put a secret into a variable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.settings.keys()).finish()
     }
 }
 
@@ -117,30 +152,78 @@ pub(super) struct Source {
     pub(super) file: PathBuf,
     pub(super) root: Dict,
     pub(super) variables: Variables,
+    text: String,
+    lines: OnceCell<Lines>,
 }
 
 impl Source {
     /// Reads the file; one fault says all, since nothing else can be looked at without it.
     pub(super) fn read(file: &Path, variables: &Variables) -> Result<Source, Faults> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Faults(vec![unreadable(file, &error)]))?;
+        let text = text_of(file)?;
+        Source::parse(file, text, variables)
+    }
+
+    /// Reads the file without the lines that are no TOML, each of which is a fault.
+    ///
+    /// # Errors
+    /// Where what is left out could be a section's heading, or could name the database: another one than was meant must not
+    /// be taken for it.
+    pub(super) fn salvage(
+        file: &Path,
+        variables: &Variables,
+    ) -> Result<(Source, Vec<Fault>), Faults> {
+        const MOST: usize = 20;
+        let mut text = text_of(file)?;
+        let mut faults = Vec::new();
+        loop {
+            match Source::parse(file, text.clone(), variables) {
+                Ok(source) => return Ok((source, faults)),
+                Err(Faults(found)) => faults.extend(found),
+            }
+            let at = match faults.last().map(|fault| &fault.place) {
+                Some(Place::File {
+                    line: Some(line), ..
+                }) => usize::try_from(line - 1).ok(),
+                _ => None,
+            };
+            let mut lines: Vec<&str> = text.lines().collect();
+            match at.and_then(|at| lines.get_mut(at)) {
+                Some(line) if faults.len() < MOST && !is_needed(line) => *line = "",
+                _ => return Err(Faults(faults)),
+            }
+            text = lines.join("\n");
+        }
+    }
+
+    fn parse(file: &Path, text: String, variables: &Variables) -> Result<Source, Faults> {
         let data = Figment::from(Toml::string(&text))
             .merge(variables)
             .data()
-            .map_err(|error| Faults(vec![not_toml(file, &error)]))?;
+            .map_err(|error| Faults(vec![not_toml(file, &text, &error)]))?;
         Ok(Source {
             file: file.to_owned(),
             root: data.into_values().next().unwrap_or_default(),
             variables: variables.clone(),
+            text,
+            lines: OnceCell::new(),
         })
     }
 
-    /// Where `key` was set, or would be.
-    pub(super) fn place_of(&self, key: &str) -> Place {
+    /// Where `key` was set, or would be; `spot` is the same with the numbers of list entries in it.
+    pub(super) fn place_of(&self, key: &str, spot: &str) -> Place {
         match self.variable_at(key) {
             Some((_, name)) => Place::Variable(name.to_owned()),
-            None => Place::file(&self.file),
+            None => Place::File {
+                path: self.file.clone(),
+                line: self.line_of(spot),
+                column: None,
+            },
         }
+    }
+
+    fn line_of(&self, spot: &str) -> Option<u64> {
+        let lines = self.lines.get_or_init(|| Lines::of(&self.text));
+        lines.of_key(spot)
     }
 
     /// The key and the name of the variable that set `key` or something in it.
@@ -192,34 +275,38 @@ pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
     }
 }
 
-/// Takes the place and the reason from the TOML parser's message and leaves out the line that it
-/// quotes: somebody may have written a password there.
-fn not_toml(file: &Path, error: &figment::Error) -> Fault {
-    let text = error.kind.to_string();
-    let mut lines = text.lines();
-    let numbers: Vec<u64> = lines
-        .next()
-        .unwrap_or_default()
-        .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|number| number.parse().ok())
-        .collect();
-    let reason: Vec<&str> = lines
-        .filter(|line| {
-            !line
-                .trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit())
-                .starts_with('|')
-        })
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+fn text_of(file: &Path) -> Result<String, Faults> {
+    std::fs::read_to_string(file).map_err(|error| Faults(vec![unreadable(file, &error)]))
+}
+
+/// Whether a line may say which database is meant, or what the lines below it belong to.
+fn is_needed(line: &str) -> bool {
+    line.trim_start().starts_with('[') || line.contains("path") || line.contains("database")
+}
+
+/// Says where and why, and leaves out what stands there: somebody may have written a password.
+fn not_toml(file: &Path, text: &str, error: &figment::Error) -> Fault {
+    let parsed = toml_edit::ImDocument::parse(text).err();
+    let reason = match &parsed {
+        Some(error) => error.message().lines().collect::<Vec<_>>().join(", "),
+        // The variables alone can be at fault then.
+        None => error.kind.to_string(),
+    };
+    let before = parsed
+        .and_then(|error| error.span())
+        .and_then(|span| text.get(..span.start));
+    let count = |number: usize| number as u64 + 1;
     Fault {
         place: Place::File {
             path: file.to_owned(),
-            line: numbers.first().copied(),
-            column: numbers.get(1).copied(),
+            line: before.map(|before| count(before.matches('\n').count())),
+            column: before.map(|before| {
+                let line = before.rsplit('\n').next().unwrap_or_default();
+                count(line.chars().count())
+            }),
         },
         key: None,
-        wrong: format!("not valid TOML: {}", reason.join(", ")),
+        wrong: format!("not valid TOML: {reason}"),
         write: Some(
             "text stands in double quotes, lists in [ ], and each key once in its section"
                 .to_owned(),
@@ -245,6 +332,43 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_toml_is_left_out_unless_the_database_may_hang_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("leafwatch.toml");
+        let salvaged = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Source::salvage(&file, &Variables::default())
+        };
+        let (source, faults) =
+            salvaged("[leaf]\nusername = ops\n[database]\npath = \"x.db\"\nkeep = = 3\n").unwrap();
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(source.root.contains_key("database"));
+        for lost in [
+            "[database\npath = \"x.db\"\n",
+            "[database]\npath = x.db\n",
+            "database.path = x\n",
+        ] {
+            assert!(salvaged(lost).is_err(), "{lost}");
+        }
+    }
+
+    #[test]
+    fn an_instance_is_known_by_where_its_config_lies() {
+        let of = |file: &str| instance_of_file(Path::new(file));
+        assert_eq!(
+            of("/etc/leafwatch/production.toml").as_deref(),
+            Some("production")
+        );
+        for file in [
+            "/etc/leafwatch/leafwatch.toml",
+            "/tmp/production.toml",
+            "/etc/leafwatch/production.txt",
+        ] {
+            assert_eq!(of(file), None, "{file}");
+        }
     }
 
     #[test]

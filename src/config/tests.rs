@@ -87,7 +87,7 @@ fn whole_sample() -> Folder {
 fn the_sample_shows_every_key() {
     let whole = whole_sample();
     let reader = Reader::new(Source::read(&whole.config(), &Variables::default()).unwrap());
-    assert!(read(&reader).is_some());
+    assert!(read(&reader).1.is_some());
     let shown = keys_in(&fs::read_to_string(sample()).unwrap());
     let known = reader.known();
     let missing: Vec<&String> = known
@@ -146,8 +146,131 @@ fn the_sample_shows_the_defaults() {
     };
     assert_eq!((shown.port, shown.tls), (default.port, default.tls));
     assert_eq!(least.policy.alerts.operators, least.policy.alerts.to);
-    assert_eq!(sample.watch.users().len(), 4);
-    assert_eq!(sample.warnings, []);
+}
+
+/// The keys that are warned of.
+fn warned(config: &Config) -> Vec<&str> {
+    let warnings = config.warnings.iter();
+    warnings.map(|warning| warning.key.as_str()).collect()
+}
+
+#[test]
+fn the_sample_is_good_only_once_its_placeholders_are_replaced() {
+    let as_it_is = load(&sample(), &Variables::default()).unwrap();
+    let placeholders = [
+        "alerts.operators",
+        "alerts.to",
+        "email.from",
+        "email.smtp.host",
+        "leaf.username",
+        "watch.users, entry 1: id",
+    ];
+    // Nothing that is optional calls, mails or pings anybody until somebody writes it.
+    let nobody_notices = ["heartbeat.url"];
+    assert_eq!(
+        warned(&as_it_is),
+        [&nobody_notices[..], &placeholders].concat()
+    );
+    let places: Vec<&Place> = as_it_is.warnings[1..]
+        .iter()
+        .map(|warning| &warning.place)
+        .collect();
+    assert!(
+        places
+            .iter()
+            .all(|place| matches!(place, Place::File { line: Some(_), .. })),
+        "{places:?}"
+    );
+
+    let folder = Folder::with("");
+    let text = fs::read_to_string(sample()).unwrap();
+    let own = text
+        .replace("example.com", "farms.test")
+        .replace("3c9d2f1e-", "4d9d2f1e-");
+    fs::write(folder.config(), own).unwrap();
+    assert_eq!(warned(&folder.load().unwrap()), nobody_notices);
+}
+
+#[test]
+fn the_sample_file_of_growers_is_named_where_it_is_used_as_it_is() {
+    let folder = whole_sample();
+    let text = fs::read_to_string(folder.config()).unwrap();
+    let used = text.replace(
+        "# users_file = \"growers.csv\"",
+        "users_file = \"growers.example.csv\"",
+    );
+    fs::write(folder.config(), used).unwrap();
+    let config = folder.load().unwrap();
+    assert_eq!(config.watch.users().len(), 4);
+    let warning = config
+        .warnings
+        .iter()
+        .find(|warning| warning.key == "watch.users_file");
+    let said = warning.unwrap().to_string();
+    assert!(said.contains("line 2, line 3, line 4"), "{said}");
+}
+
+/// Each key of the sample as if somebody had written something else altogether: that is told, and nothing else follows.
+#[test]
+fn a_value_of_the_wrong_type_is_one_fault_at_its_own_line() {
+    let whole = whole_sample();
+    let text = fs::read_to_string(whole.config()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else {
+            continue;
+        };
+        for other in ["{ x = 1 }", "2026-01-01", "[1]"] {
+            // These may be tables, by provider.
+            if other.starts_with('{') && ["expected_environment", "reconnect_url"].contains(&key) {
+                continue;
+            }
+            let mut lines = lines.clone();
+            let odd = format!("{key} = {other}");
+            lines[at] = &odd;
+            fs::write(whole.config(), lines.join("\n")).unwrap();
+            let Faults(faults) = whole.load().unwrap_err();
+            let places: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            assert_eq!(faults.len(), 1, "{odd}: {places:#?}");
+            let line = at as u64 + 1;
+            assert!(
+                matches!(faults[0].place, Place::File { line: Some(at), .. } if at == line),
+                "{odd} in line {line}: {places:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_the_query_commands_need_is_read_whatever_else_is_wrong() {
+    let folder = Folder::with(
+        "[schedule]\ntimezone = \"America/Chicago\"\nsweep = \"soon\"\n[database]\npath = \"x.db\"\n",
+    );
+    let text = fs::read_to_string(folder.config()).unwrap();
+    let known = |text: &str| {
+        fs::write(folder.config(), text).unwrap();
+        known(&folder.config(), &Variables::default())
+    };
+    for broken in [
+        text.clone(),
+        text.replace("token_file", "tokenfile"),
+        text.clone() + "keep_events = \"1s\"\n",
+        text.replace("from = \"a@example.com\"", "from = a@example.com"),
+    ] {
+        let (known, faults) = known(&broken).unwrap();
+        assert!(!faults.is_empty());
+        assert_eq!(known.database.path, folder.0.path().join("x.db"));
+        assert_eq!(
+            known.policy.schedules.zone.iana_name(),
+            Some("America/Chicago")
+        );
+        assert_eq!(known.watch.users().len(), 1);
+    }
+    // Another database than the one that is meant must not answer in its place.
+    for lost in ["path = 3", "pth = \"x.db\"", "path = \"x.db"] {
+        known(&text.replace("path = \"x.db\"", lost)).unwrap_err();
+    }
+    known(&text.replace("[database]", "[databse]")).unwrap_err();
 }
 
 #[test]
@@ -283,6 +406,6 @@ fn a_hundred_thousand_growers_keep_their_order_and_only_a_few_pay_for_settings()
     assert!(config.warnings.iter().any(|warning| {
         warning
             .what
-            .contains("a sweep of 100000 credentials takes about 6h 56m")
+            .contains("a sweep of 100000 credentials takes about 6 h 56 min")
     }));
 }

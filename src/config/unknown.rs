@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use figment::value::{Dict, Value};
 
 use super::fault::{Fault, nearest};
-use super::reader::{Reader, entry_label, is_date};
+use super::reader::{Reader, entry_label, is_date, join};
 use super::source::variable_for;
+
+/// What is wrong with each.
+pub(super) const WRONG: &str = "unknown key";
 
 /// Adds a fault for every key that is set and unknown. To be called when all sections have been read.
 pub(super) fn tell(reader: &Reader) {
@@ -14,7 +17,7 @@ pub(super) fn tell(reader: &Reader) {
         reader,
         known: reader.known(),
     };
-    search.table(&reader.source.root, "", None);
+    search.table(&reader.source.root, "", "", None);
 }
 
 struct Search<'r> {
@@ -23,23 +26,26 @@ struct Search<'r> {
 }
 
 impl Search<'_> {
-    fn table(&self, table: &Dict, path: &str, entry: Option<usize>) {
+    /// `spot` is `path` with the numbers of list entries in it.
+    fn table(&self, table: &Dict, path: &str, spot: &str, entry: Option<usize>) {
         for (key, value) in table {
-            let full = join(path, key);
+            let (full, spot) = (join(path, key), join(spot, key));
             if !self.known.contains(&full) {
-                self.unknown(path, key, &full, entry);
+                self.unknown(path, key, &spot, entry);
                 continue;
             }
-            if self.known.contains(&format!("{full}.*")) {
+            // What stands where no table belongs is told already.
+            if self.known.contains(&format!("{full}.*")) || !self.is_table(&full) {
                 continue;
             }
             match value {
                 value if is_date(value) => {}
-                Value::Dict(_, inner) => self.table(inner, &full, None),
+                Value::Dict(_, inner) => self.table(inner, &full, &spot, None),
                 Value::Array(_, entries) => {
                     for (at, entry) in entries.iter().enumerate() {
                         if let Value::Dict(_, inner) = entry {
-                            self.table(inner, &full, Some(at + 1));
+                            let spot = format!("{spot}[{}]", at + 1);
+                            self.table(inner, &full, &spot, Some(at + 1));
                         }
                     }
                 }
@@ -48,16 +54,17 @@ impl Search<'_> {
         }
     }
 
-    fn unknown(&self, path: &str, key: &str, full: &str, entry: Option<usize>) {
+    fn unknown(&self, path: &str, key: &str, spot: &str, entry: Option<usize>) {
+        let full = &join(path, key);
         let variable = self.reader.source.variable_at(full);
         self.reader.add(Fault {
-            place: self.reader.source.place_of(full),
+            place: self.reader.source.place_of(full, spot),
             key: Some(match (entry, variable) {
                 (_, Some((set, _))) => set.to_owned(),
                 (Some(entry), None) => entry_label(path, entry, key),
-                (None, None) => full.to_owned(),
+                (None, None) => full.clone(),
             }),
-            wrong: "unknown key".to_owned(),
+            wrong: WRONG.to_owned(),
             write: Some(match variable {
                 Some((set, _)) => self.meant_by_variable(set),
                 None => self.meant_in_file(path, key),
@@ -160,13 +167,6 @@ fn holds_a_secret(key: &str) -> bool {
         .iter()
         .any(|word| key.to_lowercase().contains(word))
         && !key.ends_with("_file")
-}
-
-fn join(path: &str, key: &str) -> String {
-    match path {
-        "" => key.to_owned(),
-        _ => format!("{path}.{key}"),
-    }
 }
 
 fn last(key: &str) -> &str {

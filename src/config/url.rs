@@ -12,6 +12,9 @@ pub(super) const WRITE_HTTPS: &str = "write a whole address that begins with htt
 /// # Errors
 /// Says what is wrong with it.
 pub(super) fn parse_url(text: &str) -> Result<Url, String> {
+    if !text.contains("://") {
+        return Err("it does not begin with https://".to_owned());
+    }
     let url: Url = text
         .trim()
         .parse()
@@ -28,6 +31,11 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
         ("http", Some(_)) => Err("plain http is for this machine only".to_owned()),
         _ => Err("it does not begin with https://".to_owned()),
     }
+}
+
+/// What to write in place of an address with a path: the same without it. Only for addresses that are no secret.
+pub(super) fn write_without_path(url: &Url) -> String {
+    format!("write \"{}\"", url.origin().ascii_serialization())
 }
 
 /// Whether `host` is this machine, by its name or address.

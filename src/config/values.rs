@@ -11,16 +11,21 @@ use std::time::Duration;
 use figment::value::Value;
 
 use super::duration::{parse_duration, written_duration};
-use super::fault::quoted;
+use super::fault::{nearest, quoted};
 use super::reader::Section;
 use super::secret::SecretFile;
 
 impl<'r> Section<'r> {
     /// Text that is not blank, without the blanks around it.
     pub(super) fn text(&self, key: &str) -> Option<&'r str> {
+        self.text_or(key, "write it in double quotes")
+    }
+
+    /// The same, where only some texts are understood, so that quotes alone would not help: `write` says which.
+    pub(super) fn text_or(&self, key: &str, write: &str) -> Option<&'r str> {
         let value = self.value(key)?;
         let Some(text) = value.as_str() else {
-            self.wrong_type(key, value, "text", "write it in double quotes");
+            self.wrong_type(key, value, "text", write);
             return None;
         };
         let text = text.trim();
@@ -29,6 +34,20 @@ impl<'r> Section<'r> {
             return None;
         }
         Some(text)
+    }
+
+    /// One word of a closed set.
+    pub(super) fn choice<T: Copy>(&self, key: &str, known: &[(&str, T)], write: &str) -> Option<T> {
+        let word = self.text_or(key, write)?;
+        let found = known.iter().find(|(name, _)| *name == word);
+        if found.is_none() {
+            let write = match nearest(word, known.iter().map(|(name, _)| *name)) {
+                Some(near) => format!("did you mean {}?", quoted(near)),
+                None => write.to_owned(),
+            };
+            self.fault(key, &format!("{} is not known", quoted(word)), &write);
+        }
+        found.map(|(_, value)| *value)
     }
 
     /// True or false; left out, `default`.
@@ -142,21 +161,16 @@ impl<'r> Section<'r> {
         range: &RangeInclusive<Duration>,
         write: &str,
     ) -> Option<Duration> {
-        match parse_duration(text) {
-            Ok(duration) if range.contains(&duration) => Some(duration),
-            Ok(_) => {
-                self.fault(key, &format!("{} is out of range", quoted(text)), write);
-                None
-            }
-            Err(reason) => {
-                let wrong = format!("{} is no duration: {reason}", quoted(text));
-                self.fault(key, &wrong, write);
-                None
-            }
-        }
+        let wrong = match parse_duration(text) {
+            Ok(duration) if range.contains(&duration) => return Some(duration),
+            Ok(_) => format!("{} is out of range", quoted(text)),
+            Err(reason) => format!("{} is no duration: {reason}", quoted(text)),
+        };
+        self.fault_in(key, text, &wrong, write);
+        None
     }
 
-    /// A list of texts; none where it is left out. A variable separates them by commas.
+    /// A list of texts; none where it is left out or not understood. A variable separates them by commas.
     pub(super) fn list(&self, key: &str) -> Option<Vec<&'r str>> {
         let value = self.value(key)?;
         if let (Some(text), true) = (value.as_str(), self.is_variable(key)) {
@@ -173,7 +187,7 @@ impl<'r> Section<'r> {
         let write = "write a list of texts, such as [\"one\", \"two\"]";
         let Some(list) = value.as_array() else {
             self.wrong_type(key, value, "a list", write);
-            return Some(Vec::new());
+            return None;
         };
         let words = list.iter().filter_map(|entry| {
             let word = entry.as_str().map(str::trim);
@@ -185,7 +199,9 @@ impl<'r> Section<'r> {
             }
             word.filter(|word| !word.is_empty())
         });
-        Some(words.collect())
+        let words: Vec<&str> = words.collect();
+        // A list of nothing but faults is not an empty one: that would be a second fault.
+        (list.is_empty() || !words.is_empty()).then_some(words)
     }
 
     /// A list parsed entry by entry; an entry named twice counts once.
@@ -199,7 +215,11 @@ impl<'r> Section<'r> {
             match text.parse::<T>() {
                 Ok(value) if parsed.contains(&value) => {}
                 Ok(value) => parsed.push(value),
-                Err(reason) => self.fault(key, &reason.to_string(), write),
+                Err(reason) => {
+                    let apart = apart(text);
+                    let write = apart.as_deref().unwrap_or(write);
+                    self.fault_in(key, text, &reason.to_string(), write);
+                }
             }
         }
         Some(parsed)
@@ -207,7 +227,7 @@ impl<'r> Section<'r> {
 
     /// A text parsed.
     pub(super) fn parsed<T: FromStr<Err: Display>>(&self, key: &str, write: &str) -> Option<T> {
-        match self.text(key)?.parse::<T>() {
+        match self.text_or(key, write)?.parse::<T>() {
             Ok(value) => Some(value),
             Err(reason) => {
                 self.fault(key, &reason.to_string(), write);
@@ -223,9 +243,19 @@ impl<'r> Section<'r> {
         Some(SecretFile::named(
             name,
             source.folder(),
+            source.variables.instance(),
             source.variables.credentials(),
         ))
     }
+}
+
+/// What to write where several entries of a list stand in one pair of quotes.
+fn apart(text: &str) -> Option<String> {
+    let words: Vec<String> = text
+        .split([',', ';'])
+        .map(|word| quoted(word.trim()))
+        .collect();
+    (words.len() > 1).then(|| format!("write [{}]: each in quotes of its own", words.join(", ")))
 }
 
 fn between(range: &RangeInclusive<Duration>, example: Duration) -> String {

@@ -1,14 +1,13 @@
 //! `[watch]`: whose credentials are watched, and what is expected of them.
 
-use std::collections::HashMap;
-
-use figment::value::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use super::alerts::WRITE_ADDRESS;
 use super::fault::{Place, nearest, quoted};
 use super::reader::Section;
 use super::url::parse_url;
-use super::{Fault, growers};
+use super::{Fault, growers, placeholders};
 use crate::model::{Address, Environment, OwnSettings, Provider, UserId, WatchList, WatchedUser};
 
 /// What to write where an environment was refused.
@@ -21,9 +20,7 @@ pub(super) const WRITE_ID: &str =
 pub(super) fn read(watch: &Section<'_>) -> WatchList {
     let faults = watch.reader().faults_so_far();
     let providers = match watch.list("providers") {
-        Some(words) => providers(words.iter().copied(), &mut |wrong, write| {
-            watch.fault("providers", &wrong, &write);
-        }),
+        Some(words) => providers_in(watch, &words),
         None => vec![Provider::JOHN_DEERE],
     };
     let (for_all, by_provider) = expected_environment(watch);
@@ -38,6 +35,8 @@ pub(super) fn read(watch: &Section<'_>) -> WatchList {
         let path = watch.reader().source.folder().join(file);
         growers::read(&path, &mut roll, &mut |fault| watch.reader().add(fault));
     }
+    warn_of_names(watch, &roll);
+    warn_of_samples(watch, &roll);
     let users = roll.users;
     // Where something was not understood, its own fault says enough.
     let understood = watch.reader().faults_so_far() == faults;
@@ -79,6 +78,15 @@ pub(super) enum Origin {
     Line(u64),
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Entry(entry) => write!(f, "entry {entry} of [[watch.users]]"),
+            Origin::Line(line) => write!(f, "line {line}"),
+        }
+    }
+}
+
 impl Roll {
     /// Adds a user; one who is there already is left as it is, and `double` hears where.
     pub(super) fn add(
@@ -99,14 +107,81 @@ impl Roll {
 
 /// Words for a user id that stands in two places.
 pub(super) fn double_id(id: UserId, other: Origin) -> (String, String) {
-    let other = match other {
-        Origin::Entry(entry) => format!("entry {entry} of [[watch.users]]"),
-        Origin::Line(line) => format!("line {line}"),
-    };
     (
         format!("{id} stands in {other} already"),
         "keep one of the two".to_owned(),
     )
+}
+
+/// Users who cannot be told apart by their names.
+fn warn_of_names(watch: &Section<'_>, roll: &Roll) {
+    const TOLD: usize = 5;
+    let mut first: HashMap<String, usize> = HashMap::with_capacity(roll.users.len());
+    // By the place of the first who is called so.
+    let mut double: BTreeMap<usize, Vec<&WatchedUser>> = BTreeMap::new();
+    for (at, user) in roll.users.iter().enumerate() {
+        let Some(name) = &user.name else { continue };
+        let first = *first.entry(name.to_lowercase()).or_insert(at);
+        if first != at {
+            let users = double
+                .entry(first)
+                .or_insert_with(|| vec![&roll.users[first]]);
+            users.push(user);
+        }
+    }
+    for users in double.values().take(TOLD) {
+        let places: Vec<String> = users
+            .iter()
+            .take(TOLD)
+            .filter_map(|user| roll.seen.get(&user.id))
+            .map(ToString::to_string)
+            .collect();
+        let name = users.first().and_then(|user| user.name.as_deref());
+        let what = format!(
+            "{} users are called {}: {}{}",
+            users.len(),
+            quoted(name.unwrap_or_default()),
+            places.join(", "),
+            more(users.len(), TOLD),
+        );
+        let advice = "give each a name of its own: mails and commands call them by it";
+        watch.warn("users", &what, advice);
+    }
+    if double.len() > TOLD {
+        let what = format!("{} more names belong to several users", double.len() - TOLD);
+        watch.warn("users", &what, "give each user a name of its own");
+    }
+}
+
+/// Lines of the users file that nobody wrote for themselves.
+fn warn_of_samples(watch: &Section<'_>, roll: &Roll) {
+    const TOLD: usize = 5;
+    let samples = placeholders::users();
+    let of_samples = roll
+        .users
+        .iter()
+        .filter(|user| placeholders::is_of_a_sample(user, &samples));
+    let lines: Vec<String> = of_samples
+        .filter_map(|user| roll.seen.get(&user.id))
+        .filter(|origin| matches!(origin, Origin::Line(_)))
+        .map(ToString::to_string)
+        .collect();
+    if lines.is_empty() {
+        return;
+    }
+    let what = format!(
+        "growers of the sample stand in it, or addresses at example.com: {}{}",
+        lines[..lines.len().min(TOLD)].join(", "),
+        more(lines.len(), TOLD),
+    );
+    watch.warn("users_file", &what, "write your own growers");
+}
+
+fn more(all: usize, told: usize) -> String {
+    match all.saturating_sub(told) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    }
 }
 
 fn double_entry(entry: &Section<'_>, id: UserId, other: Origin) {
@@ -137,11 +212,7 @@ fn user(entry: &Section<'_>) -> Option<WatchedUser> {
         );
     }
     let own = OwnSettings {
-        providers: named.map(|words| {
-            providers(words.iter().copied(), &mut |wrong, write| {
-                entry.fault("providers", &wrong, &write);
-            })
-        }),
+        providers: named.map(|words| providers_in(entry, &words)),
         expected_environment: entry.parsed("expected_environment", WRITE_ENVIRONMENT),
         notify: entry
             .parsed_list::<Address>("notify", WRITE_ADDRESS)
@@ -158,6 +229,22 @@ fn user(entry: &Section<'_>) -> Option<WatchedUser> {
         name,
         own: (own != OwnSettings::default()).then(|| Box::new(own)),
     })
+}
+
+/// The list `providers` of a section.
+fn providers_in(section: &Section<'_>, words: &[&str]) -> Vec<Provider> {
+    let parse = |word: &&str| {
+        providers(std::iter::once(*word), &mut |wrong, write| {
+            section.fault_in("providers", word, &wrong, &write);
+        })
+    };
+    let mut found = Vec::new();
+    for provider in words.iter().flat_map(parse) {
+        if !found.contains(&provider) {
+            found.push(provider);
+        }
+    }
+    found
 }
 
 /// Parses names of providers, each once; what is unknown goes to `fault` as what is wrong and what to write.
@@ -221,7 +308,7 @@ fn expected_environment(
     watch: &Section<'_>,
 ) -> (Option<Environment>, Vec<(Provider, Environment)>) {
     const KEY: &str = "expected_environment";
-    let Some(Value::Dict(_, table)) = watch.free(KEY) else {
+    let Some(table) = watch.free(KEY) else {
         return (watch.parsed(KEY, WRITE_ENVIRONMENT), Vec::new());
     };
     let mut by_provider = Vec::new();
@@ -256,7 +343,7 @@ fn expected_environment(
 /// The link to connect again: one for all, or a table by provider.
 fn reconnect_urls(watch: &Section<'_>) -> Vec<(Option<Provider>, String)> {
     const KEY: &str = "reconnect_url";
-    let Some(Value::Dict(_, table)) = watch.free(KEY) else {
+    let Some(table) = watch.free(KEY) else {
         let url = watch.text(KEY).map(reconnect_url);
         return match url {
             Some(Ok(url)) => vec![(None, url)],

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::reader::Section;
 use super::secret::SecretFile;
-use super::url::{WRITE_HTTPS, parse_url};
+use super::url::{WRITE_HTTPS, parse_url, write_without_path};
 
 /// What to write where `listen` was refused.
 const WRITE_LISTEN: &str = "write an IP address and a port, such as \"127.0.0.1:8420\"";
@@ -28,19 +28,13 @@ pub(super) fn read(web: &Section<'_>) -> Web {
     let listen = listen(web);
     let public_url = web.text("public_url").and_then(|text| url(web, text));
     let password = web.secret("password_file");
-    let public_summary = match web.text("public") {
-        None => false,
-        Some("summary") => true,
-        Some(other) => {
-            web.fault(
-                "public",
-                &format!("{} is not known", super::fault::quoted(other)),
-                "write \"summary\" (counts for everybody, no names), or leave it out",
-            );
-            // What was meant is likely this; so that no second fault follows from the first.
-            true
-        }
-    };
+    // Where it is not understood, what was meant is likely this; so that no second fault follows from the first.
+    let public_summary = web.has("public");
+    web.choice(
+        "public",
+        &[("summary", ())],
+        "write \"summary\" (counts for everybody, no names), or leave it out",
+    );
     let metrics_per_user = web.flag("metrics_per_user", false);
     if let Some(address) = listen.filter(|address| !address.ip().is_loopback()) {
         match (web.has("password_file"), public_summary) {
@@ -81,7 +75,7 @@ pub(super) fn read(web: &Section<'_>) -> Web {
 }
 
 fn listen(web: &Section<'_>) -> Option<SocketAddr> {
-    let text = web.text("listen")?;
+    let text = web.text_or("listen", WRITE_LISTEN)?;
     let parsed = text.parse().ok();
     if parsed.is_none() {
         let wrong = format!("{} is no address with a port", super::fault::quoted(text));
@@ -91,13 +85,14 @@ fn listen(web: &Section<'_>) -> Option<SocketAddr> {
 }
 
 fn url(web: &Section<'_>, text: &str) -> Option<String> {
-    let wrong = match parse_url(text) {
-        Ok(url) if url.query().is_some() || url.path() != "/" => {
-            "it has a path, and the page is served at the root of its host".to_owned()
-        }
+    let (wrong, write) = match parse_url(text) {
+        Ok(url) if url.query().is_some() || url.path() != "/" => (
+            "it has a path, and the page is served at the root of its host".to_owned(),
+            write_without_path(&url),
+        ),
         Ok(url) => return Some(url.as_str().trim_end_matches('/').to_owned()),
-        Err(wrong) => wrong,
+        Err(wrong) => (wrong, WRITE_HTTPS.to_owned()),
     };
-    web.fault("public_url", &wrong, WRITE_HTTPS);
+    web.fault("public_url", &wrong, &write);
     None
 }

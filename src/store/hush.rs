@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::row::{At, Word};
-use super::{Result, Tx};
+use super::{Result, Scene, Tx};
 use crate::model::{Credential, CredentialId, Incident, IncidentId, Kind, Provider, UserId};
 use crate::rules::notify::Silenced;
 use crate::view::hush;
@@ -78,6 +78,7 @@ impl From<&Silence> for hush::Silence {
         hush::Silence {
             number: id,
             user: what.user,
+            name: None,
             provider: what.provider,
             problem: what.kind,
             at,
@@ -150,6 +151,31 @@ impl Tx<'_> {
              WHERE ?2 OR (settled = 0 AND ended_at IS NULL AND until_at > ?1) ORDER BY id DESC",
         )?;
         let rows = statement.query_map(params![At(now), all], silence)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The silences that hold now as they are shown, each with the name of its user.
+    pub fn silences_shown(&self, scene: &Scene<'_>) -> Result<Vec<hush::Silence>> {
+        let named = |silence: &Silence| {
+            let mut shown = hush::Silence::from(silence);
+            if let Some(user) = silence.what.user {
+                let sql = "SELECT max(leaf_name) FROM credential WHERE leaf_user = ?1";
+                let mut statement = self.conn.prepare_cached(sql)?;
+                let leaf_name: Option<String> = statement.query_row([user], |row| row.get(0))?;
+                shown.name = scene.user(user, leaf_name.as_deref()).name;
+            }
+            Ok(shown)
+        };
+        self.silences(scene.now, false)?.iter().map(named).collect()
+    }
+
+    /// What is open of a user, by number.
+    pub fn open_incidents_of(&self, user: UserId) -> Result<Vec<IncidentId>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT i.id FROM incident i JOIN credential c ON c.id = i.credential
+             WHERE c.leaf_user = ?1 AND i.ended_at IS NULL ORDER BY i.id",
+        )?;
+        let rows = statement.query_map([user], |row| row.get(0).map(IncidentId))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -1,6 +1,8 @@
 //! What `doctor` found.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// All that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -12,10 +14,10 @@ pub struct Examination {
 }
 
 /// What one look found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What was looked at.
-    pub check: &'static str,
+    pub check: Cow<'static, str>,
     /// How it is.
     pub verdict: Verdict,
     /// What was found.
@@ -25,7 +27,7 @@ pub struct Finding {
 }
 
 /// How a part is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// As it should be.
@@ -40,7 +42,7 @@ impl Finding {
     /// As it should be.
     pub fn ok(check: &'static str, found: impl Into<String>) -> Self {
         Finding {
-            check,
+            check: Cow::Borrowed(check),
             verdict: Verdict::Ok,
             found: found.into(),
             advice: None,

@@ -38,6 +38,8 @@ pub struct Silence {
     pub number: i64,
     /// Of this user alone.
     pub user: Option<UserId>,
+    /// The name of that user, where it is asked for and known.
+    pub name: Option<String>,
     /// Of this provider alone.
     pub provider: Option<Provider>,
     /// Of this kind alone.

@@ -67,6 +67,117 @@ fn daemon(folder: &Path) -> Db {
 }
 
 #[test]
+fn a_config_that_is_faulty_elsewhere_is_no_reason_not_to_answer() {
+    let folder = configured();
+    let _daemon = daemon(folder.path());
+    let file = folder.path().join("leafwatch.toml");
+    for broken in [
+        CONFIG.replace("to = [", "too = ["),
+        CONFIG.replace(
+            "from = \"leafwatch@example.com\"",
+            "from = leafwatch@example.com",
+        ),
+        CONFIG.replace("[email]", "[email]\ntransport = 3 4"),
+    ] {
+        std::fs::write(&file, &broken).unwrap();
+        for line in [
+            "status",
+            "explain hillside",
+            "silence --list",
+            "incidents --json",
+        ] {
+            let output = leafwatch(folder.path(), line).output().unwrap();
+            let warned = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{line}: {warned}");
+            assert!(
+                warned.starts_with("warning: the config has ")
+                    && warned.contains("leafwatch config check"),
+                "{warned}"
+            );
+        }
+        leafwatch(folder.path(), "config check --quiet")
+            .assert()
+            .code(1);
+        leafwatch(folder.path(), "run").assert().code(78);
+    }
+    // Which database is meant cannot be said any more.
+    std::fs::write(
+        &file,
+        CONFIG.replace("path = \"leafwatch.db\"", "path = leafwatch.db"),
+    )
+    .unwrap();
+    leafwatch(folder.path(), "status").assert().code(78);
+}
+
+#[test]
+fn a_quiet_check_says_nothing_of_a_config_that_can_be_used() {
+    let folder = configured();
+    secret(folder.path());
+    let output = leafwatch(folder.path(), "config check --quiet")
+        .output()
+        .unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.len()),
+        (Some(0), 0),
+        "{output:?}"
+    );
+    let broken = CONFIG.replace("transport = \"file\"", "transport = \"fiel\"");
+    std::fs::write(folder.path().join("leafwatch.toml"), broken).unwrap();
+    let output = leafwatch(folder.path(), "config check -q")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.starts_with("1 fault\n") && said.contains("line 17: email.transport"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_instance_has_its_own_secrets_and_database() {
+    let folder = configured();
+    secret(folder.path());
+    let file = folder.path().join("leafwatch.toml");
+    std::fs::write(
+        &file,
+        CONFIG.replace("[database]\npath = \"leafwatch.db\"\n", ""),
+    )
+    .unwrap();
+    let line = format!(
+        "--config {} --instance production config check",
+        file.display()
+    );
+    let output = leafwatch(folder.path(), &line).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    // Never the secret of another owner.
+    let own = folder.path().join("production/leaf-password");
+    assert!(
+        said.contains(&format!("there is no file {}", own.display())),
+        "{said}"
+    );
+    assert!(
+        said.contains("/var/lib/leafwatch-production/leafwatch.db"),
+        "{said}"
+    );
+    let output = leafwatch(folder.path(), "status --instance nobody-has-this")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("/etc/leafwatch/nobody-has-this.toml"),
+        "{said}"
+    );
+}
+
+fn secret(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = folder.join("leaf-password");
+    std::fs::write(&file, "hunter2\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
 fn questions_are_answered_beside_a_running_daemon() {
     let folder = configured();
     let _daemon = daemon(folder.path());

@@ -1,12 +1,13 @@
 //! `doctor`, against the simulated Leaf and the scripted mail server: what is well, what is wrong, and what to do.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 
 use assert_cmd::Command;
 use jiff::SignedDuration;
 use leafwatch::app::Pace;
 use leafwatch::cli::doctor::{Examiner, judge_unit, unit_name};
-use leafwatch::config::Config;
+use leafwatch::config::{Config, Heartbeat, Transport};
 use leafwatch::mail::send::Deadlines;
 use leafwatch::sim::{DateHeader, SECRET_MARK};
 use leafwatch::store::Db;
@@ -77,7 +78,7 @@ async fn where_all_is_well_every_part_says_so_and_nothing_is_changed() {
     let findings = examined(&world, None).await;
     let told: Vec<_> = findings
         .iter()
-        .map(|finding| (finding.check, finding.verdict))
+        .map(|finding| (finding.check.as_ref(), finding.verdict))
         .collect();
     let expected = [
         "config",
@@ -88,10 +89,11 @@ async fn where_all_is_well_every_part_says_so_and_nothing_is_changed() {
         "one credential",
         "clock",
         "mail server",
+        "heartbeat",
     ];
     let verdict = |check| match check {
-        // The daemon has not run yet.
-        "database" => Verdict::Skipped,
+        // The daemon has not run yet, and no heartbeat is set.
+        "database" | "heartbeat" => Verdict::Skipped,
         _ => Verdict::Ok,
     };
     assert_eq!(told, expected.map(|check| (check, verdict(check))));
@@ -250,7 +252,7 @@ fn the_unit_is_judged_by_what_systemd_shows() {
         let shown = format!(
             "LoadState={load}\nActiveState={active}\nSubState=x\nUnitFileState={enabled}\nResult=exit-code\n"
         );
-        judge_unit("leafwatch.service", &shown)
+        judge_unit("leafwatch.service", &shown, None)
     };
     assert_eq!(judged("loaded", "active", "enabled").verdict, Verdict::Ok);
     for (load, active, enabled, advice) in [
@@ -288,14 +290,124 @@ fn the_unit_is_judged_by_what_systemd_shows() {
             "{finding:?}"
         );
     }
+    let named = |config: &str, instance| unit_name(config.as_ref(), instance);
+    let usual = "/etc/leafwatch/leafwatch.toml";
+    assert_eq!(named(usual, None).unwrap(), "leafwatch.service");
     assert_eq!(
-        unit_name("/etc/leafwatch/leafwatch.toml".as_ref()),
-        "leafwatch.service"
-    );
-    assert_eq!(
-        unit_name("/etc/leafwatch/production.toml".as_ref()),
+        named("/etc/leafwatch/production.toml", Some("production")).unwrap(),
         "leafwatch@production.service"
     );
+    assert_eq!(named("/tmp/leafwatch.toml", None), None);
+}
+
+#[test]
+fn a_unit_that_ends_again_and_again_is_no_unit_that_starts() {
+    let uptime = Some(HOUR * 10);
+    let judged = |active: &str, sub: &str, restarts: u32, since: std::time::Duration| {
+        let shown = format!(
+            "LoadState=loaded\nActiveState={active}\nSubState={sub}\nUnitFileState=enabled\nResult=exit-code\n\
+             NRestarts={restarts}\nExecMainStatus=70\nActiveEnterTimestampMonotonic={}\n",
+            (HOUR * 10 - since).as_micros()
+        );
+        judge_unit("leafwatch.service", &shown, uptime)
+    };
+    let looping = judged("activating", "auto-restart", 41, MINUTE);
+    assert_eq!(looping.verdict, Verdict::Wrong);
+    assert_eq!(
+        looping.found,
+        "leafwatch.service ends again and again, and was started anew 41 times; its last run ended with 70, a loop that \
+         ended by itself"
+    );
+    // Up at this very moment, between two ends.
+    let between = judged("active", "running", 41, MINUTE);
+    assert!(
+        between
+            .found
+            .contains("41 times by systemd, the last time 1 min ago"),
+        "{between:?}"
+    );
+    assert_eq!(
+        judged("active", "running", 41, 2 * HOUR).verdict,
+        Verdict::Ok
+    );
+    assert_eq!(judged("active", "running", 1, MINUTE).verdict, Verdict::Ok);
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_the_database_is_not_followed() {
+    let world = world().await;
+    let elsewhere = world.config_file().with_file_name("elsewhere.db");
+    drop(Db::open(&elsewhere).unwrap());
+    std::os::unix::fs::symlink(&elsewhere, world.database()).unwrap();
+    let findings = examined(&world, None).await;
+    let linked = wrong(&findings, "database");
+    assert!(
+        linked.ends_with("is a link, and doctor follows none"),
+        "{linked}"
+    );
+}
+
+#[tokio::test]
+async fn a_sweep_is_late_by_the_schedule_and_not_by_the_second() {
+    let mut world = world().await;
+    world.starts().await;
+    world.what_is_due().await;
+    // The next one is due in this second, and just begins.
+    world.clock.advance(15 * MINUTE);
+    let findings = examined(&world, None).await;
+    assert_eq!(of(&findings, "last sweep").verdict, Verdict::Ok);
+    world.is_killed();
+    world.clock.advance(14 * MINUTE);
+    let findings = examined(&world, None).await;
+    assert_eq!(of(&findings, "last sweep").verdict, Verdict::Ok);
+    world.clock.advance(20 * MINUTE);
+    wrong(&examined(&world, None).await, "last sweep");
+}
+
+#[tokio::test]
+async fn a_folder_of_mails_that_cannot_be_written_is_told_and_none_is_made() {
+    let world = world().await;
+    let mut config = world.config();
+    let folder = world.config_file().with_file_name("mails");
+    config.email.transport = Transport::File {
+        directory: folder.clone(),
+    };
+    let findings = examined_with(&config, &world, None).await;
+    assert_eq!(of(&findings, "mail server").verdict, Verdict::Ok);
+    assert!(!folder.exists());
+    // Root may write everywhere but where no folder is.
+    std::fs::write(&folder, "").unwrap();
+    let findings = examined_with(&config, &world, None).await;
+    let shut = wrong(&findings, "mail server");
+    assert!(shut.contains("cannot write mails"), "{shut}");
+}
+
+#[tokio::test]
+async fn the_heartbeat_is_tried_and_its_address_never_shown() {
+    let world = world().await;
+    let mut config = world.config();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    config.heartbeat = Some(Heartbeat {
+        url: format!("http://{address}/ping/hunter2"),
+    });
+    let asked = std::thread::spawn(move || {
+        for answer in ["200 OK", "404 Not Found"] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).unwrap();
+            write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").unwrap();
+        }
+    });
+    let findings = examined_with(&config, &world, None).await;
+    assert_eq!(of(&findings, "heartbeat").verdict, Verdict::Ok);
+    let findings = examined_with(&config, &world, None).await;
+    let refused = wrong(&findings, "heartbeat");
+    assert!(
+        refused.contains("404") && !refused.contains("hunter2"),
+        "{refused}"
+    );
+    asked.join().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -310,6 +422,11 @@ async fn the_command_prints_a_line_each_and_its_code_says_whether_anything_is_wr
         (output.status.code().unwrap(), text)
     };
     let (_, text) = run(&[]);
+    // Nobody shall think that this is how the service fares.
+    assert!(
+        text.contains("-      as the service: not tried: "),
+        "{text}"
+    );
     assert!(text.contains("ok     Leaf login: "), "{text}");
     assert!(text.contains("ok     mail server: "), "{text}");
     world.smtp.go_away();
@@ -323,7 +440,10 @@ async fn the_command_prints_a_line_each_and_its_code_says_whether_anything_is_wr
     let (code, text) = run(&[]);
     assert_eq!(code, 1);
     assert!(
-        text.starts_with("WRONG  config: ") && text.contains("leafwatch config check"),
+        text.contains("WRONG  config: ") && text.contains("leafwatch config check"),
         "{text}"
     );
+    std::fs::write(&file, "[watch]\nusers_file = \"none.csv\"\n").unwrap();
+    let (_, text) = run(&[]);
+    assert!(text.contains("none.csv"), "{text}");
 }

@@ -21,7 +21,13 @@ fn the_template_differs_only_in_what_belongs_to_the_instance() {
 #[test]
 fn no_instance_shares_a_user_a_database_or_a_secret_with_another() {
     for line in settings(EACH) {
-        let own = ["User=", "StateDirectory=", "LoadCredential=", "ExecStart="];
+        let own = [
+            "User=",
+            "StateDirectory=",
+            "LoadCredential=",
+            "ExecStart=",
+            "ExecReload=/usr/local/bin/leafwatch",
+        ];
         if own.iter().any(|key| line.starts_with(key)) {
             assert!(line.contains("%i"), "{line}");
         }

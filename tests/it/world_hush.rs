@@ -49,16 +49,89 @@ async fn an_ack_that_is_ended_by_hand_lets_reminders_come_again() {
     assert!(
         refused
             .to_string()
-            .contains("incident 1 has no ack that holds"),
+            .contains("incident 1 is not acknowledged; leafwatch ack --list"),
         "{refused}"
     );
     let refused = world.tries("ack 7 --reason 'x'").unwrap_err();
     assert!(
-        refused.to_string().contains("there is no open incident 7"),
+        refused
+            .to_string()
+            .contains("there is no incident 7; leafwatch incidents --open shows what is open"),
         "{refused}"
     );
     let refused = world.tries("ack 1 --reason ' '").unwrap_err();
     assert!(refused.to_string().contains("why?"), "{refused}");
+}
+
+#[tokio::test]
+async fn several_incidents_are_acknowledged_at_once_or_all_of_a_user_and_what_cannot_be_says_why() {
+    let mut world = hillside().await;
+    world.revokes_access("Hillside Farms");
+    world.revokes_access("Blue Silo Dairy");
+    world.time_passes(HOUR).await;
+    drop(world.mails());
+    let said = world.types("ack 1 #2 1 --reason 'on it'");
+    assert!(
+        said.starts_with("Incidents 1 and 2 are acknowledged: no reminders until "),
+        "{said}"
+    );
+    let said = world.types("ack 1 2 --end");
+    assert_eq!(
+        said,
+        "Incidents 1 and 2 are no longer acknowledged; reminders come again.\n"
+    );
+    let said = world.types("ack hillside --reason 'on it'");
+    assert!(said.starts_with("Incident "), "{said}");
+    assert_eq!(
+        world.json("ack --list --json")["list"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let refused = |line: &str| {
+        let failure = world.tries(line).unwrap_err();
+        (failure.exit.code(), failure.to_string())
+    };
+    let (code, nobody) = refused("ack abc --reason x");
+    assert_eq!(code, 65);
+    assert!(
+        nobody.contains("\"abc\" is no number of an incident")
+            && nobody.contains("no user has an id or a name"),
+        "{nobody}"
+    );
+    let (code, none) = refused("ack 1 99 --reason x");
+    assert_eq!(code, 64);
+    assert!(
+        none.contains("there is no incident 99; leafwatch incidents --open"),
+        "{none}"
+    );
+    // All or nothing: the one that is there was not acknowledged by it.
+    let acks = world.json("ack --list --json")["list"].clone();
+    assert!(
+        acks.as_array()
+            .unwrap()
+            .iter()
+            .all(|ack| ack["reason"] != "x"),
+        "{acks}"
+    );
+
+    world.status("Blue Silo Dairy", "OK");
+    world.status("Hillside Farms", "OK");
+    world.time_passes(2 * HOUR).await;
+    drop(world.mails());
+    let refused = |line: &str| world.tries(line).unwrap_err().to_string();
+    let over = refused("ack 1 --reason x");
+    assert!(
+        over.contains("incident 1 is over since Mon 2 Mar 2026, "),
+        "{over}"
+    );
+    let nothing = refused("ack hillside --reason x");
+    assert!(
+        nothing.contains("nothing of Hillside Farms is open"),
+        "{nothing}"
+    );
 }
 
 #[tokio::test]
@@ -293,6 +366,7 @@ async fn incidents_and_lists_show_who_said_what_and_why() {
     for (line, words) in [
         ("ack --list", "Anna calls the grower"),
         ("silence --list", "moving to a new app"),
+        ("silence --list", "Hillside Farms"),
         ("incidents --verbose", "acknowledged by"),
         ("incidents --verbose", "Anna calls the grower"),
         ("incidents --verbose", "silenced by"),
@@ -310,7 +384,11 @@ async fn incidents_and_lists_show_who_said_what_and_why() {
     assert_eq!(incident["acks"][0]["reason"], "Anna calls the grower");
     assert_eq!(incident["acks"][0]["at"], "2026-03-02T10:00:00Z");
     assert_eq!(incident["silences"][0]["reason"], "moving to a new app");
-    assert_eq!(world.json("silence --list --json")["list"][0]["number"], 1);
+    let silence = &world.json("silence --list --json")["list"][0];
+    assert_eq!(
+        (&silence["number"], &silence["name"]),
+        (&1.into(), &"Hillside Farms".into())
+    );
     // What is over is kept with the incident.
     world.status("Hillside Farms", "OK");
     world.time_passes(2 * HOUR).await;

@@ -50,7 +50,17 @@ impl<'a> Leaf<'a> {
                 self.client = Some(client);
                 Finding::ok(CHECK, format!("there is a token for {base}"))
             }
-            Err(halt) => Finding::wrong(CHECK, halt.to_string(), advice(&halt)),
+            Err(halt) => Finding::wrong(CHECK, self.said(&halt), advice(&halt)),
+        }
+    }
+
+    fn said(&self, halt: &Halt) -> String {
+        match halt {
+            Halt::Paused { until } => {
+                let zone = &self.config.policy.schedules.zone;
+                format!("Leaf asked us to wait until {}", words::time(*until, zone))
+            }
+            other => other.to_string(),
         }
     }
 
@@ -76,7 +86,7 @@ impl<'a> Leaf<'a> {
             Err(halt) => {
                 return vec![Finding::wrong(
                     CHECK,
-                    format!("{who}: {halt}"),
+                    format!("{who}: {}", self.said(&halt)),
                     advice(&halt),
                 )];
             }

@@ -4,15 +4,20 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Config;
+use crate::rules::due;
 use crate::store::{Access, Db, Error, Scene};
 use crate::view::doctor::Finding;
+use crate::view::status::Watch;
 use crate::view::words;
 
 /// Less room than this is too little: a fleet's changes in an outage, and the write-ahead log.
 const ROOM: u64 = 256 * 1024 * 1024;
+
+/// A sweep that is due may be so late without anything being wrong.
+const GRACE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The config and the secrets: who can write or read them.
 pub(super) fn files(config: &Config) -> Vec<Finding> {
@@ -47,11 +52,64 @@ pub(super) fn files(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Whether the database can be read, and whether a daemon keeps it up to date.
+/// The files that systemd hands secrets over from: it reads them as root, whoever else can.
+pub(super) fn originals<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<Finding> {
+    const CHECK: &str = "secret files";
+    let mut there = 0;
+    let mut findings = Vec::new();
+    for path in paths {
+        // Those that the config does not name need not be there.
+        let Ok(metadata) = fs::symlink_metadata(path) else {
+            continue;
+        };
+        there += 1;
+        let mode = metadata.permissions().mode() & 0o7777;
+        if metadata.is_symlink() {
+            findings.push(link(CHECK, path));
+        } else if mode & 0o077 != 0 {
+            findings.push(Finding::wrong(
+                CHECK,
+                format!("{} can be read by others (mode {mode:04o})", path.display()),
+                format!("run: chmod 600 {}", path.display()),
+            ));
+        }
+    }
+    if findings.is_empty() {
+        let found = match there {
+            0 => "none of those that the unit hands over is there".to_owned(),
+            _ => format!(
+                "{}, which root alone can read",
+                words::counted(there, "file")
+            ),
+        };
+        findings.push(Finding::ok(CHECK, found));
+    }
+    findings
+}
+
+/// Whoever may write in its folder could lead a link anywhere: what lies behind it is not looked at.
+fn link(check: &'static str, path: &Path) -> Finding {
+    Finding::wrong(
+        check,
+        format!("{} is a link, and doctor follows none", path.display()),
+        "put the file itself in its place",
+    )
+}
+
+/// Whether the database can be used, and whether a daemon keeps it up to date.
 pub(super) fn database(config: &Config, now: Timestamp) -> Vec<Finding> {
     let path = &config.database.path;
-    if !path.exists() {
-        return vec![absent(path)];
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return vec![Finding::wrong(
+                "database",
+                format!("this user may not look at {}", path.display()),
+                "run doctor as root",
+            )];
+        }
+        Err(_) => return vec![absent(path)],
+        Ok(metadata) if metadata.is_symlink() => return vec![link("database", path)],
+        Ok(_) => {}
     }
     let mut db = match Db::beside(path, Access::Read) {
         Ok(db) => db,
@@ -59,6 +117,7 @@ pub(super) fn database(config: &Config, now: Timestamp) -> Vec<Finding> {
     };
     let mut findings = vec![match db.damage() {
         Ok(None) => exposed(path)
+            .or_else(|| shut(path))
             .unwrap_or_else(|| Finding::ok("database", format!("{} is whole", path.display()))),
         Ok(Some(fault)) => Finding::wrong(
             "database",
@@ -74,20 +133,50 @@ pub(super) fn database(config: &Config, now: Timestamp) -> Vec<Finding> {
     };
     findings.push(match db.read(|tx| tx.watch_state(&scene)) {
         Err(error) => unusable(path, &error),
-        Ok(watch) => match watch
-            .last_sweep
-            .map(|sweep| sweep.finished_at.unwrap_or(sweep.started_at))
-        {
-            None => Finding::skipped("last sweep", "there was none yet"),
-            Some(at) if watch.overdue || watch.stopped_at.is_some() => Finding::wrong(
-                "last sweep",
-                format!("{}, and another one was due since", words::ago(at, now)),
-                "start the daemon: systemctl start leafwatch, and see journalctl -u leafwatch",
-            ),
-            Some(at) => Finding::ok("last sweep", words::ago(at, now)),
-        },
+        Ok(watch) => last_sweep(&watch, config, now),
     });
     findings
+}
+
+/// Judged by the schedule: late is what was due and did not come, and a sweep may take as long as it must.
+fn last_sweep(watch: &Watch, config: &Config, now: Timestamp) -> Finding {
+    const CHECK: &str = "last sweep";
+    let Some(sweep) = &watch.last_sweep else {
+        return Finding::skipped(CHECK, "there was none yet");
+    };
+    let schedules = &config.policy.schedules;
+    let due = |firings: u32| {
+        let until = now - GRACE;
+        due::firings_between(
+            &schedules.sweep,
+            &schedules.zone,
+            sweep.started_at,
+            until,
+            firings,
+        ) == firings
+    };
+    let interval = schedules.sweep.typical_interval();
+    let length = config.pace_estimate().sweep.unwrap_or_default();
+    let at = sweep.finished_at.unwrap_or(sweep.started_at);
+    let ago = words::ago(at, now);
+    let late = match (sweep.finished_at, watch.stopped_at) {
+        (Some(_), None) => watch.overdue,
+        // One firing may be missed while a stopped daemon comes back.
+        (Some(_), Some(_)) => due(1),
+        (None, _) => due(3) && words::between(sweep.started_at, now) > 3 * length.max(interval),
+    };
+    let found = match sweep.finished_at {
+        Some(_) => ago,
+        None => format!("it began {ago} and has not ended"),
+    };
+    match late {
+        true => Finding::wrong(
+            CHECK,
+            format!("{found}, and another one was due since"),
+            "start the daemon: systemctl start leafwatch, and see journalctl -u leafwatch",
+        ),
+        false => Finding::ok(CHECK, found),
+    }
 }
 
 /// No database yet: is there a place for one?
@@ -106,7 +195,7 @@ fn absent(path: &Path) -> Finding {
         (true, false) => Finding::wrong(
             "database",
             format!("{} cannot be written by this user", folder.display()),
-            "give it to the user that runs leafwatch",
+            "give it to the user that runs leafwatch; in the unit, let database.path lie below StateDirectory=",
         ),
         (true, true) => Finding::skipped(
             "database",
@@ -127,6 +216,19 @@ fn unusable(path: &Path, error: &Error) -> Finding {
         false => format!("{}: {found}", path.display()),
     };
     Finding::wrong("database", named, advice)
+}
+
+/// The database or its folder cannot be written by who we are: a daemon of this user could keep nothing.
+fn shut(path: &Path) -> Option<Finding> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let closed = [path, folder]
+        .into_iter()
+        .find(|path| rustix::fs::access(*path, rustix::fs::Access::WRITE_OK).is_err())?;
+    Some(Finding::wrong(
+        "database",
+        format!("{} cannot be written by this user", closed.display()),
+        "give it to the user that runs leafwatch; in the unit, let it lie below StateDirectory=",
+    ))
 }
 
 fn exposed(path: &Path) -> Option<Finding> {

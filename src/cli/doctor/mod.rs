@@ -5,6 +5,8 @@
 mod leaf;
 mod machine;
 mod mail;
+mod pulse;
+mod service;
 mod unit;
 
 use super::args::{Cli, Doctor};
@@ -12,7 +14,7 @@ use super::exit::{Exit, Failure};
 use super::table::{Look, Page, Style};
 use crate::app::Pace;
 use crate::clock::Clock;
-use crate::config::{self, Config, Variables};
+use crate::config::{Config, Faults};
 use crate::model::Address;
 use crate::view::doctor::{Examination, Finding, Verdict};
 
@@ -26,45 +28,124 @@ pub fn doctor(cli: &Cli, clock: &Clock, args: &Doctor) -> Result<Exit, Failure> 
     let look = super::look(cli, args.json);
     let mut findings = Vec::new();
     let mut tell = |finding: Finding| -> Result<(), Failure> {
-        if !look.json {
+        if args.relay {
+            super::print(&(serde_json::to_string(&finding)? + "\n"))?;
+        } else if !look.json {
             super::print(&line(&finding, look))?;
         }
         findings.push(finding);
         Ok(())
     };
-    match config::load(&cli.config, &Variables::of_process()) {
-        Err(faults) => {
-            let count = faults.0.len();
-            tell(Finding::wrong(
-                "config",
-                format!(
-                    "{} has {count} faults, so nothing else can be tried",
-                    cli.config.display()
-                ),
-                "run: leafwatch config check",
-            ))?;
-        }
-        Ok(config) => {
-            let runtime = super::run::runtime(&config)?;
-            runtime.block_on(async {
-                let mut examiner = Examiner::new(&config, clock, Pace::default());
-                while let Some(finding) = examiner.next(args.send_to.as_ref()).await {
-                    tell(finding)?;
-                }
-                Ok::<_, Failure>(())
-            })?;
-            tell(unit::look(&config))?;
-        }
+    if args.relay {
+        examine(cli, clock, args, &mut tell)?;
+    } else {
+        consult(cli, clock, args, &mut tell)?;
     }
     let well = findings
         .iter()
         .all(|finding| finding.verdict != Verdict::Wrong);
-    if look.json {
+    if look.json && !args.relay {
         let mut page = Page::new(look);
         page.document(Examination { well, findings })?;
         super::print(&page.into_text())?;
     }
     Ok(if well { Exit::Fine } else { Exit::Trouble })
+}
+
+/// Looks at the unit, then at all else as its service would, or as who we are where that cannot be.
+fn consult(
+    cli: &Cli,
+    clock: &Clock,
+    args: &Doctor,
+    tell: &mut dyn FnMut(Finding) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    const CHECK: &str = "as the service";
+    let unit = unit::name(&cli.config, cli.instance.as_deref());
+    tell(unit::look(unit.as_deref(), &cli.config))?;
+    if let Some(why) = service::not_tried(unit.as_deref()) {
+        tell(Finding::skipped(CHECK, why))?;
+        return examine(cli, clock, args, tell);
+    }
+    let unit = unit.unwrap_or_default();
+    let service = match service::of(&unit) {
+        Ok(service) => service,
+        Err(finding) => {
+            tell(finding)?;
+            return examine(cli, clock, args, tell);
+        }
+    };
+    if let Some(config) = service.config().filter(|config| *config != cli.config) {
+        let found = format!(
+            "{unit} reads {}, not {}",
+            config.display(),
+            cli.config.display()
+        );
+        tell(Finding::wrong(
+            CHECK,
+            found,
+            "ask about the config that the unit reads, or correct its ExecStart=",
+        ))?;
+    }
+    for finding in machine::originals(service.secrets()) {
+        tell(finding)?;
+    }
+    match service::examine(&service, cli, args, &mut *tell)? {
+        Ok(()) => Ok(()),
+        Err(finding) => {
+            tell(finding)?;
+            examine(cli, clock, args, tell)
+        }
+    }
+}
+
+/// Tries everything as who we are.
+fn examine(
+    cli: &Cli,
+    clock: &Clock,
+    args: &Doctor,
+    tell: &mut dyn FnMut(Finding) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let config = match cli.config() {
+        Ok(config) => config,
+        Err(faults) => return tell(unread(&faults)),
+    };
+    let runtime = super::run::runtime(&config)?;
+    runtime.block_on(async {
+        let mut examiner = Examiner::new(&config, clock, Pace::default());
+        while let Some(finding) = examiner.next(args.send_to.as_ref()).await {
+            tell(finding)?;
+        }
+        Ok(())
+    })
+}
+
+/// The config cannot be used. That it, or the file of growers, is not ours to read comes before what stands in them.
+fn unread(Faults(faults): &Faults) -> Finding {
+    let more = match faults.len() {
+        0 | 1 => String::new(),
+        count => format!(
+            ", and {}",
+            crate::view::words::counted(count as u64 - 1, "more fault")
+        ),
+    };
+    let whole_file = faults.iter().find(|fault| fault.key.is_none());
+    let first = whole_file.or_else(|| faults.first());
+    let wrong = first.map_or_else(String::new, |fault| {
+        let key = fault.key.as_ref().map(|key| format!("{key}: "));
+        format!(
+            "{}: {}{}",
+            fault.place,
+            key.unwrap_or_default(),
+            fault.wrong
+        )
+    });
+    let write = first.and_then(|fault| fault.write.as_ref());
+    Finding::wrong(
+        "config",
+        format!("{wrong}{more}; nothing else can be tried"),
+        write.map_or_else(String::new, |write| format!("{write}; "))
+            + "leafwatch config check shows every fault",
+    )
 }
 
 /// Whether a secret of this section cannot be used, which is told already.
@@ -134,6 +215,7 @@ impl<'a> Examiner<'a> {
                     }
                     None => Vec::new(),
                 },
+                7 => vec![pulse::heartbeat(self.config).await],
                 _ => return None,
             }
             .into_iter();

@@ -27,10 +27,15 @@ pub(super) async fn deliver(folder: &Path, to: &Address, bytes: &[u8]) -> Verdic
     }
 }
 
-/// Writes a file and removes it again.
+/// Writes a file and removes it again. Makes no folder: it would belong to whoever asks, and be shut to the daemon.
 pub(super) async fn probe(folder: &Path) -> Result<String, Fault> {
     let owned = folder.to_owned();
     let tried = blocking(move || {
+        let there = owned.ancestors().find(|folder| folder.exists());
+        if there != Some(owned.as_path()) {
+            let parent = there.unwrap_or(Path::new("/"));
+            return Ok(rustix::fs::access(parent, rustix::fs::Access::WRITE_OK)?);
+        }
         let name = ".leafwatch-probe";
         write(&owned, name, b"")?;
         fs::remove_file(owned.join(name))
@@ -58,6 +63,8 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!(".{name}.part"));
     let mut options = OpenOptions::new();
     options.create(true).write(true).truncate(true).mode(0o600);
+    // Whoever else may write in the folder could lead a link to a file of ours.
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     let mut file = options.open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;

@@ -32,6 +32,9 @@ pub(super) const LINES: &str = "SELECT c.id, c.leaf_user, c.provider, c.leaf_nam
   LEFT JOIN reading r ON r.id = s.reading
   LEFT JOIN gap g ON g.credential = c.id AND g.to_sweep IS NULL";
 
+/// A sweep that was due may be so late before anybody is told.
+const LATE: SignedDuration = SignedDuration::from_secs(60);
+
 impl Tx<'_> {
     /// Calls `each` for every watched credential, in the order in which they were first watched.
     pub fn each_status(
@@ -135,9 +138,10 @@ impl Tx<'_> {
         let finished = last_sweep
             .as_ref()
             .is_none_or(|sweep| sweep.finished_at.is_some());
-        let late = due.is_some_and(|due| {
-            scene.now.duration_since(due).unsigned_abs() > schedules.sweep.typical_interval()
-                && due < scene.now
+        // By the schedule, and not to the second: the one that is due now may be about to begin.
+        let late = began.is_some_and(|began| {
+            let until = scene.now - LATE;
+            due::firings_between(&schedules.sweep, &schedules.zone, began, until, 2) == 2
         });
         let next_sweep = match stopped_at {
             Some(_) => None,

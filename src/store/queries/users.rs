@@ -11,15 +11,17 @@ use crate::view::User;
 #[derive(Debug, thiserror::Error)]
 pub enum NotOneUser {
     /// Nobody.
-    #[error("no user has an id or a name like {asked:?}{}", listed("similar", .similar))]
+    #[error("no user has an id or a name like {asked:?}{}", listed("similar", .similar, *.count))]
     Nobody {
         /// What was asked for.
         asked: String,
-        /// Users in whose name it stands somewhere.
+        /// In how many names it stands somewhere.
+        count: usize,
+        /// The first of their users.
         similar: Vec<User>,
     },
     /// More than one.
-    #[error("{count} users fit {asked:?}; say more of the name, or the id{}", listed("they are", .candidates))]
+    #[error("{count} users fit {asked:?}; say more of the name, or the id{}", listed("they are", .candidates, *.count))]
     Several {
         /// What was asked for.
         asked: String,
@@ -42,7 +44,7 @@ impl From<rusqlite::Error> for NotOneUser {
 /// More are not listed.
 const LISTED: usize = 10;
 
-fn listed(heading: &str, users: &[User]) -> String {
+fn listed(heading: &str, users: &[User], count: usize) -> String {
     if users.is_empty() {
         return String::new();
     }
@@ -52,6 +54,9 @@ fn listed(heading: &str, users: &[User]) -> String {
         if let Some(name) = &user.name {
             out.push_str(&format!("  {name}"));
         }
+    }
+    if count > users.len() {
+        out.push_str(&format!("\n  and {} more", count - users.len()));
     }
     out
 }
@@ -108,8 +113,13 @@ impl Tx<'_> {
                     !wanted.is_empty() && name(user).is_some_and(|name| name.contains(&wanted))
                 };
                 let mut similar = fitting(&somewhere);
+                let count = similar.len();
                 similar.truncate(LISTED);
-                Err(NotOneUser::Nobody { asked, similar })
+                Err(NotOneUser::Nobody {
+                    asked,
+                    count,
+                    similar,
+                })
             }
         }
     }

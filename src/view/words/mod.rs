@@ -19,7 +19,7 @@ pub use outlook::{CANNOT_SEE, ends, opens};
 pub use states::{
     ago, environment, leaf_says, says, state, step, sweep_end, told, unseen, unusable,
 };
-pub use troubles::{Stage, credential, label, sentence, shout, stem, verb, was};
+pub use troubles::{Stage, credential, kind, label, sentence, shout, stem, verb, was};
 
 /// How long, in the two largest units that say something: `40 s`, `3 h 12 min`, `2 d 4 h`.
 pub fn duration(length: Duration) -> String {

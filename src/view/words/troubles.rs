@@ -40,6 +40,14 @@ pub fn label(kind: Kind) -> &'static str {
     }
 }
 
+/// The kind that somebody means by what is shown, or by its name in the config; case, `_` and `-` aside.
+pub fn kind(said: &str) -> Option<Kind> {
+    let plain = |text: &str| text.trim().to_lowercase().replace(['_', '-'], " ");
+    let said = plain(said);
+    let mut all = Kind::ALL.iter().copied();
+    all.find(|kind| said == plain(kind.name()) || said == plain(label(*kind)))
+}
+
 /// What it was, once it is over, as the middle of a sentence: `was invalid`, from when to when.
 pub fn was(kind: Kind) -> &'static str {
     match kind {

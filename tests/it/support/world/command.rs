@@ -19,7 +19,7 @@ impl World {
     /// The same, where it may be refused.
     pub(crate) fn tries(&self, line: &str) -> Result<String, Failure> {
         let cli = self.cli(line);
-        let (config, clock) = (self.config(), &self.clock);
+        let (config, clock) = (self.config().known(), &self.clock);
         let look = Look {
             json: line.contains("--json"),
             ..Look::default()
