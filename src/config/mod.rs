@@ -174,8 +174,9 @@ impl Config {
         let faults = files.into_iter().filter_map(|(key, file)| {
             let fault = file.read().err()?;
             let cause = std::error::Error::source(&fault).map(|cause| format!(": {cause}"));
+            let source = Source::read(&self.file, &self.variables).ok();
             Some(Fault {
-                place: Place::file(&self.file),
+                place: source.map_or(Place::file(&self.file), |source| source.place_of(key, key)),
                 key: Some(key.to_owned()),
                 wrong: format!("{fault}{}", cause.unwrap_or_default()),
                 write: Some(fault.advice()),

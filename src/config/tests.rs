@@ -328,6 +328,7 @@ fn loading_needs_no_secret_and_checking_says_what_is_wrong_with_each() {
         Some(format!("run: chmod 600 {}", token.display()))
     );
     assert!(faults[1].wrong.ends_with("is empty"), "{}", faults[1]);
+    assert_eq!(faults[0].place, Place::line(folder.config(), 2));
 
     let report = report(
         &Ok(config),

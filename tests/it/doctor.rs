@@ -429,6 +429,13 @@ async fn the_command_prints_a_line_each_and_its_code_says_whether_anything_is_wr
     );
     assert!(text.contains("ok     Leaf login: "), "{text}");
     assert!(text.contains("ok     mail server: "), "{text}");
+    // As the service it prints what the doctor outside reads, and nothing else.
+    let (_, text) = run(&["--relay"]);
+    let relayed: Vec<Finding> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(of(&relayed, "Leaf login").verdict, Verdict::Ok);
     world.smtp.go_away();
     let (code, text) = run(&["--json"]);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();

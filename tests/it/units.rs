@@ -35,6 +35,20 @@ fn no_instance_shares_a_user_a_database_or_a_secret_with_another() {
 }
 
 #[test]
+fn a_reload_sends_the_signal_and_then_lets_systemctl_see_the_faults() {
+    let reload: Vec<&str> = settings(ONE)
+        .filter_map(|line| line.strip_prefix("ExecReload="))
+        .collect();
+    assert_eq!(
+        reload,
+        [
+            "/bin/sh -c 'kill -HUP ${MAINPID}'",
+            "/usr/local/bin/leafwatch config check --quiet --config /etc/leafwatch/leafwatch.toml"
+        ]
+    );
+}
+
+#[test]
 fn each_secret_that_may_be_absent_has_an_empty_stand_in() {
     let named = |key: &str| -> Vec<&str> {
         settings(ONE)

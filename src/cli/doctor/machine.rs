@@ -173,7 +173,7 @@ fn last_sweep(watch: &Watch, config: &Config, now: Timestamp) -> Finding {
         true => Finding::wrong(
             CHECK,
             format!("{found}, and another one was due since"),
-            "start the daemon: systemctl start leafwatch, and see journalctl -u leafwatch",
+            "start the daemon; its log says why it does not look",
         ),
         false => Finding::ok(CHECK, found),
     }
