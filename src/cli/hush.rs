@@ -52,12 +52,11 @@ fn ack(
     look: Look,
     now: Timestamp,
 ) -> Result<String, Failure> {
+    let scene = scene(config, now);
     if args.list {
-        let acks = db.read(|tx| tx.acks(now, false))?;
-        let shown = acks.iter().map(hush::Ack::from).collect();
+        let shown = db.read(|tx| tx.acks_shown(&scene))?;
         return show(shown, ACKS, config, look, ack_row);
     }
-    let scene = scene(config, now);
     let meant = db.read(|tx| meant(tx, &scene, &args.what))?;
     let numbers: Vec<String> = meant
         .iter()
@@ -255,7 +254,7 @@ fn usage(what: &str) -> Failure {
     Failure::new(Exit::Usage, anyhow::anyhow!("{what}"))
 }
 
-const ACKS: &[&str] = &["INCIDENT", "UNTIL", "BY", "REASON"];
+const ACKS: &[&str] = &["INCIDENT", "WHAT", "UNTIL", "BY", "REASON"];
 const SILENCES: &[&str] = &["NUMBER", "WHAT", "UNTIL", "BY", "REASON"];
 
 fn show<T: serde::Serialize>(
@@ -294,6 +293,7 @@ fn show<T: serde::Serialize>(
 fn ack_row(ack: &hush::Ack, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {
     vec![
         ack.incident.to_string(),
+        ack.what.clone().unwrap_or_default(),
         time(ack.until),
         ack.actor.clone(),
         ack.reason.clone(),

@@ -7,7 +7,7 @@ use super::row::{At, Word};
 use super::{Result, Scene, Tx};
 use crate::model::{Credential, CredentialId, Incident, IncidentId, Kind, Provider, UserId};
 use crate::rules::notify::Silenced;
-use crate::view::hush;
+use crate::view::{hush, words};
 
 /// A silence: mails about what it matches wait, or are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,7 @@ impl From<&Ack> for hush::Ack {
         let Ack { at, until, .. } = *ack;
         hush::Ack {
             incident: ack.incident.0,
+            what: None,
             at,
             until,
             actor: ack.actor.clone(),
@@ -159,14 +160,27 @@ impl Tx<'_> {
         let named = |silence: &Silence| {
             let mut shown = hush::Silence::from(silence);
             if let Some(user) = silence.what.user {
-                let sql = "SELECT max(leaf_name) FROM credential WHERE leaf_user = ?1";
-                let mut statement = self.conn.prepare_cached(sql)?;
-                let leaf_name: Option<String> = statement.query_row([user], |row| row.get(0))?;
+                let leaf_name = self.leaf_name(user)?;
                 shown.name = scene.user(user, leaf_name.as_deref()).name;
             }
             Ok(shown)
         };
         self.silences(scene.now, false)?.iter().map(named).collect()
+    }
+
+    /// The acks that hold now as they are shown, each with what its incident is about.
+    pub fn acks_shown(&self, scene: &Scene<'_>) -> Result<Vec<hush::Ack>> {
+        let named = |ack: &Ack| {
+            let line = self.incident_shown(scene, ack.incident)?;
+            Ok(hush::Ack {
+                what: line.map(|line| {
+                    let about = line.about.shown(line.track);
+                    format!("{about}, {}", words::label(line.kind))
+                }),
+                ..ack.into()
+            })
+        };
+        self.acks(scene.now, false)?.iter().map(named).collect()
     }
 
     /// What is open of a user, by number.

@@ -17,6 +17,8 @@ pub struct List<T> {
 pub struct Ack {
     /// Of which incident.
     pub incident: i64,
+    /// What that is about, where it is asked for.
+    pub what: Option<String>,
     /// Since when.
     pub at: Timestamp,
     /// Until when.

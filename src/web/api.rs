@@ -41,6 +41,8 @@ struct Incidents {
     #[serde(flatten)]
     heading: incidents::Heading,
     incidents: Vec<incidents::Line>,
+    /// How many more there are in that time.
+    left_off: u64,
 }
 
 #[derive(Serialize)]
@@ -48,6 +50,8 @@ struct Deliveries {
     #[serde(flatten)]
     heading: deliveries::Heading,
     deliveries: Vec<deliveries::Line>,
+    /// How many more there are in that time.
+    left_off: u64,
 }
 
 #[derive(Serialize)]
@@ -137,12 +141,13 @@ pub(super) fn incidents(asked: &Asked<'_>, period: &Period) -> store::Result<Res
         since: Some(since),
         ..Filter::default()
     };
-    let mut incidents = Vec::new();
+    let (mut incidents, mut left_off) = (Vec::new(), 0);
     asked
         .tx
         .each_incident(&asked.scene, filter, period.open, |line| {
-            if incidents.len() < LISTED {
-                incidents.push(line);
+            match incidents.len() < LISTED {
+                true => incidents.push(line),
+                false => left_off += 1,
             }
         })?;
     Ok(document(Incidents {
@@ -151,6 +156,7 @@ pub(super) fn incidents(asked: &Asked<'_>, period: &Period) -> store::Result<Res
             open_only: period.open,
         },
         incidents,
+        left_off,
     }))
 }
 
@@ -161,12 +167,13 @@ pub(super) fn deliveries(asked: &Asked<'_>, period: &Period) -> store::Result<Re
         since: Some(since),
         ..Filter::default()
     };
-    let mut deliveries = Vec::new();
+    let (mut deliveries, mut left_off) = (Vec::new(), 0);
     asked
         .tx
         .each_delivery(filter, period.address.as_deref(), |line| {
-            if deliveries.len() < LISTED {
-                deliveries.push(line);
+            match deliveries.len() < LISTED {
+                true => deliveries.push(line),
+                false => left_off += 1,
             }
         })?;
     Ok(document(Deliveries {
@@ -175,6 +182,7 @@ pub(super) fn deliveries(asked: &Asked<'_>, period: &Period) -> store::Result<Re
             address: period.address.clone(),
         },
         deliveries,
+        left_off,
     }))
 }
 

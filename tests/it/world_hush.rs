@@ -365,6 +365,7 @@ async fn incidents_and_lists_show_who_said_what_and_why() {
     world.types("silence hillside --for 3d --reason 'moving to a new app'");
     for (line, words) in [
         ("ack --list", "Anna calls the grower"),
+        ("ack --list", "Hillside Farms (John Deere), invalid"),
         ("silence --list", "moving to a new app"),
         ("silence --list", "Hillside Farms"),
         ("incidents --verbose", "acknowledged by"),
