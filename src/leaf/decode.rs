@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::loose::{Scalar, Word, Words, scalars_are};
 use crate::model::{Answer, KeyPrint, Reading};
+use crate::rules::evidence;
 
 /// A key shorter than this is not shown by its last characters, which would say too much of it.
 const SHORTEST_WITH_TAIL: usize = 12;
@@ -82,7 +83,11 @@ struct Parts {
     key_rank: u8,
     top_level_scopes: Vec<String>,
     fields: usize,
-    known_fields: usize,
+    /// Of a credential, besides the status.
+    own_fields: usize,
+    /// That a report of an error has.
+    report_fields: usize,
+    has_status: bool,
     status_is_number: bool,
 }
 
@@ -92,12 +97,14 @@ impl Parts {
         if self.fields == 0 {
             return Ok(Answer::Missing);
         }
-        let only_status = self.known_fields == 1;
-        if only_status && self.status_is_number {
-            return Err(NotUnderstood::ErrorReport);
-        }
-        if self.known_fields == 0 {
-            return Err(NotUnderstood::NotACredential);
+        if self.own_fields == 0 {
+            // Beside a message a status word is a gateway's, and says nothing of any grower.
+            if self.report_fields > 0 || self.status_is_number {
+                return Err(NotUnderstood::ErrorReport);
+            }
+            if !self.has_status {
+                return Err(NotUnderstood::NotACredential);
+            }
         }
         if reading.scopes.is_empty() {
             reading.scopes = self.top_level_scopes;
@@ -107,13 +114,16 @@ impl Parts {
         Ok(Answer::Reading(reading))
     }
 
-    fn offer_key(&mut self, rank: u8, print: Option<KeyPrint>) {
-        if let Some(print) = print
-            && rank > self.key_rank
-        {
+    /// Says whether there is one.
+    fn offer_key(&mut self, rank: u8, print: Option<KeyPrint>) -> bool {
+        let Some(print) = print else {
+            return false;
+        };
+        if rank > self.key_rank {
             self.key_rank = rank;
             self.reading.key = Some(print);
         }
+        true
     }
 }
 
@@ -138,6 +148,58 @@ enum Field {
     ClientId,
     #[serde(rename = "publicKey")]
     PublicKey,
+    /// What else a credential of some provider has; most of it secret, and none of it read.
+    #[serde(
+        rename = "accessToken",
+        alias = "accessKey",
+        alias = "accessTokenClient",
+        alias = "apiKey",
+        alias = "apiOwnerUsername",
+        alias = "apid",
+        alias = "authToken",
+        alias = "clientSecret",
+        alias = "databaseId",
+        alias = "initializationVector",
+        alias = "organizationCode",
+        alias = "organizationId",
+        alias = "organizationName",
+        alias = "password",
+        alias = "privateKey",
+        alias = "refreshToken",
+        alias = "sessionId",
+        alias = "sharedSecret",
+        alias = "subscriptionKey",
+        alias = "tokenId",
+        alias = "tokenSecretKey",
+        alias = "username"
+    )]
+    Own,
+    /// What a report of an error has.
+    #[serde(
+        rename = "error",
+        alias = "code",
+        alias = "detail",
+        alias = "details",
+        alias = "errorCode",
+        alias = "errorMessage",
+        alias = "errorSummary",
+        alias = "error_description",
+        alias = "errors",
+        alias = "exception",
+        alias = "fault",
+        alias = "instance",
+        alias = "message",
+        alias = "path",
+        alias = "reason",
+        alias = "statusCode",
+        alias = "status_code",
+        alias = "timestamp",
+        alias = "title",
+        alias = "trace",
+        alias = "type",
+        alias = "violations"
+    )]
+    Report,
     #[serde(other)]
     Other,
 }
@@ -165,30 +227,52 @@ impl<'de> Visitor<'de> for Top<'_> {
         let mut parts = Parts::default();
         while let Some(field) = map.next_key::<Field>()? {
             parts.fields += 1;
-            parts.known_fields += 1;
-            match field {
-                Field::Id => parts.reading.leaf_id = map.next_value::<Word>()?.0,
+            let reading = &mut parts.reading;
+            let told = match field {
                 Field::Status => {
-                    let status = map.next_value::<Word>()?.0;
-                    parts.status_is_number = status
-                        .as_deref()
-                        .is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
-                    parts.reading.status = status;
+                    reading.status = word(map.next_value()?);
+                    parts.has_status = true;
+                    let status = reading.status.as_deref();
+                    parts.status_is_number =
+                        status.is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+                    continue;
                 }
-                Field::Created => parts.reading.leaf_created = map.next_value::<Word>()?.0,
-                Field::Environment => parts.reading.environment = map.next_value::<Word>()?.0,
+                Field::Report => {
+                    parts.report_fields += 1;
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                Field::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                Field::Id => {
+                    let id = map.next_value::<Word>()?.0;
+                    reading.leaf_id = id.map(|id| self.id(id));
+                    reading.leaf_id.is_some()
+                }
+                Field::Created => {
+                    reading.leaf_created = word(map.next_value()?);
+                    reading.leaf_created.is_some()
+                }
+                Field::Environment => {
+                    reading.environment = word(map.next_value()?);
+                    reading.environment.is_some()
+                }
                 Field::TokenMetadata => {
-                    parts.reading.scopes = map.next_value_seed(TokenMetadata)?;
+                    reading.scopes = map.next_value_seed(TokenMetadata)?;
+                    true
                 }
-                Field::Scopes => parts.top_level_scopes = map.next_value::<Words>()?.0,
+                Field::Scopes => {
+                    parts.top_level_scopes = words(map.next_value()?);
+                    true
+                }
                 Field::ClientKey => parts.offer_key(3, self.print(&mut map)?),
                 Field::ClientId => parts.offer_key(2, self.print(&mut map)?),
                 Field::PublicKey => parts.offer_key(1, self.print(&mut map)?),
-                Field::Other => {
-                    parts.known_fields -= 1;
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+                Field::Own => map.next_value::<Option<IgnoredAny>>()?.is_some(),
+            };
+            parts.own_fields += usize::from(told);
         }
         Ok(Found::Object(parts))
     }
@@ -219,6 +303,30 @@ impl Top<'_> {
         let print = map.next_value_seed(Scalar(|text: &str| fingerprint(text, self.key)))?;
         Ok(print.flatten())
     }
+
+    /// An id that looks like one is kept; anything else, which may hold a token, as a digest that tells it from others.
+    fn id(&self, id: String) -> String {
+        if evidence::is_id(id.trim()) {
+            return id;
+        }
+        let digest = hmac::sign(self.key, id.as_bytes());
+        let digest = &digest.as_ref()[..8];
+        digest
+            .iter()
+            .fold("#".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+    }
+}
+
+/// A word as it came, unless there is a credential in it.
+fn word(word: Word) -> Option<String> {
+    word.0.map(|word| evidence::word(&word).into_owned())
+}
+
+fn words(words: Words) -> Vec<String> {
+    let words = words.0.iter();
+    words
+        .map(|word| evidence::word(word).into_owned())
+        .collect()
 }
 
 /// `tokenMetadata`, of which only the scopes are taken; whatever is no object has none.
@@ -243,7 +351,7 @@ impl<'de> Visitor<'de> for TokenMetadata {
         let mut scopes = Vec::new();
         while let Some(field) = map.next_key::<Field>()? {
             match field {
-                Field::Scopes => scopes = map.next_value::<Words>()?.0,
+                Field::Scopes => scopes = words(map.next_value()?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }

@@ -126,25 +126,74 @@ fn what_is_no_credential_is_not_understood() {
     for body in ["<html>", "{", "{}}", "{\"a\":1} x", "nul", "\u{feff}{}"] {
         assert_eq!(read(body), Err(NotUnderstood::NotJson), "{body}");
     }
-    for body in [
-        "5",
-        "\"OK\"",
-        "true",
-        "-1",
-        "1.5",
-        r#"{"error":"Request limit exceeded","status_code":429}"#,
-    ] {
+    for body in ["5", "\"OK\"", "true", "-1", "1.5", r#"{"name":"x"}"#] {
         assert_eq!(read(body), Err(NotUnderstood::NotACredential), "{body}");
     }
-    let report = r#"{"type":"https://www.jhipster.tech/problem/problem-with-message","title":"Unauthorized",
-        "status":401,"detail":"Not Authenticated","message":"error.http.401"}"#;
-    assert_eq!(read(report), Err(NotUnderstood::ErrorReport));
     let deep = "[".repeat(100_000);
     assert_eq!(read(&deep), Err(NotUnderstood::NotJson));
     assert_eq!(
         credential(&[0xff, 0xfe], &key()),
         Err(NotUnderstood::NotJson)
     );
+}
+
+#[test]
+fn a_report_of_an_error_says_nothing_of_a_credential() {
+    for report in [
+        r#"{"type":"https://www.jhipster.tech/problem/problem-with-message","title":"Unauthorized","status":401,
+            "detail":"Not Authenticated","message":"error.http.401"}"#,
+        r#"{"error":"Request limit exceeded","status_code":429}"#,
+        r#"{"status":"UNAUTHORIZED","message":"Full authentication is required"}"#,
+        r#"{"timestamp":"2026-03-01T12:00:00Z","status":"UNAUTHENTICATED","path":"/services/x"}"#,
+        r#"{"status":"INVALID","title":"x"}"#,
+        r#"{"status":"OK","errors":[]}"#,
+        r#"{"status":"EXPIRED","error":"x","id":null,"accessToken":null,"clientKey":null}"#,
+        r#"[{"status":"UNAUTHORIZED","message":"x"}]"#,
+        r#"{"status":401}"#,
+    ] {
+        assert_eq!(read(report), Err(NotUnderstood::ErrorReport), "{report}");
+    }
+    for credential in [
+        r#"{"status":"UNAUTHENTICATED"}"#,
+        r#"{"status":"UNAUTHENTICATED","provider":"x"}"#,
+        r#"{"status":"UNAUTHENTICATED","message":"revoked","id":"5f3c"}"#,
+        r#"{"status":"UNAUTHENTICATED","error":"x","refreshToken":"s3cret"}"#,
+        r#"{"status":"UNAUTHENTICATED","type":"x","clientEnvironment":"STAGE"}"#,
+        r#"{"status":"UNAUTHENTICATED","path":"x","tokenMetadata":{}}"#,
+    ] {
+        let status = reading(credential).status;
+        assert_eq!(status.as_deref(), Some("UNAUTHENTICATED"), "{credential}");
+    }
+}
+
+#[test]
+fn a_token_where_a_word_belongs_is_not_kept() {
+    let token = "eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl";
+    let read = reading(&format!(
+        r#"{{"id":"{token}","status":"{token}","clientEnvironment":"STAGE {token}","createdTime":"{token}",
+            "tokenMetadata":{{"scopes":["ag1","{token}","https://example.com/auth/fields"]}}}}"#
+    ));
+    assert!(!format!("{read:?}").contains("eyJ"), "{read:?}");
+    assert_eq!(read.status.as_deref(), Some("…"));
+    assert_eq!(read.scopes.len(), 3);
+    assert_eq!(read.scopes[0], "ag1");
+    // Such an id still tells one credential from another.
+    let id = |id: &str| {
+        reading(&format!(r#"{{"id":"{id}","status":"OK"}}"#))
+            .leaf_id
+            .unwrap()
+    };
+    assert_eq!(read.leaf_id.unwrap(), id(token));
+    assert_ne!(id(token), id(&format!("{token}x")));
+    for plain in [
+        "5f3c",
+        "7",
+        "3c9d2f1e-1111-4222-8333-444455556666",
+        "credential-17",
+        "507f1f77bcf86cd799439011",
+    ] {
+        assert_eq!(id(plain), plain);
+    }
 }
 
 proptest! {

@@ -1,4 +1,4 @@
-//! Reads the events log of one credential. Every body and header passes redaction here, before anything else sees it.
+//! Reads the events log of one credential. Of every body and header only the evidence gets past here.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,23 +8,28 @@ use jiff::Timestamp;
 use ring::hmac;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 
 use super::client::{Class, Client, CredentialPath, Fault};
+use super::date;
 use super::loose::scalars_are;
-use super::wire::{Answer, MOST_EVENT_BYTES};
-use super::{date, redact};
+use super::wire::MOST_EVENT_BYTES;
 use crate::model::{Credential, Event, NoAnswer};
+use crate::rules::evidence;
 
-/// What is asked for, and the most that Leaf gives.
+/// What is asked for, and the most that Leaf gives; it may give less.
 const EVENTS_A_PAGE: usize = 100;
 
-/// No more pages than this are read at a time.
-const MOST_PAGES: usize = 20;
+/// No more events than this are read of a credential at a time, whatever new ones a server makes up.
+const MOST_EVENTS: usize = 2_000;
+
+/// Nor more pages: these are enough at 20 a page, which is what Leaf gives where nobody asks for more.
+const MOST_PAGES: usize = MOST_EVENTS / 20;
 
 /// A longer query in a `Link` is not followed.
 const LONGEST_QUERY: usize = 1000;
 
-/// The length of an [`Event::identity`] that is a digest, in bytes; ids up to four times as long are taken as they are.
+/// The length of an [`Event::identity`] that is a digest, in bytes; what looks like an id is taken as it is.
 const DIGEST: usize = 16;
 
 /// What Leaf's events log says of one credential.
@@ -56,28 +61,49 @@ impl Client {
             leaf_time: None,
         };
         let mut seen = HashSet::new();
+        let mut asked = HashSet::new();
         let mut query = page_query(0);
-        for page in 0..MOST_PAGES {
+        let (mut link, mut by_link) = (None, false);
+        for page in 1..=MOST_PAGES {
             let path = format!("{}/events?{query}", CredentialPath(credential));
             let answer = shared.get(&path, class.into(), MOST_EVENT_BYTES).await?;
+            asked.insert(query);
             log.leaf_time = answer.leaf_time().or(log.leaf_time);
             if answer.status == 404 {
                 // Of a later page it only says that there is none.
-                log.credential_found = page > 0;
+                log.credential_found = page > 1;
                 log.complete = true;
                 break;
             }
-            let entries = parse(&answer.body, &shared.fingerprint_key)?;
-            let received = entries.len();
+            let total = answer.total_count();
+            let next = answer.link().and_then(query_of_next);
+            let entries = self.parsed(answer.body).await?;
+            if !entries.is_empty() {
+                link = next;
+            }
             let before = log.events.len();
             let new = entries
                 .into_iter()
                 .filter(|event| seen.insert(event.identity.clone()));
-            log.events.extend(new);
-            // A server that does not page gives the same again and again.
-            let nothing_new = log.events.len() == before;
-            let next = next_query(&answer, page, received, log.events.len());
-            match next.filter(|next| !nothing_new && *next != query) {
+            log.events.extend(new.take(MOST_EVENTS - before));
+            let count = log.events.len();
+            if count == MOST_EVENTS {
+                break;
+            }
+            let nothing_new = count == before;
+            // A total below what came already is none.
+            if total == Some(count) || nothing_new && (by_link || count == 0) {
+                log.complete = true;
+                break;
+            }
+            // Where our own page numbers lead no further, Leaf may have named another way.
+            by_link |= nothing_new;
+            let next = if by_link {
+                link.take().filter(|link| !asked.contains(link))
+            } else {
+                Some(page_query(page))
+            };
+            match next {
                 Some(next) => query = next,
                 None => {
                     log.complete = true;
@@ -89,28 +115,24 @@ impl Client {
             .sort_by_key(|event| (event.at.is_none(), event.at));
         Ok(log)
     }
+
+    /// The events of one page. A page may be long, and what is evidence in it takes a while to find: not on a thread that
+    /// others wait for.
+    async fn parsed(&self, body: Vec<u8>) -> Result<Vec<Event>, Fault> {
+        let shared = self.shared.clone();
+        let parsed = spawn_blocking(move || parse(&body, &shared.fingerprint_key));
+        parsed
+            .await
+            .unwrap_or_else(|failed| Err(broken(&failed.to_string())))
+    }
 }
 
 fn page_query(page: usize) -> String {
     format!("page={page}&size={EVENTS_A_PAGE}")
 }
 
-/// The query of the page after this one, or `None` on the last.
-///
-/// Of a `Link` only the query is taken: the path stays ours, so that no answer can send our token elsewhere. Without
-/// one, a full page or a total above what was seen means that there is more.
-fn next_query(answer: &Answer, page: usize, received: usize, seen: usize) -> Option<String> {
-    if let Some(link) = answer.link() {
-        return query_of_next(link);
-    }
-    let more = match answer.total_count() {
-        Some(total) => seen < total && received > 0,
-        None => received == EVENTS_A_PAGE,
-    };
-    more.then(|| page_query(page + 1))
-}
-
-/// The query of the address that a `Link` header calls `next`.
+/// The query of the address that a `Link` header calls `next`. The path stays ours, so that no answer can send our token
+/// elsewhere.
 fn query_of_next(link: &str) -> Option<String> {
     let mut rest = link;
     while let Some(start) = rest.find('<') {
@@ -134,10 +156,13 @@ fn query_of_next(link: &str) -> Option<String> {
     None
 }
 
+fn broken(words: &str) -> Fault {
+    Fault::NoAnswer(NoAnswer::Broken, words.to_owned())
+}
+
 /// The events in one answer: a list, or an object with the list under `content`, as Spring pages. What is no object is
 /// left out; a wrong type in a field costs that field only.
 fn parse(body: &[u8], key: &hmac::Key) -> Result<Vec<Event>, Fault> {
-    let broken = |words: &str| Fault::NoAnswer(NoAnswer::Broken, words.to_owned());
     if body.trim_ascii().is_empty() {
         return Ok(Vec::new());
     }
@@ -215,7 +240,7 @@ fn event(entry: Value, key: &hmac::Key) -> Option<Event> {
     let headers = text_of(fields.remove("headers"));
     let id = fields.remove("id").map(|id| text_of(Some(id)));
     let identity = match id {
-        Some(id) if !id.trim().is_empty() && id.len() <= 4 * DIGEST => id.into_bytes(),
+        Some(id) if evidence::is_id(&id) => id.into_bytes(),
         Some(id) if !id.trim().is_empty() => digest(key, &[id.as_bytes()]),
         _ => digest(
             key,
@@ -231,13 +256,13 @@ fn event(entry: Value, key: &hmac::Key) -> Option<Event> {
         identity,
         at: created.as_ref().and_then(moment),
         status_code,
-        body: redact::body(&body),
-        headers: redact::headers(&headers),
+        body: evidence::body(&body),
+        headers: evidence::headers(&headers),
     })
 }
 
-/// A digest of what came before redaction, so that better redaction does not make an event new; keyed, so that nobody
-/// can try secrets against it.
+/// A digest of the whole content, so that keeping more or less of it does not make an event new; keyed, so that nobody can
+/// try secrets against it.
 fn digest(key: &hmac::Key, parts: &[&[u8]]) -> Vec<u8> {
     let mut context = hmac::Context::with_key(key);
     context.update(b"event");

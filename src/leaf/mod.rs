@@ -11,7 +11,6 @@ mod gate;
 mod jwt;
 mod login;
 mod loose;
-pub mod redact;
 mod session;
 mod settings;
 mod text;

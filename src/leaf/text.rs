@@ -22,18 +22,6 @@ pub(super) fn clean_word(text: &str, longest: usize) -> String {
         .collect()
 }
 
-/// As [`clean_word`] without the length, but line ends (as `\n`) and tabs stay.
-pub(super) fn clean_block(text: &str) -> String {
-    text.chars()
-        .filter(|&c| matches!(c, '\n' | '\t') || is_harmless(c))
-        .collect()
-}
-
-/// Cuts `text` to at most `longest` bytes at a character's boundary.
-pub(super) fn cut(text: &str, longest: usize) -> &str {
-    &text[..text.floor_char_boundary(longest)]
-}
-
 /// Control characters, direction marks and overrides, and characters without any width are not.
 fn is_harmless(c: char) -> bool {
     !(c.is_control()
@@ -59,13 +47,11 @@ mod tests {
             clean_word("OK\u{202e}\u{7}\u{1b}[31m\u{200b}\r\nÜ", 40),
             "OK[31m  Ü"
         );
-        assert_eq!(clean_block("a\r\n\tb\u{0}"), "a\n\tb");
     }
 
     #[test]
     fn length_is_cut_at_characters() {
         assert_eq!(clean_word(&"ü".repeat(500), 120).chars().count(), 120);
         assert_eq!(clean_word(&"x".repeat(500), 120).len(), 120);
-        assert_eq!(cut("aü", 2), "a");
     }
 }

@@ -2,18 +2,18 @@
 
 use jiff::Timestamp;
 
-/// One entry of the events log, after redaction. Bodies and headers hold no secret from the moment this exists.
+/// One entry of the events log. Of bodies and headers only the evidence is in it, and no secret from the moment it exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What tells it from others: Leaf's id, or a digest of its content where it has none.
+    /// What tells it from others: Leaf's id, or a digest of its content where it has none that looks like one.
     pub identity: Vec<u8>,
     /// `createdDate`, where it could be read.
     pub at: Option<Timestamp>,
     /// The HTTP status that the provider gave to Leaf, where it could be read.
     pub status_code: Option<u16>,
-    /// The provider's answer, redacted and cut.
+    /// The evidence in the provider's answer.
     pub body: String,
-    /// Its headers, redacted and cut, in whatever form Leaf wrote them.
+    /// Those of its headers that explain it, one a line.
     pub headers: String,
 }
 

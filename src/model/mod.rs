@@ -24,5 +24,5 @@ pub use policy::{
 pub use problem::{Audience, Kind, Severity, Track};
 pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading};
 pub use schedule::{NotACronLine, Schedule, next_civil};
-pub use text::clean;
+pub use text::{clean, clean_lines};
 pub use watch::{Expectation, OwnSettings, WatchList, WatchedUser};

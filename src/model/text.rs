@@ -29,6 +29,18 @@ pub fn clean(text: &str, max: usize) -> String {
     out
 }
 
+/// `text` without control, bidi and invisible characters, joiners too; line ends (as `\n`) and tabs stay.
+pub fn clean_lines(text: &str) -> String {
+    text.chars()
+        .filter(|&c| {
+            matches!(c, '\n' | '\t')
+                || !(c.is_control()
+                    || invisible(c)
+                    || matches!(c, '\u{200C}' | '\u{200D}' | '\u{2028}' | '\u{2029}'))
+        })
+        .collect()
+}
+
 fn cut(mut out: String, length: usize, max: usize) -> String {
     if length == max {
         out.pop();
@@ -61,6 +73,7 @@ mod tests {
         );
         assert_eq!(clean("\u{1b}[31mred\u{7}\0", 80), "[31mred");
         assert_eq!(clean("a\u{2028}b\u{85}c", 80), "a b c");
+        assert_eq!(clean_lines("a\r\n\tb\u{0}\u{200d}c"), "a\n\tbc");
     }
 
     #[test]

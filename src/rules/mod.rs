@@ -3,6 +3,7 @@
 pub mod availability;
 pub mod diagnose;
 pub mod due;
+pub mod evidence;
 pub mod failing;
 pub mod fleet;
 pub mod incidents;

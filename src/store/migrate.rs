@@ -4,10 +4,33 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{Error, Result};
+use super::{Error, Result, scrub};
 
 /// Never edited once released: a change is a new step at the end.
-const STEPS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const STEPS: &[Step] = &[
+    Step::sql(include_str!("schema_1.sql")),
+    Step::sql(include_str!("schema_2.sql")),
+    Step {
+        sql: include_str!("schema_3.sql"),
+        rewrite: scrub::what_was_kept,
+    },
+];
+
+/// What brings the schema from one version to the next.
+struct Step {
+    sql: &'static str,
+    /// What SQL cannot say of the rows that are there; in the same transaction, after it.
+    rewrite: fn(&Connection) -> rusqlite::Result<()>,
+}
+
+impl Step {
+    const fn sql(sql: &'static str) -> Step {
+        Step {
+            sql,
+            rewrite: |_| Ok(()),
+        }
+    }
+}
 
 /// Marks the file as ours ("LeaW"), so that another program's database is not taken for it.
 const APPLICATION_ID: i32 = 0x4c65_6157;
@@ -19,16 +42,25 @@ const APPLICATION_ID: i32 = 0x4c65_6157;
 pub(super) fn to_newest(conn: &Connection, path: &Path) -> Result<()> {
     let version = refuse_unknown(conn, path)?;
     for (number, step) in STEPS.iter().enumerate().skip(version) {
-        let number = number + 1;
-        conn.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {step} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
-        ))
-        .inspect_err(|_| {
+        take(conn, step, number + 1).inspect_err(|_| {
             // The failed step's transaction must not stay open; a second failure adds nothing to the first.
             let _ = conn.execute_batch("ROLLBACK");
         })?;
     }
+    if (1..STEPS.len()).contains(&version) {
+        // What was overwritten shall not lie about in the file's gaps. Without the room for it on the disk, or beside a
+        // reader, that is not worth refusing the database for.
+        let _ = conn.execute_batch("VACUUM");
+    }
     Ok(())
+}
+
+fn take(conn: &Connection, step: &Step, number: usize) -> rusqlite::Result<()> {
+    conn.execute_batch(&format!("BEGIN IMMEDIATE; {}", step.sql))?;
+    (step.rewrite)(conn)?;
+    conn.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
+    ))
 }
 
 /// Makes sure that a reader finds the schema it was built for.

@@ -16,6 +16,7 @@ mod outbox;
 mod queries;
 mod reminders;
 mod row;
+mod scrub;
 mod sweeps;
 mod upkeep;
 mod writer;

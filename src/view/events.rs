@@ -1,4 +1,4 @@
-//! Entries of Leaf's events log, as kept after redaction.
+//! Entries of Leaf's events log, as far as they are evidence.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -35,9 +35,9 @@ pub struct Entry {
     pub brief: bool,
     /// Why it judges nothing although it speaks of the credential.
     pub judges_nothing: Option<Unusable>,
-    /// The provider's answer, redacted.
+    /// The evidence in the provider's answer.
     pub body: String,
-    /// Its headers, redacted.
+    /// Those of its headers that explain it.
     pub headers: String,
 }
 

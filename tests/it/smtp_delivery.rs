@@ -373,20 +373,28 @@ async fn nobody_there_is_deferred_until_somebody_is() {
 }
 
 #[tokio::test]
-async fn the_password_never_shows() {
+async fn the_password_never_shows_however_and_whenever_it_is_echoed() {
     let smtp = Smtp::start();
     let encoded = base64::prelude::BASE64_STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
     let own = settings(&smtp, Tls::None);
     assert!(!format!("{own:?}").contains("correct horse"));
-    for echo in [format!("535 no: {encoded}"), format!("535 no: {PASSWORD}")] {
-        smtp.times(1, At::Auth, Act::Reply(echo));
-        let fault = deferred(send_one(&Transport::Smtp(own.clone())).await);
-        assert_eq!(
-            (fault.phase, fault.code, fault.ours),
-            (Phase::Auth, Some(535), true)
-        );
-        assert!(!fault.to_string().contains(&encoded), "{fault}");
-        assert!(!fault.to_string().contains(PASSWORD), "{fault}");
+    let reversed: String = PASSWORD.chars().rev().collect();
+    let hex: String = PASSWORD.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for echo in [PASSWORD, &encoded, &reversed, &hex, &PASSWORD[..8], &encoded[4..20]] {
+        for at in [At::Auth, At::MailFrom, At::Body] {
+            smtp.times(1, at, reply(&format!("535 5.7.8 no: <{echo}>")));
+            let (Verdict::Deferred(fault) | Verdict::Refused(fault)) =
+                send_one(&Transport::Smtp(own.clone())).await
+            else {
+                panic!("accepted")
+            };
+            assert_eq!(fault.code, Some(535));
+            assert!(fault.reply.starts_with("5.7.8 no: "), "{fault}");
+            let shown = fault.to_string().to_lowercase();
+            for word in echo.to_lowercase().split(' ') {
+                assert!(!shown.contains(word), "{word} in {fault}");
+            }
+        }
     }
 }
 
@@ -404,13 +412,13 @@ async fn a_password_that_cannot_be_read_is_our_set_up() {
 #[tokio::test]
 async fn a_reply_cannot_steer_a_terminal_or_fill_the_database() {
     let smtp = Smtp::start();
-    let long = format!("550-\u{1b}[2Jgone\r\n550 {}", "x".repeat(900));
+    let long = format!("550-\u{1b}[2Jgone\r\n550 {}", "no use ".repeat(150));
     smtp.always(At::RcptTo, Act::Reply(long));
     let Verdict::Refused(fault) = send_one(&transport(&smtp, Tls::None)).await else {
         panic!("not refused")
     };
-    assert!(fault.reply.starts_with("[2Jgone xxx"), "{fault}");
-    assert_eq!(fault.reply.chars().count(), 300);
+    assert!(fault.reply.starts_with("[2Jgone no use"), "{fault}");
+    assert!((199..=200).contains(&fault.reply.chars().count()));
 }
 
 #[tokio::test]

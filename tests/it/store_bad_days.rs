@@ -301,6 +301,54 @@ fn an_older_schema_is_for_the_daemon_to_bring_up_to_date() {
     );
 }
 
+/// What an older version kept of texts from outside is scrubbed by the step that brings its database up to date.
+#[test]
+fn events_of_an_older_version_are_scrubbed_on_the_way_up() {
+    const TOKEN: &str = "eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl";
+    let (_folder, path) = folder();
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(&format!(
+        "{} {} PRAGMA application_id = {}; PRAGMA user_version = 2;
+         INSERT INTO run VALUES (1, 0, NULL, '0.1.0');
+         INSERT INTO sweep (id, run, started_at, finished_at, sight, looks, watched_ms) VALUES (1, 1, 0, 1, 0, 1, 0);
+         INSERT INTO credential VALUES (1, x'10000000000040008000000000000001', 'john-deere', 1, 0, NULL, NULL);
+         INSERT INTO reading VALUES (1, x'00', 'INVALID {TOKEN}', '{TOKEN}', 'ag1 {TOKEN}', NULL, NULL);
+         INSERT INTO span VALUES (1, 1, 0, NULL, NULL, 1, 1, NULL, '{TOKEN}', NULL);
+         INSERT INTO message (id, message_id, subject, at) VALUES (1, '<a@b>', 's', 0);
+         INSERT INTO delivery (id, message, address, state, next_try_at, give_up_at) VALUES (1, 1, 'a@b', 0, 0, 0);
+         INSERT INTO attempt VALUES (1, 0, 'mail:25', 'auth', 535, '5.7.8 no: {TOKEN}');",
+        include_str!("../../src/store/schema_1.sql"),
+        include_str!("../../src/store/schema_2.sql"),
+        0x4c65_6157,
+    ))
+    .unwrap();
+    for n in 0..1_200 {
+        let body = format!(r#"{{"error":"invalid_grant","session":"pw-{n}","refresh_token":"{TOKEN}"}}"#);
+        let headers = format!("{{Set-Cookie=[sid=pw-{n}], Retry-After=[5]}}");
+        conn.execute(
+            "INSERT INTO event (credential, identity, at, seen_at, status_code, body, headers) VALUES (1, ?1, 0, 0, 400, ?2, ?3)",
+            rusqlite::params![format!("e{n}").into_bytes(), body, headers],
+        )
+        .unwrap();
+    }
+    conn.execute("UPDATE event SET identity = ?1 WHERE id = 1", [TOKEN.as_bytes()]).unwrap();
+    drop(conn);
+    let mut db = Db::open(&path).unwrap();
+    let events = db.read(|tx| tx.newest_events(leafwatch::model::CredentialId(1), 5_000)).unwrap();
+    assert_eq!(events.len(), 1_200);
+    for event in &events {
+        assert_eq!(event.body, r#"{"error":"invalid_grant","session":"…","refresh_token":"…"}"#);
+        assert_eq!(event.headers, "Retry-After: 5");
+    }
+    let kept = |identity: &str| events.iter().any(|event| event.identity == identity.as_bytes());
+    assert!(kept("e7") && !kept(TOKEN));
+    drop(db);
+    let bytes = std::fs::read(&path).unwrap();
+    let leaked = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!leaked("eyJhbGci") && !leaked("pw-7"));
+    assert!(leaked("5.7.8 no: "));
+}
+
 /// The schema as it was first released, with a row in each table that later steps may touch.
 #[test]
 fn rows_of_the_first_schema_live_through_all_later_steps() {

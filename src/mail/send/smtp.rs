@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 #[expect(
     deprecated,
@@ -20,9 +22,10 @@ use tokio::time::timeout;
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 use super::stream::{Spoken, Tap};
-use super::talk::{Talk, judge, withhold_login};
+use super::talk::{Talk, judge};
 use super::{Fault, Phase, Verdict};
 use crate::model::Address;
+use crate::rules::evidence::{self, Echo};
 
 /// Where the password comes from; asked anew for every connection, so that a changed file is seen. The error is a
 /// sentence for the operator.
@@ -103,6 +106,7 @@ const QUIT: Duration = Duration::from_secs(2);
 pub struct Session {
     connection: AsyncSmtpConnection,
     server: String,
+    login: Echo,
     deadlines: Deadlines,
 }
 
@@ -162,13 +166,21 @@ impl Session {
     /// Everything before the first mail.
     async fn open(settings: &SmtpSettings) -> Result<Session, Fault> {
         let server = format!("{}:{}", settings.host, settings.port);
-        let talk = Talk { server: &server };
         let limit = settings.deadlines;
         let login = settings.login.as_ref().map(|login| {
-            let password = (login.password)().map_err(|why| talk.ours(Phase::Settings, &why))?;
+            let password = (login.password)()
+                .map_err(|why| Fault::new(&server, Phase::Settings, None, &why, true))?;
             Ok((login.username.clone(), password))
         });
         let login = login.transpose()?;
+        let echo = login
+            .as_ref()
+            .map(|(username, password)| echo(username, password));
+        let echo = echo.unwrap_or_default();
+        let talk = Talk {
+            server: &server,
+            login: &echo,
+        };
         let tls = match settings.tls {
             Tls::None => None,
             Tls::StartTls | Tls::Implicit => Some(talk.tls_parameters(settings).await?),
@@ -228,13 +240,12 @@ impl Session {
                 Credentials::new(username.clone(), password.expose_secret().to_owned());
             let auth = connection.auth(DEFAULT_MECHANISMS, &credentials);
             let reply = talk.within(limit.command, Phase::Auth, auth).await;
-            reply
-                .and_then(|reply| talk.expect(Phase::Auth, &reply, &[235]))
-                .map_err(|fault| withhold_login(fault, &username, &password))?;
+            reply.and_then(|reply| talk.expect(Phase::Auth, &reply, &[235]))?;
         }
         Ok(Session {
             connection,
             server,
+            login: echo,
             deadlines: limit,
         })
     }
@@ -246,8 +257,11 @@ impl Session {
         to: &Address,
         bytes: &[u8],
     ) -> Result<(u16, String), Fault> {
-        let server = self.server.clone();
-        let talk = Talk { server: &server };
+        let (server, login) = (self.server.clone(), self.login.clone());
+        let talk = Talk {
+            server: &server,
+            login: &login,
+        };
         let limit = self.deadlines;
         let connection = &mut self.connection;
         let (envelope_from, envelope_to) = (parsed(&talk, from)?, parsed(&talk, to)?);
@@ -284,7 +298,7 @@ impl Session {
         let reply = talk.within(limit.body, Phase::Body, message).await?;
         talk.expect(Phase::Body, &reply, &[250])?;
         let words: Vec<&str> = reply.message().collect();
-        Ok((250, super::clean(&words.join(" "), super::REPLY_MAX)))
+        Ok((250, evidence::reply(&words.join(" "), &login)))
     }
 
     /// Turns the outcome into a verdict; the connection is kept only after a success.
@@ -312,6 +326,13 @@ impl Session {
     pub(super) async fn quit(mut self) {
         let _unanswered_is_fine = timeout(QUIT, self.connection.quit()).await;
     }
+}
+
+/// Our login in the forms in which a server gets it.
+fn echo(username: &str, password: &SecretString) -> Echo {
+    let password = password.expose_secret();
+    let plain = BASE64_STANDARD.encode(format!("\0{username}\0{password}"));
+    Echo::of([password, &BASE64_STANDARD.encode(password), &plain])
 }
 
 fn parsed(talk: &Talk<'_>, address: &Address) -> Result<lettre::Address, Fault> {

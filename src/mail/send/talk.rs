@@ -4,16 +4,14 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use lettre::transport::smtp::response::Response;
-use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Fault, Phase, SmtpSettings, Verdict};
+use crate::rules::evidence::{self, Echo};
 
 /// RFC 4954: the server wants another login. Said at `RCPT TO` it is no word about the address.
 const LOGIN_WANTED: [u16; 4] = [530, 534, 535, 538];
@@ -22,6 +20,8 @@ const LOGIN_WANTED: [u16; 4] = [530, 534, 535, 538];
 pub(super) struct Talk<'a> {
     /// `host:port`.
     pub(super) server: &'a str,
+    /// What the server may repeat of our login, and nobody is to see.
+    pub(super) login: &'a Echo,
 }
 
 impl Talk<'_> {
@@ -95,7 +95,8 @@ impl Talk<'_> {
             return Ok(());
         }
         let words: Vec<&str> = reply.message().collect();
-        let reply = format!("unexpected reply: {}", words.join(" "));
+        let words = evidence::reply(&words.join(" "), self.login);
+        let reply = format!("unexpected reply: {words}");
         Err(Fault::new(self.server, phase, Some(code), &reply, false))
     }
 
@@ -104,6 +105,7 @@ impl Talk<'_> {
             let code = u16::from(code);
             let reply = error.source().map(ToString::to_string).unwrap_or_default();
             let ours = code >= 500 && (phase < Phase::RcptTo || LOGIN_WANTED.contains(&code));
+            let reply = evidence::reply(&reply, self.login);
             return Fault::new(self.server, phase, Some(code), &reply, ours);
         }
         if let Some(tls) = tls_fault(error) {
@@ -111,7 +113,7 @@ impl Talk<'_> {
         }
         let words = match root_cause(error) {
             said if said == "incomplete response" => "the server closed the connection".to_owned(),
-            said => said,
+            said => evidence::reply(&said, self.login),
         };
         Fault::new(self.server, phase, None, &words, error.is_client())
     }
@@ -138,24 +140,6 @@ pub(super) fn judge(fault: Fault) -> Verdict {
     } else {
         Verdict::Deferred(fault)
     }
-}
-
-/// A server that repeats our login in its complaint does not get it into our log.
-pub(super) fn withhold_login(mut fault: Fault, username: &str, password: &SecretString) -> Fault {
-    let password = password.expose_secret();
-    let plain = format!("\0{username}\0{password}");
-    let secrets = [
-        password.to_owned(),
-        BASE64_STANDARD.encode(password),
-        BASE64_STANDARD.encode(plain),
-    ];
-    if secrets
-        .iter()
-        .any(|secret| !secret.is_empty() && fault.reply.contains(secret.trim_end_matches('=')))
-    {
-        fault.reply = "(reply withheld: it repeats the login)".to_owned();
-    }
-    fault
 }
 
 /// What TLS itself objected to, a bad certificate above all; a connection that merely broke is none of it.

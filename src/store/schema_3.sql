@@ -1,0 +1,1 @@
+-- What an earlier version kept of texts from outside is scrubbed anew with this step, by `scrub.rs`.
