@@ -26,6 +26,8 @@ pub struct Member {
     pub silent: bool,
     /// The last answer's word was a healthy one.
     pub healthy: bool,
+    /// The digest of the id that Leaf last gave it; none where it gave none.
+    pub leaf_id: Option<u64>,
 }
 
 /// All of them.
@@ -69,6 +71,7 @@ impl Roster {
                     events_at: registered.events_looked_at.map_or(0, Timestamp::as_second),
                     silent: registered.in_gap,
                     healthy,
+                    leaf_id: kept.leaf_id.map(|id| hash(&id)),
                 };
                 known.insert(registered.credential, (member, registered.watched));
                 if let Some(name) =
@@ -98,6 +101,7 @@ impl Roster {
                     events_at: 0,
                     silent: false,
                     healthy: false,
+                    leaf_id: None,
                 },
             };
             members.push(member);
@@ -135,6 +139,23 @@ impl Roster {
         order
     }
 
+    /// Credentials of different users that carry the same id of Leaf's: each group once.
+    pub fn sharing(&self) -> Vec<Vec<Credential>> {
+        let mut by_id: HashMap<u64, Vec<Credential>> = HashMap::new();
+        for member in &self.members {
+            if let Some(id) = member.leaf_id {
+                by_id.entry(id).or_default().push(member.credential);
+            }
+        }
+        let mut shared: Vec<_> = by_id.into_values().collect();
+        shared.retain(|group| group.iter().any(|one| one.user != group[0].user));
+        for group in &mut shared {
+            group.sort_unstable();
+        }
+        shared.sort_unstable();
+        shared
+    }
+
     /// By `key`, ties as they stand in the roster: shuffled.
     fn order_by(&self, key: impl Fn(&Member) -> i64) -> Vec<u32> {
         let mut order: Vec<(i64, u32)> = (0u32..)
@@ -149,6 +170,14 @@ impl Roster {
 /// The digest by which an answer is told from the last one; never 0.
 pub fn digest(answer: &Answer) -> u64 {
     hash(answer).max(1)
+}
+
+/// The digest of the id that Leaf gave in `answer`.
+pub fn leaf_id(answer: &Answer) -> Option<u64> {
+    match answer {
+        Answer::Reading(reading) => reading.leaf_id.as_deref().map(|id| hash(&id)),
+        Answer::Missing => None,
+    }
 }
 
 fn hash(value: &impl Hash) -> u64 {

@@ -14,8 +14,9 @@ use super::context::Context;
 use super::judge::Swept;
 use super::settings::Settings;
 use crate::leaf::Halt;
-use crate::model::{Credential, CredentialId, SweepId};
+use crate::model::{Credential, CredentialId, Kind, SweepId};
 use crate::rules::fleet::Sight;
+use crate::rules::incidents::Condition;
 use crate::store::{Counts, Error};
 use crate::vitals::{LastSweep, Loop, SweepEnd};
 use work::State;
@@ -123,9 +124,11 @@ async fn end(
         at,
         leaf_at: at.saturating_add(context.sight().skew).unwrap_or(at),
     });
+    let shared = (sight == Sight::Whole && *scope == Scope::All)
+        .then(|| shared(settings, &context.roster().sharing()));
     let settled = match swept {
         None => None,
-        Some(swept) => settle(context, swept, scope).await?,
+        Some(swept) => settle(context, swept, scope, shared).await?,
     };
     let (blind, second_look) = settled.unwrap_or((context.sight().blind, false));
     {
@@ -172,6 +175,7 @@ async fn settle(
     context: &Context,
     swept: Swept,
     scope: &Scope,
+    shared: Option<Vec<Condition>>,
 ) -> Result<Option<(bool, bool)>, Error> {
     let scope = scope.clone();
     let settled = context
@@ -183,6 +187,9 @@ async fn settle(
                     tx.is_blind()?
                 }
             };
+            if let Some(shared) = shared.as_ref().filter(|_| !blind) {
+                bench.own(tx, Kind::SharedCredential, shared, swept.at)?;
+            }
             let second_look =
                 scope == Scope::All && !blind && !tx.wanting_second_look()?.is_empty();
             Ok((blind, second_look))
@@ -193,6 +200,34 @@ async fn settle(
         Err(Error::Unwritable(_)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What is told where users carry the same credential, each group of them once.
+fn shared(settings: &Settings, groups: &[Vec<Credential>]) -> Vec<Condition> {
+    let name = |credential: &Credential| {
+        let name = settings
+            .watch
+            .user(credential.user)
+            .and_then(|user| user.name.clone());
+        name.unwrap_or_else(|| format!("Leaf user {}", credential.user).into())
+    };
+    let condition = |group: &Vec<Credential>| {
+        let names: Vec<_> = group.iter().map(name).collect();
+        let others = names.len().saturating_sub(2);
+        Condition {
+            kind: Kind::SharedCredential,
+            subject: match others {
+                0 => names.join(" and "),
+                _ => format!("{} and {others} more", names[..2].join(", ")),
+            },
+            why: format!(
+                "{} Leaf users carry the same credential id: {}",
+                names.len(),
+                names.join(", ")
+            ),
+        }
+    };
+    groups.iter().map(condition).collect()
 }
 
 fn end_of(sight: Sight) -> SweepEnd {

@@ -124,6 +124,7 @@ kinds! {
     WrongAccount "wrong_account" Account Critical Operators #[doc = "Most credentials are missing at once: looks like another API owner's login."];
     EnvironmentContradiction "environment_contradiction" Own Critical Operators #[doc = "One client key was read as STAGE and as PRODUCTION."];
     UnknownStatus "unknown_status" Own Warning Operators #[doc = "Leaf sent a status word that nobody mapped."];
+    SharedCredential "shared_credential" Own Warning Operators #[doc = "Several watched users carry the same credential of Leaf's."];
     ConfigRejected "config_rejected" Own Warning Operators #[doc = "A reload was refused; the old settings run on."];
     DeliveryFailed "delivery_failed" Own Warning Operators #[doc = "Mail to an address failed for good."];
     SweepOverdue "sweep_overdue" Own Warning Operators #[doc = "No whole sweep for three intervals."];

@@ -27,6 +27,8 @@ pub struct Registered {
 pub struct Kept<'a> {
     /// The status word that stands.
     pub status: Option<&'a str>,
+    /// Leaf's id of it, as it stands.
+    pub leaf_id: Option<&'a str>,
     /// The user's last known name.
     pub name: Option<&'a str>,
 }
@@ -38,7 +40,8 @@ impl Tx<'_> {
             "SELECT c.id, leaf_user, provider, watched, g.credential IS NOT NULL, events_looked_at,
                (SELECT r.status FROM span s JOIN reading r ON r.id = s.reading
                 WHERE s.credential = c.id AND s.to_sweep IS NULL ORDER BY s.from_sweep DESC LIMIT 1),
-               leaf_name
+               leaf_name,
+               (SELECT s.leaf_id FROM span s WHERE s.credential = c.id AND s.to_sweep IS NULL ORDER BY s.from_sweep DESC LIMIT 1)
              FROM credential c LEFT JOIN gap g ON g.credential = c.id AND g.to_sweep IS NULL",
         )?;
         let mut rows = statement.query([])?;
@@ -58,8 +61,12 @@ impl Tx<'_> {
                 let text = row.get_ref(at)?.as_str_or_null();
                 text.map_err(rusqlite::Error::from)
             };
-            let (status, name) = (text(6)?, text(7)?);
-            each(registered, Kept { status, name });
+            let kept = Kept {
+                status: text(6)?,
+                name: text(7)?,
+                leaf_id: text(8)?,
+            };
+            each(registered, kept);
         }
         Ok(())
     }

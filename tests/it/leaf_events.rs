@@ -98,7 +98,11 @@ async fn a_link_leads_on_where_page_numbers_do_not() {
     let (ids, complete, peer) = log_of(|asked| {
         let from = number(asked, "cursor");
         let next = format!("Link: </x?cursor={}>; rel=\"next\"\r\n", from + 20);
-        with_headers(200, if from < 60 { &next } else { "" }, &list(from..from + 20))
+        with_headers(
+            200,
+            if from < 60 { &next } else { "" },
+            &list(from..from + 20),
+        )
     })
     .await;
     assert_eq!((ids.len(), complete, peer.reads().len()), (80, true, 5));
@@ -114,15 +118,24 @@ async fn pages_and_totals_lead_on_until_there_is_no_more() {
     assert_eq!((ids.len(), complete, peer.reads().len()), (230, true, 4));
 
     // A server that gives 20 at a time whatever it is asked for, and says how many there are, or is wrong about it.
-    for (total, reads) in [("X-Total-Count: 50\r\n", 3), ("X-Total-Count: 7\r\n", 4), ("", 4)] {
+    for (total, reads) in [
+        ("X-Total-Count: 50\r\n", 3),
+        ("X-Total-Count: 7\r\n", 4),
+        ("", 4),
+    ] {
         let (ids, complete, peer) = log_of(move |asked| {
             let from = number(asked, "page") * 20;
             with_headers(200, total, &list(from.min(50)..(from + 20).min(50)))
         })
         .await;
-        assert_eq!((ids.len(), complete, peer.reads().len()), (50, true, reads), "{total}");
+        assert_eq!(
+            (ids.len(), complete, peer.reads().len()),
+            (50, true, reads),
+            "{total}"
+        );
     }
-    let (ids, complete, peer) = log_of(|_| with_headers(200, "X-Total-Count: 3\r\n", &list(0..3))).await;
+    let (ids, complete, peer) =
+        log_of(|_| with_headers(200, "X-Total-Count: 3\r\n", &list(0..3))).await;
     assert_eq!((ids.len(), complete, peer.reads().len()), (3, true, 1));
 }
 
@@ -138,7 +151,12 @@ async fn a_server_that_does_not_page_is_asked_twice() {
 
 #[tokio::test]
 async fn new_events_without_end_are_left_after_two_thousand() {
-    for (size, events, reads) in [(100, 2_000, 20), (20, 2_000, 100), (1, 100, 100), (2_500, 2_000, 1)] {
+    for (size, events, reads) in [
+        (100, 2_000, 20),
+        (20, 2_000, 100),
+        (1, 100, 100),
+        (2_500, 2_000, 1),
+    ] {
         let (ids, complete, peer) = log_of(move |asked| {
             let from = number(asked, "page") * size;
             json(200, &list(from..from + size))

@@ -420,6 +420,8 @@ fn account_and_own_troubles_speak_to_operators() {
     [Leafwatch] RESOLVED: contradicting environments after 3 h 12 min
     [Leafwatch] WARNING: unknown status word
     [Leafwatch] RESOLVED: unknown status word after 3 h 12 min
+    [Leafwatch] WARNING: one credential, several users
+    [Leafwatch] RESOLVED: one credential, several users after 3 h 12 min
     [Leafwatch] WARNING: new config rejected
     [Leafwatch] RESOLVED: new config rejected after 3 h 12 min
     [Leafwatch] WARNING: mail not deliverable

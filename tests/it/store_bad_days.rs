@@ -323,7 +323,8 @@ fn events_of_an_older_version_are_scrubbed_on_the_way_up() {
     ))
     .unwrap();
     for n in 0..1_200 {
-        let body = format!(r#"{{"error":"invalid_grant","session":"pw-{n}","refresh_token":"{TOKEN}"}}"#);
+        let body =
+            format!(r#"{{"error":"invalid_grant","session":"pw-{n}","refresh_token":"{TOKEN}"}}"#);
         let headers = format!("{{Set-Cookie=[sid=pw-{n}], Retry-After=[5]}}");
         conn.execute(
             "INSERT INTO event (credential, identity, at, seen_at, status_code, body, headers) VALUES (1, ?1, 0, 0, 400, ?2, ?3)",
@@ -331,20 +332,37 @@ fn events_of_an_older_version_are_scrubbed_on_the_way_up() {
         )
         .unwrap();
     }
-    conn.execute("UPDATE event SET identity = ?1 WHERE id = 1", [TOKEN.as_bytes()]).unwrap();
+    conn.execute(
+        "UPDATE event SET identity = ?1 WHERE id = 1",
+        [TOKEN.as_bytes()],
+    )
+    .unwrap();
     drop(conn);
     let mut db = Db::open(&path).unwrap();
-    let events = db.read(|tx| tx.newest_events(leafwatch::model::CredentialId(1), 5_000)).unwrap();
+    let events = db
+        .read(|tx| tx.newest_events(leafwatch::model::CredentialId(1), 5_000))
+        .unwrap();
     assert_eq!(events.len(), 1_200);
     for event in &events {
-        assert_eq!(event.body, r#"{"error":"invalid_grant","session":"…","refresh_token":"…"}"#);
+        assert_eq!(
+            event.body,
+            r#"{"error":"invalid_grant","session":"…","refresh_token":"…"}"#
+        );
         assert_eq!(event.headers, "Retry-After: 5");
     }
-    let kept = |identity: &str| events.iter().any(|event| event.identity == identity.as_bytes());
+    let kept = |identity: &str| {
+        events
+            .iter()
+            .any(|event| event.identity == identity.as_bytes())
+    };
     assert!(kept("e7") && !kept(TOKEN));
     drop(db);
     let bytes = std::fs::read(&path).unwrap();
-    let leaked = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    let leaked = |text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
     assert!(!leaked("eyJhbGci") && !leaked("pw-7"));
     assert!(leaked("5.7.8 no: "));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leafwatch::rules::fleet::Sight;
-use leafwatch::sim::{Fault, RequestKind, Scope, When};
+use leafwatch::sim::{Fault, RawAnswer, RequestKind, Scope, When};
 
 use crate::support::world::{HOUR, MINUTE, Setup, World};
 
@@ -221,4 +221,97 @@ async fn most_of_a_fleet_turning_at_once_is_doubted_and_spares_the_growers_peopl
     let mails = world.mails();
     assert_eq!(mails.len(), 2, "{mails:#?}");
     assert!(mails.iter().all(|mail| mail.says("RESOLVED")), "{mails:#?}");
+}
+
+/// Leaf's answer about one grower, sent when it is asked about another.
+fn answer_about(world: &World, name: &str) -> RawAnswer {
+    RawAnswer {
+        status: 200,
+        content_type: Some("application/json".to_owned()),
+        headers: Vec::new(),
+        body: world.leaf.right_answer(world.grower(name)).into_bytes(),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_about_another_user_is_asked_for_again_and_blames_nobody() {
+    let mut world = World::new(&["Hillside Farms", "Prairie Wind", "Red Barn"]).await;
+    world.sweep().await;
+    world.status("Hillside Farms", "UNAUTHENTICATED");
+    let mixed_up = Fault::Answer(answer_about(&world, "Hillside Farms"));
+    let prairie = world.grower("Prairie Wind");
+    let of = Scope::KindOf(RequestKind::Reading, prairie);
+    for _ in 0..2 {
+        world.leaf.fault(of, mixed_up.clone(), When::next(1));
+        world.leaf.forget_requests();
+        let ended = world.sweep().await;
+        assert_eq!(ended.sight, Sight::Whole);
+        // Both of them once more.
+        assert_eq!(world.leaf.requests().of(RequestKind::Reading), 5);
+        assert_eq!(world.open_incidents(), ["invalid"]);
+    }
+    world.time_passes(2 * MINUTE).await;
+    world.one_mail_says("INVALID: Hillside Farms");
+    world.leaf.forget_requests();
+    world.sweep().await;
+    assert_eq!(world.leaf.requests().of(RequestKind::Reading), 3);
+}
+
+#[tokio::test]
+async fn users_who_share_a_credential_are_both_judged_and_operators_are_told_once() {
+    let mut world = World::new(&["Hillside Farms", "Prairie Wind", "Red Barn"]).await;
+    world.sweep().await;
+    world.status("Hillside Farms", "UNAUTHENTICATED");
+    let shared = answer_about(&world, "Hillside Farms");
+    let prairie = world.grower("Prairie Wind");
+    world.leaf.set_raw_answer(prairie, Some(shared));
+    world.sweep().await;
+    assert_eq!(
+        world.open_incidents(),
+        ["invalid", "invalid", "shared_credential"]
+    );
+    world.time_passes(2 * MINUTE).await;
+    let mails = world.mails();
+    assert_eq!(mails.len(), 2, "{mails:#?}");
+    let told = mails
+        .iter()
+        .find(|mail| mail.says("one credential, several users"));
+    let told = told.unwrap_or_else(|| panic!("{mails:#?}"));
+    assert_eq!(told.readers(), ["ops@example.com"]);
+    assert!(told.says("Hillside Farms and Prairie Wind"), "{told:#?}");
+    // What is known of them is no reason to ask again, nor to tell again, over restarts too.
+    for _ in 0..2 {
+        world.leaf.forget_requests();
+        world.sweep().await;
+        assert_eq!(world.leaf.requests().of(RequestKind::Reading), 3);
+        world.restarts().await;
+    }
+    world.time_passes(2 * MINUTE).await;
+    world.nothing_more();
+    world.leaf.set_raw_answer(prairie, None);
+    world.sweep().await;
+    assert_eq!(world.open_incidents(), ["invalid"]);
+    world.time_passes(2 * MINUTE).await;
+    assert!(
+        world
+            .mails()
+            .iter()
+            .any(|mail| mail.says("RESOLVED: one credential, several users"))
+    );
+}
+
+#[tokio::test]
+async fn a_gateways_report_sent_as_a_success_blames_no_grower() {
+    let mut world = fleet().await;
+    let report = RawAnswer {
+        status: 200,
+        content_type: Some("application/json".to_owned()),
+        headers: Vec::new(),
+        body: br#"{"status":"UNAUTHORIZED","message":"Full authentication is required"}"#.to_vec(),
+    };
+    let of = Scope::Kind(RequestKind::Reading);
+    world.leaf.fault(of, Fault::Answer(report), When::always());
+    let ended = world.sweep().await;
+    assert_eq!(ended.sight, Sight::Unreachable);
+    assert!(world.credential_steps().is_empty());
 }

@@ -30,10 +30,15 @@ pub(super) async fn ask_everybody(
         let (context, state) = (context.clone(), state.clone());
         workers.spawn(async move {
             let mut retries = JoinSet::new();
-            while let Some(at) = state.next().await {
-                ask(&context, &state, at, &mut retries).await;
+            loop {
+                while let Some(at) = state.next().await {
+                    ask(&context, &state, at, &mut retries).await;
+                }
+                // A retry may bring an answer for which others are asked once more.
+                if retries.join_next().await.is_none() {
+                    break;
+                }
             }
-            while retries.join_next().await.is_some() {}
         });
     }
     loop {

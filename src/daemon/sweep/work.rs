@@ -1,6 +1,6 @@
 //! What the workers of one sweep share: whom to ask next, and what came of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
@@ -31,6 +31,11 @@ pub(super) struct State {
 
 pub(super) struct Work {
     order: std::vec::IntoIter<u32>,
+    /// Who carries which of Leaf's ids, by their digests.
+    holders: HashMap<u64, u32>,
+    /// Who is to be asked once more, and who is or was in this sweep.
+    again: Vec<u32>,
+    asked_again: HashSet<u32>,
     outlook: Outlook,
     pub(super) counts: Counts,
     pub(super) changed: Vec<Changed>,
@@ -61,9 +66,16 @@ impl State {
             .map(|member| member.asked)
             .max()
             .unwrap_or(0);
+        let holders = (0u32..)
+            .zip(roster.members())
+            .filter_map(|(at, member)| Some((member.leaf_id?, at)));
+        let holders = holders.collect();
         State {
             work: Mutex::new(Work {
                 order: order.into_iter(),
+                holders,
+                again: Vec::new(),
+                asked_again: HashSet::new(),
                 outlook: Outlook::new(answering as u32),
                 counts: Counts::default(),
                 changed: Vec::new(),
@@ -94,7 +106,7 @@ impl State {
                     return None;
                 }
                 if work.changed.len() < MOST_WAITING {
-                    return work.order.next();
+                    return work.again.pop().or_else(|| work.order.next());
                 }
             }
             taken.await;
@@ -110,22 +122,48 @@ impl State {
         let now = context.clock.now();
         let mut roster = context.roster();
         // After a reload the place may be another's: an answer is never taken for somebody else's.
-        let Some(member) = roster
-            .member_mut(at as usize)
-            .filter(|member| member.credential == asked)
-        else {
+        let before = roster.members().get(at as usize).copied();
+        let Some(before) = before.filter(|member| member.credential == asked) else {
             return;
         };
-        member.asked = self.round;
-        let before = *member;
         let mut work = self.work();
-        work.counts.asked += 1;
+        // Counted already: asked once more, for another's sake.
+        let counted = before.asked == self.round;
+        if let Outcome::Answer(answer) = &look.outcome {
+            let id = roster::leaf_id(answer);
+            let holder = id.and_then(|id| work.holders.get(&id).copied());
+            let mixed_up = holder.filter(|other| {
+                let other = roster.members().get(*other as usize);
+                before.leaf_id != id
+                    && other.is_some_and(|other| {
+                        other.leaf_id == id && other.credential.user != asked.user
+                    })
+            });
+            if let Some(other) = mixed_up.filter(|_| !work.asked_again.contains(&at)) {
+                work.ask_again(at);
+                work.ask_again(other);
+                return;
+            }
+            if let Some(id) = id {
+                work.holders.insert(id, at);
+            }
+            if let Some(member) = roster.member_mut(at as usize) {
+                member.leaf_id = id;
+            }
+        } else if counted {
+            return;
+        }
+        if let Some(member) = roster.member_mut(at as usize) {
+            member.asked = self.round;
+        }
+        work.counts.asked += u32::from(!counted);
         let silence = match look.outcome {
             Outcome::Answer(answer) => {
-                work.counts.answered += 1;
-                work.counts.were_healthy += u32::from(before.healthy);
+                work.counts.answered += u32::from(!counted);
+                work.counts.were_healthy += u32::from(before.healthy && !counted);
                 let digest = roster::digest(&answer);
-                if before.silent || before.digest != digest {
+                // The first answer of somebody asked once more may not be committed yet.
+                if before.silent || before.digest != digest || counted {
                     let leaf_at = look.leaf_time.unwrap_or(now);
                     let look = Look {
                         id: before.id,
@@ -154,7 +192,7 @@ impl State {
                 Some(reason)
             }
         };
-        if !before.silent {
+        if !before.silent && !counted {
             work.outlook.record(silence);
         }
         if let Some(sight) = work.outlook.gives_up().filter(|_| silence.is_some()) {
@@ -169,6 +207,14 @@ impl State {
         drop(roster);
         if let Some(leaf_time) = look.leaf_time {
             context.sight().skew = leaf_time.duration_since(now);
+        }
+    }
+}
+
+impl Work {
+    fn ask_again(&mut self, at: u32) {
+        if self.asked_again.insert(at) {
+            self.again.push(at);
         }
     }
 }

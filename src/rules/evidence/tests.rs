@@ -591,6 +591,10 @@ fn what_is_kept_is_bounded_and_cut_where_no_secret_shows() {
 
 /// How much work a text makes does not hang on how long it is beyond the bound, and grows no faster than it below.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is measured is our own work, which no clock of a test moves"
+)]
 fn no_text_costs_more_than_a_bounded_one() {
     let cost = |text: &str| {
         // The best of some tries: a busy machine only ever adds.

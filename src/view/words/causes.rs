@@ -168,6 +168,10 @@ fn of_own(kind: Kind) -> Advice {
             "Leaf does not document its status words, and may add new ones at any time.",
             "Find out from Leaf what the word means, and add it to the config under [rules.status_words].",
         ),
+        Kind::SharedCredential => (
+            "Leaf said so twice in a row of each of them: either they share it on purpose, or it was attached to a user too many.",
+            "If they share it on purpose there is nothing to do: acknowledge this. If not, let the grower connect each user anew.",
+        ),
         Kind::ConfigRejected => (
             "",
             "Run leafwatch config check, mend what it names, then: systemctl reload leafwatch",

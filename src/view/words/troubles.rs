@@ -30,6 +30,7 @@ pub fn label(kind: Kind) -> &'static str {
         Kind::WrongAccount => "wrong Leaf account",
         Kind::EnvironmentContradiction => "contradicting environments",
         Kind::UnknownStatus => "unknown status word",
+        Kind::SharedCredential => "one credential, several users",
         Kind::ConfigRejected => "new config rejected",
         Kind::DeliveryFailed => "mail not deliverable",
         Kind::SweepOverdue => "check overdue",
@@ -194,6 +195,12 @@ fn endings(kind: Kind) -> [&'static str; 4] {
             "Leaf sends a status word that Leafwatch does not know again.",
             "Leaf still sends a status word that Leafwatch does not know.",
             "The unknown status word is gone, or was given a meaning.",
+        ],
+        Kind::SharedCredential => [
+            "Several Leaf users carry the same credential. Each is judged by it as if it were its own.",
+            "Several Leaf users carry the same credential again.",
+            "Several Leaf users still carry the same credential.",
+            "These Leaf users no longer carry the same credential.",
         ],
         Kind::ConfigRejected => [
             "A changed config was not taken: it has faults. The settings from before stay in force.",

@@ -23,6 +23,10 @@ fn details(kind: Kind) -> (&'static str, &'static [&'static str]) {
                 "[rules.status_words]\nhealthy = [\"SUSPENDED\"]   # or invalid, limited_permission, provider_unavailable",
             ],
         ),
+        Kind::SharedCredential => (
+            "Hillside Farms and Prairie Wind",
+            &["2 Leaf users carry the same credential id: Hillside Farms, Prairie Wind"],
+        ),
         Kind::ConfigRejected => ("", &["leafwatch.toml: alerts: gruop_wait: unknown key"]),
         Kind::DeliveryFailed => (
             "bob@example.com",
