@@ -160,7 +160,7 @@ pub struct Told {
     pub looks: Option<Looks>,
     /// Why, where known.
     pub cause: Option<Cause>,
-    /// Events that show it, newest first.
+    /// Events that show it, newest first, redacted.
     pub evidence: Vec<Evidence>,
     /// When the next reminder is due.
     pub next_reminder: Option<Timestamp>,
@@ -267,7 +267,7 @@ pub struct Evidence {
     pub at: Option<Timestamp>,
     /// The HTTP status.
     pub status_code: Option<u16>,
-    /// The evidence in the provider's answer.
+    /// The provider's answer, redacted.
     pub text: String,
 }
 
