@@ -275,8 +275,10 @@ fn begin(
     let (roster, changes) = Roster::load(tx, &settings.watch, &settings.policy, now)?;
     drop_from_watch(tx, &bench, &changes, now)?;
     bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
-    // A delivery that was under way when the last run was killed is tried again now.
     tx.clamp_times(now)?;
+    // The config may be another one than before.
+    tx.choose_anew(now)?;
+    // A delivery that was under way when the last run was killed is tried again now.
     tx.path_is_open(now)?;
     Ok(Opened {
         key,
@@ -349,6 +351,7 @@ impl Daemon {
                 let (roster, changes) = Roster::load(tx, &handed.watch, &handed.policy, now)?;
                 drop_from_watch(tx, &bench, &changes, now)?;
                 bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
+                tx.choose_anew(now)?;
                 Ok(roster)
             })
             .await?;

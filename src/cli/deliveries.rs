@@ -1,12 +1,13 @@
 //! `deliveries`: every mail, to whom it went, and what the mail server said at every try.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::args::Deliveries;
 use super::exit::Failure;
 use super::table::{Look, Page, Style};
 use crate::store::{Db, Filter, Scene};
-use crate::view::deliveries::{Attempt, Heading, Line, State};
+use crate::view::deliveries::{Attempt, Heading, Line, State, WaitingNotice};
 use crate::view::words;
 
 /// How far back without `--since`; what still waits is always shown.
@@ -27,17 +28,19 @@ pub fn page(
     };
     let address = args.address.as_deref().map(str::trim);
     db.read(|tx| {
+        let unwritten = tx.waiting_notices(scene, address)?;
         let mut page = Page::new(look);
         if look.json {
             page.begin_list(
                 Heading {
+                    unwritten,
                     since: Some(since),
                     address: address.map(str::to_owned),
                 },
                 "deliveries",
             )?;
             let mut result = Ok(());
-            tx.each_delivery(filter, address, |line| {
+            tx.each_delivery(scene.now, filter, address, |line| {
                 if result.is_ok() {
                     result = page.item(line);
                 }
@@ -49,7 +52,7 @@ pub fn page(
         let mut messages = Page::new(look);
         let mut counts = [0_u64; 3];
         let mut last = String::new();
-        tx.each_delivery(filter, address, |line| {
+        tx.each_delivery(scene.now, filter, address, |line| {
             counts[line.state as usize] += 1;
             if line.message_id != last {
                 message(&mut messages, &line, scene);
@@ -63,9 +66,41 @@ pub fn page(
             words::time(since, zone)
         );
         page.say(Style::Bold, &line);
+        say_unwritten(&mut page, &unwritten, scene);
         page.append(messages);
         Ok(page)
     })
+}
+
+/// What no mail tells yet: the incidents that wait for the same in one line.
+fn say_unwritten(page: &mut Page, unwritten: &[WaitingNotice], scene: &Scene<'_>) {
+    const NAMED: usize = 10;
+    let mut same: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for notice in unwritten {
+        let key = (notice.address.as_deref(), notice.waits_for, notice.due_at);
+        same.entry(key)
+            .or_default()
+            .push(notice.incident.to_string());
+    }
+    if !same.is_empty() {
+        page.gap();
+        page.say(Style::Plain, "Not written yet:");
+    }
+    for ((address, waits_for, until), mut incidents) in same {
+        let more = incidents.len().saturating_sub(NAMED) as u64;
+        incidents.truncate(NAMED);
+        if more > 0 {
+            incidents.push(format!("{} more", words::number(more)));
+        }
+        let of = match (incidents.len(), more) {
+            (1, 0) => "incident",
+            _ => "incidents",
+        };
+        let waits = words::waits(waits_for, until, &scene.policy.schedules.zone);
+        let line = format!("{of} {}, {waits}", words::listed(&incidents));
+        let to = format!("{}: ", address.unwrap_or("not addressed yet"));
+        page.labelled(2, &to, &line);
+    }
 }
 
 fn message(page: &mut Page, line: &Line, scene: &Scene<'_>) {

@@ -222,12 +222,13 @@ fn incident(page: &mut Page, open: &OpenIncident, scene: &Scene<'_>) {
         }
     }
     for notice in &open.waiting {
-        let line = format!(
-            "{}, from {} on",
-            notice.notice,
-            words::time(notice.due_at, zone)
-        );
-        page.labelled(4, "next mail: ", &line);
+        let waits = words::waits(notice.waits_for, notice.due_at, zone);
+        let to = notice
+            .address
+            .as_ref()
+            .map(|address| format!(" to {address}"));
+        let line = format!("{}{}, {waits}", notice.notice, to.unwrap_or_default());
+        page.labelled(4, "not told yet: ", &line);
     }
     for ack in open.said.acks.iter().filter(|ack| ack.holds(scene.now)) {
         page.labelled(4, "acknowledged ", &words::ack(ack, zone, scene.now));

@@ -116,7 +116,7 @@ fn told(
                 incidents.push(line);
             }
         })?;
-        tx.each_delivery(filter, None, |line| match mails.last_mut() {
+        tx.each_delivery(scene.now, filter, None, |line| match mails.last_mut() {
             Some((id, mail)) if *id == line.message_id => mail.to.push(line.address),
             _ => mails.push((
                 line.message_id,

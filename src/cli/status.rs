@@ -15,6 +15,9 @@ use crate::view::words;
 /// Of what is neither trouble nor healthy, more are only counted unless all are asked for.
 const QUIET_SHOWN: usize = 20;
 
+/// Addresses that something waits for; more are counted.
+const UNWRITTEN_SHOWN: usize = 10;
+
 /// The page.
 pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Status, look: Look) -> Result<Page, Failure> {
     db.read(|tx| compose(tx, scene, args, look))
@@ -181,6 +184,20 @@ fn say_watch(page: &mut Page, watch: &Watch, scene: &Scene<'_>) {
             style,
             &format!("Mails: {}; see: leafwatch deliveries", parts.join(", ")),
         ),
+    }
+    for unwritten in mails.unwritten.iter().take(UNWRITTEN_SHOWN) {
+        let count = words::counted(u64::from(unwritten.notices), "notice");
+        let to = unwritten.address.as_deref().unwrap_or("not addressed yet");
+        let waits = words::waits(unwritten.waits_for, unwritten.until, zone);
+        page.labelled(2, "", &format!("{to}: {count} {waits}"));
+    }
+    let more = mails.unwritten.len().saturating_sub(UNWRITTEN_SHOWN) as u64;
+    if more > 0 {
+        let line = format!(
+            "and {} more; see: leafwatch deliveries",
+            words::number(more)
+        );
+        page.labelled(2, "", &line);
     }
 }
 

@@ -13,7 +13,8 @@ use super::roster::Roster;
 use super::settings::InForce;
 use crate::clock::Clock;
 use crate::leaf::{Client, Halt};
-use crate::store::{Error, RunId, Tx, Writer};
+use crate::model::SweepId;
+use crate::store::{Counts, Error, RunId, Tx, Writer};
 use crate::vitals::{Fault, Vitals};
 
 use super::sweep::chain;
@@ -68,6 +69,8 @@ pub struct SightState {
     pub answers: bool,
     /// How far Leaf's clock is ahead of ours.
     pub skew: SignedDuration,
+    /// What the newest sweep has counted so far.
+    pub progress: Option<(SweepId, Counts)>,
 }
 
 impl SightState {

@@ -23,31 +23,37 @@ const LONGEST_NAP: Duration = Duration::from_secs(1);
 const STOP_GRACE: Duration = Duration::from_secs(3);
 /// A delivery that is tried is not due again before this, unless what became of it was written down.
 const LEASE: Duration = Duration::from_secs(30 * 60);
-/// The longest time between two looks at what waits for a quiet window or a cap.
+/// The longest time between two looks at what waits.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 /// An untold notice is packed anew this long after it failed, at the latest.
 const UNTOLD_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
-/// Packs what is due, until the context says stop.
+/// Packs what may leave, until the context says stop.
 pub async fn pack_loop(context: Context) {
-    let mut held_until = Duration::ZERO;
+    // When to look again at what waits; it may always be that something waits from before the start.
+    let mut look_at = Some(Duration::ZERO);
     let mut failing = None;
     loop {
         let began = context.clock.monotonic();
         context.vitals.moved(Loop::Pack, began);
-        let next = match pack_due(&context, began >= held_until).await {
-            Ok((packed, next)) => {
+        let look = look_at.is_some_and(|at| at <= began);
+        match pack_due(&context, look).await {
+            Ok(packed) => {
                 failing = None;
                 if packed.made > 0 {
                     context.packed.notify_one();
                 }
                 let now = context.clock.monotonic();
-                if packed.held {
-                    // Looking again at what waits for a quiet window or a cap costs a twentieth of a core at most.
-                    held_until =
-                        now + (now.saturating_sub(began) * 20).clamp(LONGEST_NAP, LONGEST_HOLD);
+                if packed.looked {
+                    // Looking again at what waits costs a twentieth of a core at most.
+                    let rest = (now.saturating_sub(began) * 20).clamp(LONGEST_NAP, LONGEST_HOLD);
+                    look_at = packed.waits.then_some(now + rest);
                 }
-                next
+                let left = packed
+                    .next
+                    .map(|next| Duration::try_from(next.duration_since(context.clock.now())));
+                let next = left.map(|left| now + left.unwrap_or_default());
+                look_at = look_at.into_iter().chain(next).min();
             }
             Err(error) => {
                 let text = chain(&error);
@@ -59,10 +65,13 @@ pub async fn pack_loop(context: Context) {
                     // Nothing can be kept any more; whoever started us has to begin anew.
                     return;
                 }
-                None
+                look_at = Some(began + LONGEST_NAP);
             }
-        };
-        let nap = nap_until(next, context.clock.now());
+        }
+        let left = look_at.map(|at| at.saturating_sub(context.clock.monotonic()));
+        let nap = left
+            .unwrap_or(LONGEST_NAP)
+            .clamp(Duration::from_millis(10), LONGEST_NAP);
         tokio::select! {
             () = context.stop.cancelled() => return,
             () = context.committed.notified() => {}
@@ -71,39 +80,32 @@ pub async fn pack_loop(context: Context) {
     }
 }
 
-/// Packs once. Returns how many messages were made, and when the next notice is due.
+/// Packs once. Returns how many messages were made, and when the first of what waits may leave.
 pub async fn pack(context: &Context) -> Result<(usize, Option<Timestamp>), PackError> {
-    let (packed, next) = pack_due(context, true).await?;
-    Ok((packed.made, next))
+    let packed = pack_due(context, true).await?;
+    Ok((packed.made, packed.next))
 }
 
-/// Packs what became due; with `waiting`, looks also at what waited longer.
-async fn pack_due(
-    context: &Context,
-    waiting: bool,
-) -> Result<(Packed, Option<Timestamp>), PackError> {
+/// Packs what may leave; with `look`, of what waited before too.
+async fn pack_due(context: &Context, look: bool) -> Result<Packed, PackError> {
     let (settings, now) = (context.settings.now(), context.clock.now());
-    let after_off = context.sight().after_off;
+    let (after_off, progress) = {
+        let sight = context.sight();
+        (sight.after_off, sight.progress)
+    };
     let nonce = pack::nonce();
     context
         .writer
         .write(move |tx| {
-            let bench = settings.bench(after_off);
             let packer = Packer {
-                bench,
+                bench: settings.bench(after_off),
                 sender: &settings.sender,
                 nonce,
+                progress,
             };
-            Ok((packer.pack_due(tx, waiting, now)?, tx.next_notice()?))
+            packer.pack_due(tx, look, now)
         })
         .await
-}
-
-fn nap_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
-    let left = next.map_or(LONGEST_NAP, |next| {
-        Duration::try_from(next.duration_since(now)).unwrap_or_default()
-    });
-    left.clamp(Duration::from_millis(10), LONGEST_NAP)
 }
 
 /// Sends what is packed, until the context says stop.

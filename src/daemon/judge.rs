@@ -199,7 +199,6 @@ impl<'a> Bench<'a> {
     /// Judges the end of a sweep: the account first, then, where it was whole, all that a single answer cannot prove.
     /// Returns whether we are blind now.
     pub fn swept(&self, tx: &Tx<'_>, swept: &Swept) -> Result<bool> {
-        let first = tx.last_whole_sweep()?.is_none();
         let (seen, missing) = tx.census()?;
         let nobody_seen = seen == 0;
         let (known, missing) = if nobody_seen {
@@ -240,7 +239,7 @@ impl<'a> Bench<'a> {
         }
         if sight == Sight::Whole {
             self.settle_credentials(tx, swept, blind)?;
-            self.doubt_fleet(tx, swept, first)?;
+            self.doubt_fleet(tx, swept)?;
             if !blind {
                 self.settle_words(tx, at)?;
                 self.settle_contradictions(tx, at)?;
@@ -458,7 +457,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn doubt_fleet(&self, tx: &Tx<'_>, swept: &Swept, first: bool) -> Result<()> {
+    fn doubt_fleet(&self, tx: &Tx<'_>, swept: &Swept) -> Result<()> {
         for (incident, id, kind) in tx.doubted_before(swept.sweep)? {
             let (standing, _) = tx.standing(id)?;
             let expected = self.watch.expectation(tx.credential(id)?).environment;
@@ -466,22 +465,18 @@ impl<'a> Bench<'a> {
             let same = standing
                 .is_some_and(|standing| judge::says(&standing.answer, kind, expected, words));
             if same && !tx.in_gap(id)? {
-                let due = swept.at + self.policy.alerts.group_wait;
-                tx.end_doubt(incident, swept.at, due)?;
+                tx.end_doubt(incident)?;
             }
-        }
-        if first {
-            return Ok(());
         }
         self.doubt_turned(tx, swept.sweep, swept.counts)
     }
 
-    /// Marks what opened in `sweep` as doubtful where most of those that were healthy turned alike; asked again before
-    /// each mail, while the sweep runs.
+    /// Marks whether what opened in `sweep` is doubtful: most of those that were healthy, as far as it was read, turned
+    /// alike. Asked again before each mail, while the sweep runs, and when it has ended.
     pub fn doubt_turned(&self, tx: &Tx<'_>, sweep: SweepId, counts: Counts) -> Result<()> {
         for (kind, turned) in tx.opened_in(sweep)? {
-            if kind.told_by_one_look() && fleet::doubtful(turned, counts.were_healthy) {
-                tx.doubt(sweep, kind)?;
+            if kind.told_by_one_look() {
+                tx.doubt(sweep, kind, fleet::doubtful(turned, counts.were_healthy))?;
             }
         }
         Ok(())

@@ -13,57 +13,14 @@ use crate::mail::letter::{
 };
 use crate::model::{
     Address, Answer, Audience, Cause, Credential, CredentialId, Event, EventVerdict, Incident,
-    IncidentId, Kind, Provider, Reading, Severity, Track,
+    IncidentId, Kind, Reading, Track,
 };
 use crate::rules::diagnose::{self, Findings};
 use crate::rules::due;
 use crate::rules::fleet;
 use crate::rules::notify::{self, Mailed, Say};
-use crate::store::{Alike, Tx};
+use crate::store::{Alike, Item, Tx, cause_key};
 use crate::view::words;
-
-/// One thing to say, light enough for a hundred thousand of them. Ordered the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Item {
-    pub(super) rank: (std::cmp::Reverse<Severity>, Kind),
-    pub(super) credential: Option<CredentialId>,
-    pub(super) incident: IncidentId,
-    pub(super) say: Say,
-    turn: u32,
-    first_look: bool,
-    doubted: bool,
-}
-
-impl Item {
-    pub(super) fn new(incident: &Incident, say: Say) -> Item {
-        Item {
-            rank: incident.kind.rank(),
-            credential: incident.credential,
-            incident: incident.id,
-            say,
-            turn: incident.reopened,
-            first_look: incident.origin.first_look,
-            doubted: incident.doubted,
-        }
-    }
-
-    /// Whether it needs somebody to act.
-    pub(super) fn is_trouble(self) -> bool {
-        matches!(
-            self.say,
-            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
-        )
-    }
-
-    /// What somebody knows who is told this.
-    pub(super) fn leaves_told(self) -> notify::Told {
-        notify::Told {
-            kind: self.rank.1,
-            open: self.is_trouble(),
-            turn: self.turn,
-        }
-    }
-}
 
 /// More entries than this never fit a mail; they are counted.
 const DETAILED: usize = 400;
@@ -120,54 +77,6 @@ pub(super) fn write(
 
 /// Shared causes by their keys, to be kept with the message.
 pub(super) type Causes = Vec<(String, Cause)>;
-
-/// The key of a shared cause: a kind, a provider, and the client key where it is one key's.
-fn cause_key(kind: Kind, provider: Provider, key: Option<&[u8; 16]>) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!("{kind}/{provider}/");
-    for byte in key.into_iter().flatten() {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// When `address` was last told of the shared cause that `incident` belongs to, and how often. What its own events
-/// explain otherwise belongs to none.
-pub(super) fn told_cause(
-    tx: &Tx<'_>,
-    packer: &Packer<'_>,
-    incident: &Incident,
-    address: &str,
-    now: Timestamp,
-) -> Result<Option<(Timestamp, u32)>, PackError> {
-    let Some(id) = incident.credential else {
-        return Ok(None);
-    };
-    let readers = [address.to_owned()];
-    let writer = Writer {
-        tx,
-        packer,
-        now,
-        readers: &readers,
-    };
-    let found = writer.subject(id)?;
-    let key = found
-        .reading
-        .as_ref()
-        .and_then(|reading| reading.key.as_ref())
-        .map(|key| key.print);
-    let provider = found.credential.provider;
-    for key in [key.as_ref(), None] {
-        let told = tx.cause_told(&cause_key(incident.kind, provider, key), address)?;
-        if let Some((last, times, cause)) = told {
-            let own = writer.cause(incident.kind, &found);
-            let fits = own.is_none_or(|own| own == cause || own == Cause::Unexplained);
-            return Ok(fits.then_some((last, times)));
-        }
-    }
-    Ok(None)
-}
 
 struct Writer<'a> {
     tx: &'a Tx<'a>,
@@ -510,13 +419,20 @@ impl Writer<'_> {
         Ok(thread)
     }
 
+    /// It stays the first look until the first whole sweep, over restarts.
     fn occasion(&self, items: &[Item]) -> Result<Occasion, PackError> {
         let first = |item: &Item| item.first_look && item.say == Say::Opened;
         if !items.iter().all(first) {
             return Ok(Occasion::Notices);
         }
+        let watched = self.tx.watched()?;
+        let read = match self.tx.first_whole_sweep()? {
+            None => self.tx.read_so_far()?,
+            Some(_) => watched,
+        };
         Ok(Occasion::FirstLook {
-            watched: u64::from(self.tx.watched()?),
+            watched: u64::from(watched),
+            read: u64::from(read),
         })
     }
 
@@ -591,7 +507,7 @@ impl Writer<'_> {
                 .told_to_all(|tx, reader| {
                     Ok(tx
                         .cause_told(&key, reader)?
-                        .map(|(_, _, cause)| cause)
+                        .map(|(_, cause)| cause)
                         .into_iter()
                         .collect())
                 })?

@@ -4,16 +4,15 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::judge::Bench;
-use super::letter::{self, Item};
+use super::letter;
 use crate::mail::{self, letter::Sender};
-use crate::model::{Audience, Credential, Incident, IncidentId, NoticeKind, Track};
-use crate::rules::notify::{self, Say};
-use crate::rules::quiet;
-use crate::store::{DueNotice, Error, NewEntry, NewMessage, Pending, Silence, Tx};
+use crate::model::{Audience, Credential, IncidentId, NoticeKind, SweepId};
+use crate::rules::notify;
+use crate::store::{Counts, DueNotice, Error, Item, NewEntry, NewMessage, Scene, Tx};
 
 /// Why packing failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +34,8 @@ pub struct Packer<'a> {
     pub sender: &'a Sender,
     /// Makes Message-IDs unique: random, from the caller.
     pub nonce: u64,
+    /// What the sweep that runs has counted so far.
+    pub progress: Option<(SweepId, Counts)>,
 }
 
 /// What one packing came to.
@@ -42,40 +43,60 @@ pub struct Packer<'a> {
 pub struct Packed {
     /// How many messages were made.
     pub made: usize,
-    /// Something waits longer than its due time: for a quiet window, a cap, the end of a sweep.
-    pub held: bool,
+    /// It was looked at what waits.
+    pub looked: bool,
+    /// Something waits still.
+    pub waits: bool,
+    /// When the first of what waits may leave, where that is known.
+    pub next: Option<Timestamp>,
 }
 
 /// Everything that is due to the same addresses in the same words, and what else is open that they were told of: a
 /// mail that names it goes to nobody who was not.
 type Bundle = (Audience, Vec<Item>, Vec<IncidentId>);
 
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
-
 impl Packer<'_> {
-    /// Packs what is due.
-    pub fn pack(&self, tx: &Tx<'_>, now: Timestamp) -> Result<Packed, PackError> {
-        self.route(tx, now)?;
-        let mut packed = Packed::default();
+    /// Chooses who hears of what is new, and packs what may leave; with `look`, of what waits too.
+    pub fn pack_due(&self, tx: &Tx<'_>, look: bool, now: Timestamp) -> Result<Packed, PackError> {
+        let next = self.route(tx, now)?;
+        if look || next.is_some_and(|next| next <= now) {
+            return self.pack(tx, now);
+        }
+        Ok(Packed {
+            next,
+            ..Packed::default()
+        })
+    }
+
+    fn pack(&self, tx: &Tx<'_>, now: Timestamp) -> Result<Packed, PackError> {
+        let mut packed = Packed {
+            looked: true,
+            ..Packed::default()
+        };
         let mut bundles: HashMap<Bundle, Vec<String>> = HashMap::new();
-        for address in tx.idle_addresses()? {
-            if self.waits_for_sweep(tx, &address, now)? {
-                packed.held = true;
-                continue;
+        let idle = tx.idle_addresses()?;
+        if !idle.is_empty() {
+            self.doubt(tx)?;
+        }
+        let scene = Scene {
+            watch: self.bench.watch,
+            policy: self.bench.policy,
+            now,
+        };
+        for address in idle {
+            let queue = tx.queue(&scene, &address)?;
+            for incident in queue.dropped {
+                tx.fold(incident, &address, now)?;
             }
-            let (items, held) = self.items(tx, &address, now)?;
-            packed.held |= held;
-            if items.is_empty() {
-                continue;
-            }
-            if self.is_capped(tx, &address, &items, now)? {
-                packed.held = true;
+            let until = queue.waits.iter().filter_map(|(_, wait)| wait.until);
+            packed.next = packed.next.into_iter().chain(until).min();
+            if queue.leaves.is_empty() {
                 continue;
             }
             let told = tx.open_and_told(&address)?;
             let told = told.iter().map(|open| open.incident).collect();
             bundles
-                .entry((self.audience(&address), items, told))
+                .entry((self.audience(&address), queue.leaves, told))
                 .or_default()
                 .push(address);
         }
@@ -91,21 +112,17 @@ impl Packer<'_> {
                 kept => kept?,
             }
         }
+        packed.waits = tx.has_waiting()?;
         Ok(packed)
     }
 
-    /// Packs if anything became due; with `waiting`, looks also at what waited longer.
-    pub fn pack_due(
-        &self,
-        tx: &Tx<'_>,
-        waiting: bool,
-        now: Timestamp,
-    ) -> Result<Packed, PackError> {
-        let over = tx.has_unsettled_silence(now)? && self.may_settle(tx)?;
-        if tx.has_due_notice(now)? || over || (waiting && !tx.idle_addresses()?.is_empty()) {
-            return self.pack(tx, now);
+    /// Judges whether most of the fleet turned alike, over what the newest sweep has read so far.
+    fn doubt(&self, tx: &Tx<'_>) -> Result<(), PackError> {
+        let newest = tx.newest_sweep()?;
+        if let Some((sweep, counts)) = self.progress.filter(|(sweep, _)| *sweep == newest) {
+            tx.note_progress(sweep, counts)?;
         }
-        Ok(Packed::default())
+        Ok(self.bench.doubt_turned(tx, newest, tx.newest_counts()?)?)
     }
 
     /// While blind, and before the first whole look of a run, nobody knows whether what a silence held back still stands.
@@ -117,31 +134,22 @@ impl Packer<'_> {
         Ok(looked && !tx.is_blind()?)
     }
 
-    /// Chooses who hears of each due notice.
-    fn route(&self, tx: &Tx<'_>, now: Timestamp) -> Result<(), PackError> {
-        if self.may_settle(tx)? {
+    /// Chooses who hears of each notice, at the latest when it is due. Returns when the first of them is.
+    fn route(&self, tx: &Tx<'_>, now: Timestamp) -> Result<Option<Timestamp>, PackError> {
+        let mut first = None;
+        if tx.has_unsettled_silence(now)? && self.may_settle(tx)? {
             tx.settle_silences(now)?;
+            first = Some(now);
         }
-        let due = tx.due_notices(now)?;
-        if due.is_empty() {
-            return Ok(());
+        let soon = now + self.bench.policy.alerts.group_wait;
+        for notice in tx.due_notices(soon)? {
+            self.route_one(tx, notice, now)?;
+            first = first.into_iter().chain([notice.due]).min();
         }
-        self.bench
-            .doubt_turned(tx, tx.newest_sweep()?, tx.newest_counts()?)?;
-        let silences = tx.silences(now, false)?;
-        for notice in due {
-            self.route_one(tx, notice, &silences, now)?;
-        }
-        Ok(())
+        Ok(first)
     }
 
-    fn route_one(
-        &self,
-        tx: &Tx<'_>,
-        notice: DueNotice,
-        silences: &[Silence],
-        now: Timestamp,
-    ) -> Result<(), PackError> {
+    fn route_one(&self, tx: &Tx<'_>, notice: DueNotice, now: Timestamp) -> Result<(), PackError> {
         let Some(incident) = tx.incident(notice.incident)? else {
             return Ok(());
         };
@@ -153,21 +161,6 @@ impl Packer<'_> {
             NoticeKind::Opened => Vec::new(),
             _ => tx.audience(incident.id)?,
         };
-        if silenced(silences, &incident, credential) {
-            // What was told is also told to be over; all else waits for the silence's end.
-            if incident.is_open() {
-                tx.hold_silenced(notice.id)?;
-                return Ok(());
-            }
-            if heard.is_empty() {
-                tx.routed(notice.id, 0, now)?;
-                return Ok(());
-            }
-        } else if !incident.is_open() && tx.was_silenced(notice.id)? {
-            // It ended while it was silenced: kept, not told.
-            tx.routed(notice.id, 0, now)?;
-            return Ok(());
-        }
         let alerts = &self.bench.policy.alerts;
         let recipients = notify::recipients(
             notice.kind,
@@ -202,126 +195,6 @@ impl Packer<'_> {
             true => Audience::Operators,
             false => Audience::Support,
         }
-    }
-
-    /// After a mail to an address, further notices of the sweep that still runs wait for its end, or `group_interval`.
-    fn waits_for_sweep(
-        &self,
-        tx: &Tx<'_>,
-        address: &str,
-        now: Timestamp,
-    ) -> Result<bool, PackError> {
-        let Some(running_since) = tx.running_sweep()? else {
-            return Ok(false);
-        };
-        let Some(packed) = tx.last_packed(address)? else {
-            return Ok(false);
-        };
-        Ok(packed >= running_since && now < packed + self.bench.policy.alerts.group_interval)
-    }
-
-    /// At most so many mails an hour go to one address; account incidents go all the same.
-    fn is_capped(
-        &self,
-        tx: &Tx<'_>,
-        address: &str,
-        items: &[Item],
-        now: Timestamp,
-    ) -> Result<bool, PackError> {
-        if items
-            .iter()
-            .any(|item| item.rank.1.track() == Track::Account)
-        {
-            return Ok(false);
-        }
-        Ok(tx.packed_since(address, now - HOUR)? >= self.bench.policy.alerts.max_emails_per_hour)
-    }
-
-    /// What is left to say to `address`, and whether something waits longer; what it knows already is folded away.
-    fn items(
-        &self,
-        tx: &Tx<'_>,
-        address: &str,
-        now: Timestamp,
-    ) -> Result<(Vec<Item>, bool), PackError> {
-        let mut items = Vec::new();
-        let mut held = false;
-        let silences = tx.silences(now, false)?;
-        let knows_causes = tx.knows_causes(address)?;
-        for pending in tx.pending(address)? {
-            let Some(incident) = tx.incident(pending.incident)? else {
-                continue;
-            };
-            let Some(say) = self.say(tx, &incident, pending, address)? else {
-                tx.fold(incident.id, address, now)?;
-                continue;
-            };
-            // A silence may have come after the addressees were chosen.
-            let credential = match incident.credential {
-                Some(id) if !silences.is_empty() => Some(tx.credential(id)?),
-                _ => None,
-            };
-            let hushed = silenced(&silences, &incident, credential);
-            if hushed && say == Say::Brief {
-                // It was not told, and ended while it was silenced: kept, not told.
-                tx.fold(incident.id, address, now)?;
-                continue;
-            }
-            let quiet = quiet::until(
-                &self.bench.policy.alerts.quiet,
-                incident.kind.severity(),
-                now,
-            );
-            let waits = quiet.is_some()
-                || hushed && incident.is_open()
-                || knows_causes && self.is_straggler(tx, &incident, say, address, now)?;
-            if waits {
-                held = true;
-                continue;
-            }
-            items.push(Item::new(&incident, say));
-        }
-        items.sort();
-        Ok((items, held))
-    }
-
-    fn say(
-        &self,
-        tx: &Tx<'_>,
-        incident: &Incident,
-        pending: Pending,
-        address: &str,
-    ) -> Result<Option<Say>, PackError> {
-        let told = tx.told(incident.id, address)?;
-        Ok(match notify::say(incident, told, pending.reminder) {
-            Some(Say::Opened) if pending.only_reminders => Some(Say::NewToYou),
-            say => say,
-        })
-    }
-
-    /// Whether it belongs to a shared cause that this address was told of, and waits to be told as one of "n more".
-    fn is_straggler(
-        &self,
-        tx: &Tx<'_>,
-        incident: &Incident,
-        say: Say,
-        address: &str,
-        now: Timestamp,
-    ) -> Result<bool, PackError> {
-        if say != Say::Opened || incident.track != Track::Access {
-            return Ok(false);
-        }
-        let Some((last, times)) = letter::told_cause(tx, self, incident, address, now)? else {
-            return Ok(false);
-        };
-        let from = match notify::straggler_wait(times) {
-            Some(wait) => last.checked_add(wait).ok(),
-            None => {
-                let schedules = &self.bench.policy.schedules;
-                crate::rules::due::next_after(&schedules.reminders, &schedules.zone, last, last)
-            }
-        };
-        Ok(from.is_some_and(|from| now < from))
     }
 
     fn keep(
@@ -379,10 +252,4 @@ pub(super) fn nonce() -> u64 {
         tracing::warn!("the system gave no random number; the time alone makes Message-IDs unique");
     }
     u64::from_le_bytes(random)
-}
-
-fn silenced(silences: &[Silence], incident: &Incident, credential: Option<Credential>) -> bool {
-    silences
-        .iter()
-        .any(|silence| silence.what.matches(incident.kind, credential))
 }

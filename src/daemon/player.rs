@@ -4,13 +4,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::judge::Bench;
-use super::pack::{PackError, Packer};
+use super::pack::{PackError, Packed, Packer};
 use super::settings::Settings;
 use super::upkeep;
 use crate::rules::due;
 use crate::store::{Attempt, Db, Error, RunId, Tx, Waiting};
 
-/// How often what waits for a quiet window, a cap or the end of a sweep is looked at again.
+/// How often what waits for no set time is looked at again.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Takes a mail to the mail server and writes down what became of it.
@@ -24,7 +24,7 @@ pub struct Player {
     run: RunId,
     now: Timestamp,
     after_off: bool,
-    held: bool,
+    packed: Packed,
     started: u64,
 }
 
@@ -41,7 +41,7 @@ impl Player {
             run,
             now,
             after_off,
-            held: true,
+            packed: Packed::default(),
             started: 1,
         })
     }
@@ -57,7 +57,7 @@ impl Player {
         self.now = now;
         let settings = &self.settings;
         (self.run, self.after_off) = self.db.write(|tx| begin_run(tx, settings, now))?;
-        self.held = true;
+        self.packed = Packed::default();
         self.started += 1;
         Ok(())
     }
@@ -142,9 +142,9 @@ impl Player {
             bench: settings.bench(self.after_off),
             sender: &settings.sender,
             nonce: self.started,
+            progress: None,
         };
-        let packed = self.db.write(|tx| packer.pack_due(tx, true, now))?;
-        self.held = packed.held;
+        self.packed = self.db.write(|tx| packer.pack_due(tx, true, now))?;
         let due: Vec<Waiting> = self.db.read(|tx| tx.due_deliveries(now))?;
         for delivery in due {
             self.db.write(|tx| postman(tx, &delivery, now))?;
@@ -154,13 +154,18 @@ impl Player {
 
     /// When something is next due; what is due and not done waits for something, and is looked at again after a while.
     fn next_due(&mut self) -> Result<Option<Timestamp>, Error> {
-        let (now, settings, held) = (self.now, &self.settings, self.held);
+        let (now, settings, packed) = (self.now, &self.settings, self.packed);
         let next = self.db.read(|tx| {
             let jobs = upkeep::next_on_schedule(tx, settings, now)?;
-            Ok::<_, Error>([tx.next_due()?, jobs].into_iter().flatten().min())
+            Ok::<_, Error>(
+                [tx.next_due()?, jobs, packed.next]
+                    .into_iter()
+                    .flatten()
+                    .min(),
+            )
         })?;
         let again = now + LOOK_AGAIN;
-        let next = match held {
+        let next = match packed.waits {
             true => Some(next.unwrap_or(again).min(again)),
             false => next,
         };
@@ -186,6 +191,7 @@ fn begin_run(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(RunId,
     let last_seen = tx.last_whole_sweep()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
     tx.clamp_times(now)?;
+    tx.choose_anew(now)?;
     tx.path_is_open(now)?;
     let after_off = due::was_off(&settings.policy.schedules.sweep, last_seen, now);
     Ok((run, after_off))

@@ -173,6 +173,7 @@ fn tell_digest(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), E
         bench: settings.bench(false),
         sender: &settings.sender,
         nonce: pack::nonce(),
+        progress: None,
     };
     match digest::keep(tx, &packer, since, now) {
         Ok(()) => tx.mark_done(DIGEST, now),

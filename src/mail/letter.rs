@@ -74,10 +74,12 @@ pub struct Thread {
 pub enum Occasion {
     /// Something happened.
     Notices,
-    /// The very first sweep, which had `watched` credentials.
+    /// The very first sweep.
     FirstLook {
         /// How many credentials are watched.
         watched: u64,
+        /// How many of them were read so far.
+        read: u64,
     },
 }
 

@@ -24,8 +24,8 @@ pub(super) fn mark(sender: &Sender) -> String {
 /// The same without the mark in brackets.
 pub(super) fn headline(letter: &Letter) -> String {
     let tally = &letter.tally;
-    if let Occasion::FirstLook { watched } = letter.occasion {
-        return first_look(tally, watched);
+    if let Occasion::FirstLook { watched, read } = letter.occasion {
+        return first_look(tally, watched, read);
     }
     match letter.entries.as_slice() {
         [only] if tally.total() == 1 => alone(only, letter),
@@ -33,13 +33,16 @@ pub(super) fn headline(letter: &Letter) -> String {
     }
 }
 
-fn first_look(tally: &Tally, watched: u64) -> String {
+fn first_look(tally: &Tally, watched: u64, read: u64) -> String {
     let credentials = tally.credentials();
     let need = if credentials == 1 { "needs" } else { "need" };
+    let among = match read < watched {
+        true => format!("{} read so far", words::number(read)),
+        false => words::counted(watched, "credential"),
+    };
     let mut line = format!(
-        "First look: {} of {} {need} attention: {}",
+        "First look: {} of {among} {need} attention: {}",
         words::number(credentials),
-        words::counted(watched, "credential"),
         kinds(tally)
     );
     if tally.own > 0 {

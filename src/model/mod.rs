@@ -11,6 +11,7 @@ mod problem;
 mod reading;
 mod schedule;
 mod text;
+mod wait;
 mod watch;
 
 pub use cause::Cause;
@@ -25,4 +26,5 @@ pub use problem::{Audience, Kind, Severity, Track};
 pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading};
 pub use schedule::{NotACronLine, Schedule, next_civil};
 pub use text::{clean, clean_lines};
+pub use wait::{Wait, WaitsFor};
 pub use watch::{Expectation, OwnSettings, WatchList, WatchedUser};

@@ -41,12 +41,14 @@ pub struct NotAnAddress(pub String);
 impl FromStr for Address {
     type Err = NotAnAddress;
 
-    /// Takes a bare address; the part after the last `@` is compared without case, so it is kept in lower case.
+    /// Takes a bare address. Those that differ only in case are one reader, so that it is kept in lower case.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let parsed: lettre::Address = text.parse().map_err(|_| NotAnAddress(text.to_owned()))?;
         Ok(Address(
-            format!("{}@{}", parsed.user(), parsed.domain().to_lowercase()).into(),
+            format!("{}@{}", parsed.user(), parsed.domain())
+                .to_lowercase()
+                .into(),
         ))
     }
 }

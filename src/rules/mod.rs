@@ -12,3 +12,4 @@ pub mod notify;
 pub mod outlook;
 pub mod pace;
 pub mod quiet;
+pub mod waits;

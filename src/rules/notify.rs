@@ -30,9 +30,8 @@ pub struct About<'a> {
 /// Everybody that the config names for trouble of `kind`.
 ///
 /// Every route that matches adds its people; one that says `only` takes the place of `alerts.to` and
-/// `alerts.operators`. While most of the fleet turned at once and no second sweep said so (`doubted`), the users' own
-/// people are spared.
-pub fn configured(kind: Kind, about: About<'_>, doubted: bool, alerts: &Alerts) -> Vec<Recipient> {
+/// `alerts.operators`.
+pub fn configured(kind: Kind, about: About<'_>, alerts: &Alerts) -> Vec<Recipient> {
     let matching: Vec<(usize, &Route)> = (1..)
         .zip(&alerts.routes)
         .filter(|(_, route)| matches(route, kind, about))
@@ -51,11 +50,18 @@ pub fn configured(kind: Kind, about: About<'_>, doubted: bool, alerts: &Alerts) 
             &format!("alerts.routes, entry {number}"),
         );
     }
-    if kind.audience() == Audience::Support && !doubted {
-        choose(&mut recipients, about.notify, "notify");
+    if kind.audience() == Audience::Support {
+        choose(&mut recipients, about.notify, OWN_PEOPLE);
     }
     recipients
 }
+
+/// The rule that names the users' own people: while most of the fleet turned at once, and no second sweep said so, what
+/// they are to hear waits.
+pub const OWN_PEOPLE: &str = "notify";
+
+/// The rule that names who was told before.
+pub const TOLD_BEFORE: &str = "told before";
 
 fn choose(recipients: &mut Vec<Recipient>, addresses: &[Address], rule: &str) {
     for address in addresses {
@@ -96,7 +102,7 @@ pub fn recipients(
 ) -> Vec<Recipient> {
     let mut recipients = match notice {
         NoticeKind::Resolved | NoticeKind::Closed => Vec::new(),
-        _ => configured(incident.kind, about, incident.doubted, alerts),
+        _ => configured(incident.kind, about, alerts),
     };
     let routed = alerts.routes.iter().flat_map(|route| &route.to);
     let still: Vec<&Address> = alerts
@@ -115,7 +121,7 @@ pub fn recipients(
         {
             recipients.push(Recipient {
                 address,
-                rule: "told before".to_owned(),
+                rule: TOLD_BEFORE.to_owned(),
             });
         }
     }
@@ -234,6 +240,18 @@ pub enum Say {
 }
 
 impl Say {
+    /// The kind of notice it is; what is over before it was told is like what is resolved.
+    pub fn notice(self) -> NoticeKind {
+        match self {
+            Say::Opened => NoticeKind::Opened,
+            Say::Changed { .. } => NoticeKind::Changed,
+            Say::Reopened => NoticeKind::Reopened,
+            Say::Reminder | Say::NewToYou => NoticeKind::Reminder,
+            Say::Resolved | Say::Brief => NoticeKind::Resolved,
+            Say::Closed => NoticeKind::Closed,
+        }
+    }
+
     /// The word kept with the message.
     pub fn name(self) -> &'static str {
         match self {

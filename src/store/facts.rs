@@ -210,6 +210,15 @@ impl Tx<'_> {
             .query_row([], |row| row.get(0))?)
     }
 
+    /// Of how many of these Leaf has said something.
+    pub fn read_so_far(&self) -> Result<u32> {
+        let sql = "SELECT count(*) FROM credential c JOIN span s ON s.credential = c.id AND s.to_sweep IS NULL WHERE c.watched = 1";
+        Ok(self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))?)
+    }
+
     /// How many incidents of `kind` a sweep opened.
     pub fn opened_count(&self, sweep: SweepId, kind: Kind) -> Result<u64> {
         let found = self

@@ -92,6 +92,19 @@ impl From<&Silence> for hush::Silence {
     }
 }
 
+/// Which silences are asked for.
+#[derive(Debug, Clone, Copy)]
+enum Held {
+    /// All there ever were.
+    Ever = 0,
+    /// Those that hold now.
+    Now = 1,
+    /// Those that hold something back, though they may be over.
+    Unsettled = 2,
+    /// Those that held something back at a moment.
+    Then = 3,
+}
+
 impl Tx<'_> {
     /// The kinds of all open incidents, each with its credential.
     pub fn open_kinds(&self) -> Result<Vec<(Kind, Option<Credential>)>> {
@@ -147,11 +160,29 @@ impl Tx<'_> {
 
     /// The silences that hold now; with `all`, those that are over too, the newest first.
     pub fn silences(&self, now: Timestamp, all: bool) -> Result<Vec<Silence>> {
+        let which = if all { Held::Ever } else { Held::Now };
+        self.some_silences(which, now)
+    }
+
+    /// The silences that hold back what is to be told: those that are over too, until they are settled.
+    pub(super) fn unsettled_silences(&self, now: Timestamp) -> Result<Vec<Silence>> {
+        self.some_silences(Held::Unsettled, now)
+    }
+
+    /// The silences that held something back at `moment`.
+    pub(super) fn silences_at(&self, moment: Timestamp) -> Result<Vec<Silence>> {
+        self.some_silences(Held::Then, moment)
+    }
+
+    fn some_silences(&self, which: Held, at: Timestamp) -> Result<Vec<Silence>> {
         let mut statement = self.conn.prepare_cached(
             "SELECT id, leaf_user, provider, kind, at, until_at, actor, reason, ended_at, ended_by FROM silence
-             WHERE ?2 OR (settled = 0 AND ended_at IS NULL AND until_at > ?1) ORDER BY id DESC",
+             WHERE CASE ?2 WHEN 0 THEN 1 WHEN 1 THEN settled = 0 AND ended_at IS NULL AND until_at > ?1
+               WHEN 2 THEN settled = 0
+               ELSE at <= ?1 AND (settled = 0 OR settled >= ?1 OR min(coalesce(ended_at, until_at), until_at) > ?1) END
+             ORDER BY id DESC",
         )?;
-        let rows = statement.query_map(params![At(now), all], silence)?;
+        let rows = statement.query_map(params![At(at), which as i64], silence)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -193,39 +224,20 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Makes due again what silences held back that are over by now. Says whether there were any.
-    pub fn settle_silences(&self, now: Timestamp) -> Result<bool> {
-        let over = self.execute(
-            "UPDATE silence SET settled = 1 WHERE settled = 0 AND (until_at <= ?1 OR ended_at IS NOT NULL)",
+    /// Ends the silences that are over by now: what they held back may be told.
+    pub fn settle_silences(&self, now: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE silence SET settled = ?1 WHERE settled = 0 AND (until_at <= ?1 OR ended_at IS NOT NULL)",
             [At(now)],
         )?;
-        if over > 0 {
-            self.execute(
-                "UPDATE notice SET due_at = ?1 WHERE done_as = 'silenced' AND done_at IS NULL",
-                [At(now)],
-            )?;
-        }
-        Ok(over > 0)
+        Ok(())
     }
 
-    /// Whether a silence is over whose notices are not due again yet.
+    /// Whether a silence is over that still holds back what is to be told.
     pub fn has_unsettled_silence(&self, now: Timestamp) -> Result<bool> {
         let sql =
             "SELECT 1 FROM silence WHERE settled = 0 AND (until_at <= ?1 OR ended_at IS NOT NULL)";
         Ok(self.conn.prepare_cached(sql)?.exists([At(now)])?)
-    }
-
-    /// Holds a notice back while its incident is silenced; only [`Tx::settle_silences`] makes it due again.
-    pub fn hold_silenced(&self, notice: i64) -> Result<()> {
-        let sql = "UPDATE notice SET due_at = 253402207200000, done_as = 'silenced' WHERE id = ?1";
-        self.execute(sql, [notice])?;
-        Ok(())
-    }
-
-    /// Whether a notice was held back by a silence, now over.
-    pub fn was_silenced(&self, notice: i64) -> Result<bool> {
-        let sql = "SELECT 1 FROM notice WHERE id = ?1 AND done_as = 'silenced'";
-        Ok(self.conn.prepare_cached(sql)?.exists([notice])?)
     }
 
     /// Acknowledges an open incident; an ack that holds already is replaced. Says whether there is such an incident.

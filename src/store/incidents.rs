@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::rules::incidents::{Known, Plan, Step, SuspectChange, What};
 
-/// A notice whose time has come. Light: there may be a hundred thousand.
+/// A notice whose addressees are to be chosen. Light: there may be a hundred thousand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueNotice {
     /// Its number.
@@ -22,6 +22,8 @@ pub struct DueNotice {
     pub kind: NoticeKind,
     /// Of which incident.
     pub incident: IncidentId,
+    /// When it has waited long enough for company.
+    pub due: Timestamp,
 }
 
 /// The account and ourselves stand in the tables as credential 0.
@@ -302,7 +304,7 @@ impl Tx<'_> {
             )?,
             What::Reopen { id, kind } => self.execute(
                 "UPDATE incident SET ended_at = NULL, ended_by = NULL, kind = ?2, kind_at = ?3, reopened = reopened + 1,
-                   well_sweep = NULL, well_at = NULL, config_changed = 0, opened_sweep = ?4 WHERE id = ?1",
+                   well_sweep = NULL, well_at = NULL, config_changed = 0, opened_sweep = ?4, doubted = 0 WHERE id = ?1",
                 params![id.0, Word(*kind), now, stamp.sweep.0],
             )?,
             What::Well { id } => self.execute(
@@ -313,7 +315,8 @@ impl Tx<'_> {
                 self.execute("UPDATE incident SET well_sweep = NULL, well_at = NULL WHERE id = ?1", [id.0])?
             }
             What::End { id, by, config_changed } => self.execute(
-                "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL, doubted = 0,
+                // What ends in doubt stays so: those who were spared need not hear of it.
+                "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL,
                    config_changed = ?4 WHERE id = ?1",
                 params![id.0, now, Word(*by), config_changed],
             )?,
@@ -425,11 +428,12 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Marks the incidents of `kind` that opened in `sweep` as doubtful: most of the fleet turned alike.
-    pub fn doubt(&self, sweep: SweepId, kind: Kind) -> Result<()> {
+    /// Marks whether the incidents of `kind` that opened in `sweep` are doubtful: most of the fleet turned alike.
+    pub fn doubt(&self, sweep: SweepId, kind: Kind, doubted: bool) -> Result<()> {
         self.execute(
-            "UPDATE incident SET doubted = 1 WHERE opened_sweep = ?1 AND kind = ?2 AND ended_at IS NULL AND credential > 0",
-            params![sweep.0, Word(kind)],
+            "UPDATE incident SET doubted = ?3 WHERE opened_sweep = ?1 AND kind = ?2 AND ended_at IS NULL AND credential > 0
+               AND doubted <> ?3",
+            params![sweep.0, Word(kind), doubted],
         )?;
         Ok(())
     }
@@ -437,7 +441,7 @@ impl Tx<'_> {
     /// Doubtful incidents of earlier sweeps.
     pub fn doubted_before(&self, sweep: SweepId) -> Result<Vec<(IncidentId, CredentialId, Kind)>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, credential, kind FROM incident WHERE doubted = 1 AND opened_sweep < ?1 ORDER BY id",
+            "SELECT id, credential, kind FROM incident WHERE doubted = 1 AND ended_at IS NULL AND opened_sweep < ?1 ORDER BY id",
         )?;
         let rows = statement.query_map([sweep.0], |row| {
             let Word(kind) = row.get(2)?;
@@ -446,11 +450,10 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Ends the doubt about an incident: a second sweep said the same. It gets a notice, so that those who were not told
-    /// yet are told now.
-    pub fn end_doubt(&self, id: IncidentId, now: Timestamp, due: Timestamp) -> Result<()> {
+    /// Ends the doubt about an incident: a second sweep said the same, and those who were spared are told.
+    pub fn end_doubt(&self, id: IncidentId) -> Result<()> {
         self.execute("UPDATE incident SET doubted = 0 WHERE id = ?1", [id.0])?;
-        self.add_notice(id, NoticeKind::Opened, now, due)
+        Ok(())
     }
 
     /// One incident.
@@ -463,17 +466,18 @@ impl Tx<'_> {
             .optional()?)
     }
 
-    /// Notices whose time has come and whose addressees are not chosen yet.
-    pub fn due_notices(&self, now: Timestamp) -> Result<Vec<DueNotice>> {
+    /// Notices that are due by `then` and whose addressees are not chosen yet.
+    pub fn due_notices(&self, then: Timestamp) -> Result<Vec<DueNotice>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, kind, incident FROM notice INDEXED BY notice_due WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0 ORDER BY id",
+            "SELECT id, kind, incident, due_at FROM notice INDEXED BY notice_due WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0 ORDER BY id",
         )?;
-        let rows = statement.query_map([At(now)], |row| {
-            let Word(kind) = row.get(1)?;
+        let rows = statement.query_map([At(then)], |row| {
+            let (Word(kind), At(due)) = (row.get(1)?, row.get(3)?);
             Ok(DueNotice {
                 id: row.get(0)?,
                 kind,
                 incident: IncidentId(row.get(2)?),
+                due,
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

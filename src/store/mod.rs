@@ -19,6 +19,7 @@ mod row;
 mod scrub;
 mod sweeps;
 mod upkeep;
+mod waits;
 mod writer;
 
 pub use backup::BackupError;
@@ -35,6 +36,7 @@ pub use queries::{
     Pick, Roll, Scene, Wanted,
 };
 pub use sweeps::{Counts, Finished, RunId};
+pub use waits::{Item, Queue, cause_key};
 pub use writer::Writer;
 
 use rusqlite::Connection;

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::row::{At, Word};
 use super::{Result, Tx};
 use crate::model::{Cause, IncidentId};
-use crate::rules::notify::Told;
+use crate::rules::notify::{OWN_PEOPLE, TOLD_BEFORE, Told};
 
 /// One message to one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +51,12 @@ pub struct Pending {
     pub reminder: bool,
     /// Whether nothing but reminders waits.
     pub only_reminders: bool,
+    /// When the first of what nobody refused has waited long enough for company.
+    pub due: Option<Timestamp>,
+    /// When what was refused is tried again.
+    pub again: Option<Timestamp>,
+    /// Whether nothing but the user's own `notify`, or that it was chosen before, names the address.
+    pub own_people: bool,
 }
 
 /// A delivery whose next try is due.
@@ -116,6 +122,37 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Another config is in force: who is to hear of what nobody accepted yet is chosen anew, and what was refused is
+    /// tried at once.
+    pub fn choose_anew(&self, now: Timestamp) -> Result<()> {
+        self.execute(
+            "DELETE FROM addressee WHERE message IS NULL AND folded = 0
+               AND notice IN (SELECT id FROM notice WHERE done_at IS NULL)",
+            [],
+        )?;
+        self.execute(
+            "UPDATE notice SET routed = 0, due_at = CASE done_as WHEN 'untold' THEN min(due_at, ?1) ELSE due_at END
+             WHERE done_at IS NULL",
+            [At(now)],
+        )?;
+        Ok(())
+    }
+
+    /// Whether anything waits to be told to anybody.
+    pub fn has_waiting(&self) -> Result<bool> {
+        let sql = "SELECT 1 FROM addressee WHERE message IS NULL AND folded = 0";
+        Ok(self.conn.prepare_cached(sql)?.exists([])?)
+    }
+
+    /// Addresses that something waits for.
+    pub(super) fn waiting_addresses(&self) -> Result<Vec<String>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT DISTINCT address FROM addressee WHERE message IS NULL AND folded = 0 ORDER BY address",
+        )?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Addresses that something waits for and that have no message under way.
     pub fn idle_addresses(&self) -> Result<Vec<String>> {
         let mut statement = self.conn.prepare_cached(
@@ -126,17 +163,34 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// When the message that is under way to `address` is next tried.
+    pub(super) fn next_try(&self, address: &str) -> Result<Option<Timestamp>> {
+        let sql = "SELECT min(next_try_at) FROM delivery WHERE address = ?1 AND done_at IS NULL AND state = 0";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([address], |row| row.get(0))?;
+        Ok(at.map(|At(at)| at))
+    }
+
     /// The incidents of which something waits for `address`, each once.
     pub fn pending(&self, address: &str) -> Result<Vec<Pending>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT n.incident, max(n.kind = 'reminder'), min(n.kind = 'reminder') FROM addressee a JOIN notice n ON n.id = a.notice
+            "SELECT n.incident, max(n.kind = 'reminder'), min(n.kind = 'reminder'),
+               min(CASE coalesce(n.done_as, '') WHEN 'untold' THEN NULL ELSE n.due_at END),
+               max(CASE n.done_as WHEN 'untold' THEN n.due_at END), min(a.rule IN (?2, ?3))
+             FROM addressee a JOIN notice n ON n.id = a.notice
              WHERE a.address = ?1 AND a.message IS NULL AND a.folded = 0 GROUP BY n.incident",
         )?;
-        let rows = statement.query_map([address], |row| {
+        let rows = statement.query_map([address, OWN_PEOPLE, TOLD_BEFORE], |row| {
+            let time = |column| row.get::<_, Option<At>>(column);
             Ok(Pending {
                 incident: IncidentId(row.get(0)?),
                 reminder: row.get(1)?,
                 only_reminders: row.get(2)?,
+                due: time(3)?.map(|At(at)| at),
+                again: time(4)?.map(|At(at)| at),
+                own_people: row.get(5)?,
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -267,7 +321,7 @@ impl Tx<'_> {
 
     /// When the next notice is due that no addressees are chosen for yet.
     pub fn next_notice(&self) -> Result<Option<Timestamp>> {
-        let sql = "SELECT min(due_at) FROM notice WHERE done_at IS NULL AND routed = 0 AND coalesce(done_as, '') <> 'silenced'";
+        let sql = "SELECT min(due_at) FROM notice WHERE done_at IS NULL AND routed = 0";
         let at: Option<At> = self
             .conn
             .prepare_cached(sql)?
@@ -279,7 +333,7 @@ impl Tx<'_> {
     pub fn next_due(&self) -> Result<Option<Timestamp>> {
         let sql = "SELECT min(at) FROM (
               SELECT min(due_at) AS at FROM notice
-              WHERE done_at IS NULL AND routed = 0 AND coalesce(done_as, '') <> 'silenced'
+              WHERE done_at IS NULL AND routed = 0
             UNION ALL SELECT min(next_try_at) FROM delivery WHERE state = 0
             UNION ALL SELECT min(coalesce(ended_at, until_at)) FROM silence WHERE settled = 0)";
         let at: Option<At> = self
@@ -293,7 +347,7 @@ impl Tx<'_> {
     pub fn overdue_notices(&self, since: Timestamp) -> Result<u32> {
         // What waits for a quiet window, a cap or a silence waits on purpose.
         let sql = "SELECT count(*) FROM notice WHERE done_at IS NULL AND due_at < ?1 AND (
-                     (routed = 0 AND coalesce(done_as, '') <> 'silenced') OR EXISTS
+                     routed = 0 OR EXISTS
                      (SELECT 1 FROM addressee a JOIN delivery d ON d.message = a.message AND d.address = a.address
                       WHERE a.notice = notice.id AND d.state = 0))";
         Ok(self
@@ -313,12 +367,6 @@ impl Tx<'_> {
         Ok(at.map(|At(at)| at))
     }
 
-    /// Whether a notice is due whose addressees are not chosen yet.
-    pub fn has_due_notice(&self, now: Timestamp) -> Result<bool> {
-        let due = "SELECT 1 FROM notice WHERE due_at <= ?1 AND done_at IS NULL AND routed = 0";
-        Ok(self.conn.prepare_cached(due)?.exists([At(now)])?)
-    }
-
     /// Keeps a delivery from being tried again before `until`, whatever becomes of this try: a database that cannot even
     /// take this could not take the server's yes.
     pub fn lease(&self, delivery: DeliveryId, until: Timestamp) -> Result<()> {
@@ -334,8 +382,7 @@ impl Tx<'_> {
             jiff::SignedDuration::from_hours(2),
         );
         self.execute(
-            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND routed = 0 AND due_at > ?2
-               AND coalesce(done_as, '') <> 'silenced'",
+            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND due_at > ?2",
             params![At(now), At(now + day)],
         )?;
         self.execute(
@@ -373,14 +420,15 @@ impl Tx<'_> {
             params![delivery.0, At(now)],
         )?;
         self.execute(
-            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND routed = 0 AND done_as = 'untold' AND due_at > ?1",
+            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND done_as = 'untold' AND due_at > ?1",
             [At(now)],
         )?;
         Ok(())
     }
 
     /// The server refused it for good, or trying ended. A notice that no address accepted and none can accept any more
-    /// is untold: it is packed anew at `again`, or when mail next gets through, while its incident is open.
+    /// is untold: it is packed anew at `again`, or when mail next gets through, while its incident is open. So is the news
+    /// that it is back, where the address is left with its end.
     pub fn failed(
         &self,
         delivery: DeliveryId,
@@ -390,7 +438,7 @@ impl Tx<'_> {
     ) -> Result<()> {
         self.end_delivery(delivery, FAILED, attempt, now)?;
         let mut statement = self.conn.prepare_cached(
-            "UPDATE notice SET routed = 0, done_as = 'untold', due_at = ?2 WHERE done_at IS NULL AND id IN
+            "UPDATE notice SET done_as = 'untold', due_at = ?2 WHERE done_at IS NULL AND id IN
                (SELECT a.notice FROM delivery d JOIN addressee a ON a.message = d.message AND a.address = d.address
                 WHERE d.id = ?1)
              AND incident IN (SELECT id FROM incident WHERE ended_at IS NULL)
@@ -400,8 +448,10 @@ impl Tx<'_> {
         )?;
         let rows = statement.query_map(params![delivery.0, At(again)], |row| row.get(0))?;
         for notice in rows.collect::<rusqlite::Result<Vec<i64>>>()? {
-            self.execute("DELETE FROM addressee WHERE notice = ?1", [notice])?;
+            let sql = "UPDATE addressee SET message = NULL WHERE notice = ?1 AND folded = 0";
+            self.execute(sql, [notice])?;
         }
+        self.undo_false_ends(delivery, now, again)?;
         // Of what is over nobody needs to hear any more.
         self.execute(
             "UPDATE notice SET done_at = ?2, done_as = 'failed' WHERE done_at IS NULL AND routed = 1 AND id IN
@@ -412,6 +462,37 @@ impl Tx<'_> {
                 WHERE a.notice = notice.id AND (a.message IS NULL AND a.folded = 0 OR d.state IN (0, 1)))",
             params![delivery.0, At(now)],
         )?;
+        Ok(())
+    }
+
+    /// Whoever was told that something is over, and refused to hear that it is back, hears it once more.
+    fn undo_false_ends(
+        &self,
+        delivery: DeliveryId,
+        now: Timestamp,
+        again: Timestamp,
+    ) -> Result<()> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT e.incident, d.address FROM delivery d JOIN entry e ON e.message = d.message AND e.open = 1
+             JOIN incident i ON i.id = e.incident AND i.ended_at IS NULL WHERE d.id = ?1
+             AND NOT EXISTS (SELECT 1 FROM notice n JOIN addressee a ON a.notice = n.id
+               WHERE n.incident = e.incident AND a.address = d.address AND a.message IS NULL AND a.folded = 0)",
+        )?;
+        let rows = statement.query_map([delivery.0], |row| {
+            Ok((IncidentId(row.get(0)?), row.get::<_, String>(1)?))
+        })?;
+        for (incident, address) in rows.collect::<rusqlite::Result<Vec<_>>>()? {
+            if self
+                .told(incident, &address)?
+                .is_some_and(|told| !told.open)
+            {
+                let notice = self.insert(
+                    "INSERT INTO notice (incident, kind, at, due_at, routed, done_as) VALUES (?1, 'reopened', ?2, ?3, 1, 'untold')",
+                    params![incident.0, At(now), At(again)],
+                )?;
+                self.add_addressee(notice, &address, TOLD_BEFORE)?;
+            }
+        }
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! What reminders, caps and stragglers need to know of the mails that were sent.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use super::row::At;
 use super::{Result, Tx};
-use crate::model::{Cause, Incident, IncidentId};
+use crate::model::{Cause, Incident, IncidentId, SweepId};
 use crate::rules::notify::Mailed;
+use crate::rules::waits::CauseTold;
 
 impl Tx<'_> {
     /// The open incidents that some address was told of, with the mails about them; but for those of which something waits
@@ -62,21 +63,31 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// How many messages for `address` were packed since `since`.
-    pub fn packed_since(&self, address: &str, since: Timestamp) -> Result<u32> {
-        let sql = "SELECT count(*) FROM delivery d JOIN message m ON m.id = d.message WHERE d.address = ?1 AND m.at > ?2";
-        Ok(self
+    /// When `address` may have one more mail, where it had `most` within the hour before `now`.
+    pub(super) fn limited_until(
+        &self,
+        address: &str,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        const HOUR: SignedDuration = SignedDuration::from_hours(1);
+        let sql = "SELECT m.at FROM delivery d JOIN message m ON m.id = d.message
+                   WHERE d.address = ?1 AND m.at > ?2 AND m.at <= ?3 ORDER BY m.at DESC LIMIT 1 OFFSET ?4";
+        let row = params![address, At(now - HOUR), At(now), most.saturating_sub(1)];
+        let at = self
             .conn
             .prepare_cached(sql)?
-            .query_row(params![address, At(since)], |row| row.get(0))?)
+            .query_row(row, |row| row.get::<_, At>(0))
+            .optional()?;
+        Ok(at.map(|At(at)| at + HOUR))
     }
 
-    /// Keeps that the newest message said `key` to be a shared cause.
+    /// Keeps that the newest message said `key` to be a shared cause, as far as the newest sweep showed.
     pub(super) fn keep_cause(&self, message: i64, key: &str, cause: &Cause) -> Result<()> {
         let text = serde_json::to_string(cause).unwrap_or_default();
-        let sql =
-            "INSERT INTO cause (message, key, cause) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-        self.execute(sql, params![message, key, text])?;
+        let sweep = self.newest_sweep()?;
+        let sql = "INSERT INTO cause (message, key, cause, sweep) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        self.execute(sql, params![message, key, text, sweep.0])?;
         Ok(())
     }
 
@@ -87,23 +98,23 @@ impl Tx<'_> {
     }
 
     /// When `address` was last told of the shared cause `key`, how often, and what it is; none where nothing that was
-    /// told of it is open any more.
-    pub fn cause_told(&self, key: &str, address: &str) -> Result<Option<(Timestamp, u32, Cause)>> {
+    /// told of it is open any more. What one sweep showed may take several mails, and is told once.
+    pub fn cause_told(&self, key: &str, address: &str) -> Result<Option<(CauseTold, Cause)>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT max(m.at), count(*), c.cause FROM cause c JOIN message m ON m.id = c.message
+            "SELECT max(m.at), count(DISTINCT c.sweep), max(c.sweep), c.cause FROM cause c JOIN message m ON m.id = c.message
              JOIN delivery d ON d.message = c.message AND d.address = ?2 AND d.state = 1
              WHERE c.key = ?1 AND EXISTS (SELECT 1 FROM entry e JOIN incident i ON i.id = e.incident
                WHERE e.message = c.message AND i.ended_at IS NULL)",
         )?;
         let found = statement.query_row(params![key, address], |row| {
-            let at: Option<At> = row.get(0)?;
-            Ok((at, row.get::<_, u32>(1)?, row.get::<_, Option<String>>(2)?))
+            let (at, cause): (Option<At>, Option<String>) = (row.get(0)?, row.get(3)?);
+            let (times, sweep): (u32, Option<i64>) = (row.get(1)?, row.get(2)?);
+            Ok((at, times, SweepId(sweep.unwrap_or_default()), cause))
         });
-        let Some((Some(At(at)), count, Some(cause))) = found.optional()? else {
+        let Some((Some(At(last)), times, sweep, Some(cause))) = found.optional()? else {
             return Ok(None);
         };
-        Ok(serde_json::from_str(&cause)
-            .ok()
-            .map(|cause| (at, count, cause)))
+        let told = CauseTold { last, times, sweep };
+        Ok(serde_json::from_str(&cause).ok().map(|cause| (told, cause)))
     }
 }

@@ -1,1 +1,18 @@
 -- What an earlier version kept of texts from outside is scrubbed anew with this step, by `scrub.rs`.
+
+-- The newest sweep when a cause was told: what opened before that sweep had ended is told with it, and is no straggler.
+ALTER TABLE cause ADD COLUMN sweep INTEGER NOT NULL DEFAULT 0;
+UPDATE cause SET sweep = coalesce(
+  (SELECT max(s.id) FROM sweep s JOIN message m ON m.id = cause.message WHERE s.started_at <= m.at), 0);
+
+-- Who is to hear of a notice is chosen at once; silence and doubt hold back what waits for them. From now on
+-- silence.settled is when that ended, which is later than the silence where nobody could look.
+UPDATE notice SET done_as = NULL, due_at = at WHERE done_as = 'silenced' AND done_at IS NULL;
+INSERT INTO notice (incident, kind, at, due_at)
+  SELECT id, 'opened', opened_at, opened_at FROM incident WHERE doubted = 1 AND ended_at IS NULL;
+
+-- Addresses that differ only in case are one reader.
+UPDATE OR IGNORE addressee SET address = lower(address) WHERE address <> lower(address);
+DELETE FROM addressee WHERE address <> lower(address) AND message IS NULL;
+UPDATE OR IGNORE delivery SET address = lower(address) WHERE address <> lower(address);
+UPDATE OR IGNORE incident SET subject = lower(subject) WHERE kind = 'delivery_failed' AND subject <> lower(subject);

@@ -86,7 +86,7 @@ impl Tx<'_> {
     /// Writes down how far a sweep is, with something that had to be written anyway.
     pub fn note_progress(&self, sweep: SweepId, counts: Counts) -> Result<()> {
         self.execute(
-            "UPDATE sweep SET asked = ?2, answered = ?3, were_healthy = ?4 WHERE id = ?1",
+            "UPDATE sweep SET asked = ?2, answered = ?3, were_healthy = ?4 WHERE id = ?1 AND finished_at IS NULL",
             params![sweep.0, counts.asked, counts.answered, counts.were_healthy],
         )?;
         Ok(())
@@ -152,6 +152,33 @@ impl Tx<'_> {
             .query_row([], |row| row.get(0))
             .optional()?;
         Ok(at.map(|At(at)| at))
+    }
+
+    /// The first sweep that was whole, in any run, and when it ended: what opened until then was so at the first look.
+    pub fn first_whole_sweep(&self) -> Result<Option<(SweepId, Timestamp)>> {
+        let sql = "SELECT id, finished_at FROM sweep WHERE sight = 0 AND second = 0 AND finished_at IS NOT NULL ORDER BY id LIMIT 1";
+        let first = self.conn.prepare_cached(sql)?.query_row([], |row| {
+            let At(ended) = row.get(1)?;
+            Ok((SweepId(row.get(0)?), ended))
+        });
+        Ok(first.optional()?)
+    }
+
+    /// Whether no sweep was whole yet, and the newest was not given up: it runs, or was cut off and is begun anew.
+    pub(super) fn is_first_sweep(&self) -> Result<bool> {
+        let sql = "SELECT finished_at IS NULL OR sight = 3 FROM sweep WHERE second = 0 ORDER BY id DESC LIMIT 1";
+        let goes_on = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(goes_on.unwrap_or(false) && self.first_whole_sweep()?.is_none())
+    }
+
+    /// Whether a sweep ended whole from `sweep` on, before `later` began.
+    pub(super) fn was_whole_between(&self, sweep: SweepId, later: SweepId) -> Result<bool> {
+        let sql = "SELECT 1 FROM sweep WHERE id >= ?1 AND id < ?2 AND sight = 0 AND second = 0 AND finished_at IS NOT NULL";
+        Ok(self.conn.prepare_cached(sql)?.exists([sweep.0, later.0])?)
     }
 
     /// When the sweep that runs now began.

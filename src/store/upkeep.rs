@@ -67,7 +67,7 @@ impl Tx<'_> {
             format!("DELETE FROM step WHERE incident IN ({ended})"),
             format!("DELETE FROM ack WHERE incident IN ({ended})"),
             format!("DELETE FROM incident WHERE id IN ({ended})"),
-            format!("DELETE FROM silence WHERE settled = 1 AND until_at < ?1 AND id IN (SELECT id FROM silence LIMIT {AT_ONCE})"),
+            format!("DELETE FROM silence WHERE settled > 0 AND until_at < ?1 AND id IN (SELECT id FROM silence LIMIT {AT_ONCE})"),
             format!("DELETE FROM gap WHERE (credential, from_sweep) IN
               (SELECT credential, from_sweep FROM gap WHERE to_at < ?1 LIMIT {AT_ONCE})"),
             format!("DELETE FROM span WHERE (credential, from_sweep) IN

@@ -3,11 +3,28 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::IncidentId;
+use crate::model::{IncidentId, NoticeKind, WaitsFor};
+
+/// News of one incident that no mail tells an address yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WaitingNotice {
+    /// Of which incident.
+    pub incident: IncidentId,
+    /// What it tells.
+    pub notice: NoticeKind,
+    /// To whom; none where that is not chosen yet.
+    pub address: Option<String>,
+    /// Why it waits.
+    pub waits_for: WaitsFor,
+    /// Until then at the latest; none where no time is set.
+    pub due_at: Option<Timestamp>,
+}
 
 /// What stands above the list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Heading {
+    /// What waits to be written: no mail tells it yet.
+    pub unwritten: Vec<WaitingNotice>,
     /// Mails packed before are left out, unless they still wait.
     pub since: Option<Timestamp>,
     /// Only those to this address.

@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::User;
+use super::deliveries::WaitingNotice;
 use super::hush::Said;
 use super::status::{Line, seconds};
-use crate::model::{Cause, IncidentId, Kind, NoticeKind, Severity};
+use crate::model::{Cause, IncidentId, Kind, Severity};
 
 /// The explanation for one user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -122,7 +123,7 @@ pub struct OpenIncident {
     pub ends: Ending,
     /// Whom its newest news went to, or will go to.
     pub told: super::incidents::Told,
-    /// What waits to be told, and from when on.
+    /// What waits to be told, to whom, and why.
     pub waiting: Vec<WaitingNotice>,
     /// Who acknowledged or silenced it, and why.
     #[serde(flatten)]
@@ -146,15 +147,6 @@ pub struct Ending {
     /// For how long every look must be good.
     #[serde(rename = "good_for_seconds_needed", serialize_with = "seconds")]
     pub good_for_needed: Duration,
-}
-
-/// A notice that waits.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WaitingNotice {
-    /// What it tells.
-    pub notice: NoticeKind,
-    /// Not before.
-    pub due_at: Timestamp,
 }
 
 /// What is lacking until a suspicion is told.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Who;
-use crate::model::{Environment, IncidentId, Kind, Severity};
+use crate::model::{Environment, IncidentId, Kind, Severity, WaitsFor};
 
 /// What stands above the list of credentials.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -90,9 +90,24 @@ pub struct OwnTrouble {
     pub since: Timestamp,
 }
 
+/// Notices that wait for the same, to one address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unwritten {
+    /// To whom; none where that is not chosen yet.
+    pub address: Option<String>,
+    /// Why they wait.
+    pub waits_for: WaitsFor,
+    /// Until then at the latest; none where no time is set.
+    pub until: Option<Timestamp>,
+    /// How many.
+    pub notices: u32,
+}
+
 /// Mails on their way.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Mails {
+    /// Why notices wait, for each address.
+    pub unwritten: Vec<Unwritten>,
     /// Notices that no mail tells yet.
     pub notices_waiting: u32,
     /// Deliveries that wait for their next try.

@@ -170,14 +170,20 @@ pub(super) fn deliveries(asked: &Asked<'_>, period: &Period) -> store::Result<Re
     let (mut deliveries, mut left_off) = (Vec::new(), 0);
     asked
         .tx
-        .each_delivery(filter, period.address.as_deref(), |line| {
-            match deliveries.len() < LISTED {
+        .each_delivery(
+            asked.scene.now,
+            filter,
+            period.address.as_deref(),
+            |line| match deliveries.len() < LISTED {
                 true => deliveries.push(line),
                 false => left_off += 1,
-            }
-        })?;
+            },
+        )?;
     Ok(document(Deliveries {
         heading: deliveries::Heading {
+            unwritten: asked
+                .tx
+                .waiting_notices(&asked.scene, period.address.as_deref())?,
             since: Some(since),
             address: period.address.clone(),
         },

@@ -65,7 +65,7 @@ pub(super) fn page(asked: &Asked<'_>, number: IncidentId) -> store::Result<Optio
         _ => String::new(),
     };
     let acks = asked.tx.acks_of(number)?;
-    let mails = asked.tx.deliveries_about(number)?;
+    let mails = asked.tx.deliveries_about(asked.scene.now, number)?;
     let title = format!(
         "Incident {number}: {} – {}",
         words::label(line.kind),

@@ -220,10 +220,10 @@ fn a_fleet_that_turns_at_once_is_doubted_until_a_second_sweep_says_the_same() {
     assert_eq!((doubted(&desk), opened_notices(&desk)), (20, 20));
     desk.says(0, later());
     desk.sweeps(1);
-    assert_eq!((doubted(&desk), opened_notices(&desk)), (1, 39));
+    assert_eq!((doubted(&desk), opened_notices(&desk)), (1, 20));
     desk.says(0, status("INVALID"));
     desk.sweeps(1);
-    assert_eq!((doubted(&desk), opened_notices(&desk)), (0, 40));
+    assert_eq!((doubted(&desk), opened_notices(&desk)), (0, 20));
 }
 
 #[test]

@@ -376,7 +376,10 @@ fn a_shared_cause_is_told_once_with_the_list_below_it() {
 fn the_first_look_and_reminders_are_summed_up() {
     let entries = many(3, Kind::Invalid, None);
     let mut first = letter(entries);
-    first.occasion = Occasion::FirstLook { watched: 5000 };
+    first.occasion = Occasion::FirstLook {
+        watched: 5000,
+        read: 5000,
+    };
     for entry in &mut first.entries {
         entry.told[0].first_look = true;
         entry.told[0].looks = Some(Looks {

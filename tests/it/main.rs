@@ -26,6 +26,7 @@ mod life;
 mod life_account;
 mod life_evidence;
 mod mail_look;
+mod pace;
 mod property_crash;
 mod property_life;
 mod property_replay;

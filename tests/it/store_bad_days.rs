@@ -402,3 +402,55 @@ fn rows_of_the_first_schema_live_through_all_later_steps() {
         assert_eq!(db.read(|tx| tx.due_notices(now())).unwrap().len(), 1);
     }
 }
+
+/// What the second schema kept otherwise: notices set aside by a silence, doubt without its addressees, addresses as they
+/// were spelt, and causes without the sweep that was told.
+#[test]
+fn what_waited_under_the_second_schema_waits_on() {
+    let (_folder, path) = folder();
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(&format!(
+        "{} {} PRAGMA application_id = {}; PRAGMA user_version = 2;
+         INSERT INTO run VALUES (1, 0, NULL, '0.1.0');
+         INSERT INTO sweep (id, run, started_at, finished_at, sight, looks, watched_ms)
+           VALUES (1, 1, 0, 1, 0, 1, 0), (2, 1, 900, 901, 0, 2, 900), (3, 1, 1800, 1801, 0, 3, 1800);
+         INSERT INTO credential VALUES (1, x'10000000000040008000000000000001', 'john-deere', 1, 0, NULL, NULL);
+         INSERT INTO incident (id, credential, track, subject, kind, began_at, opened_at, opened_sweep, kind_at, doubted)
+           VALUES (1, 1, 'access', '', 'invalid', 900, 900, 2, 900, 1),
+                  (2, 0, 'own', 'Anna@Example.com', 'delivery_failed', 900, 900, 2, 900, 0);
+         INSERT INTO notice (id, incident, kind, at, due_at, routed, done_at, done_as)
+           VALUES (1, 1, 'opened', 900, 900, 1, 950, 'told'),
+                  (2, 1, 'changed', 1000, 253402207200000, 0, NULL, 'silenced');
+         INSERT INTO message (id, message_id, subject, at) VALUES (1, '<1>', 'INVALID', 950);
+         INSERT INTO addressee VALUES (1, 'Anna@Example.com', 'alerts.to', 1, 0), (1, 'bob@example.com', 'notify', 1, 0);
+         INSERT INTO delivery VALUES (1, 1, 'Anna@Example.com', 1, 1, 950, 9999, 951), (2, 1, 'bob@example.com', 1, 1, 950, 9999, 951);
+         INSERT INTO cause VALUES (1, 'invalid/john-deere/', '{{\"cause\":\"unexplained\"}}');",
+        include_str!("../../src/store/schema_1.sql"),
+        include_str!("../../src/store/schema_2.sql"),
+        0x4c65_6157,
+    ))
+    .unwrap();
+    drop(conn);
+    let db = Db::open(&path).unwrap();
+    let column = |sql: &str| -> Vec<String> {
+        let mut statement = db.reader().prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let waiting = "SELECT incident || ' ' || kind || ' ' || due_at FROM notice WHERE done_at IS NULL ORDER BY id";
+    assert_eq!(column(waiting), ["1 changed 1000", "1 opened 900"]);
+    for table in ["addressee", "delivery"] {
+        let addresses = column(&format!("SELECT address FROM {table} ORDER BY 1"));
+        assert_eq!(
+            addresses,
+            ["anna@example.com", "bob@example.com"],
+            "{table}"
+        );
+    }
+    assert_eq!(
+        column("SELECT subject FROM incident WHERE id = 2"),
+        ["anna@example.com"]
+    );
+    let swept = column("SELECT CAST(sweep AS TEXT) FROM cause");
+    assert_eq!(swept, ["2"], "the newest sweep when it was told");
+}

@@ -178,3 +178,107 @@ async fn what_nobody_accepted_and_is_over_becomes_one_line() {
         "{support:#?}"
     );
 }
+
+#[tokio::test]
+async fn what_nobody_accepted_is_told_at_once_to_the_address_that_a_reload_corrects() {
+    for refusal in ["550 5.1.1 no such user", "450 4.2.1 busy"] {
+        let mut setup = farms(4);
+        setup.to = vec!["suport@example.com".into()];
+        let mut world = World::with(setup).await;
+        let refuse = Act::Reply(refusal.to_owned());
+        world.smtp.always_for("suport@example.com", refuse);
+        world.revokes_access("Farm 1");
+        world.time_passes(SWEEP).await;
+        world.mails();
+        world
+            .reloads(|setup| setup.to = vec!["support@example.com".into()])
+            .await;
+        let mails = world.mails();
+        let support = to(&mails, "support@example.com");
+        assert_eq!(support.len(), 1, "{refusal}: {mails:#?}");
+        assert!(
+            support[0].says("INVALID: Farm 1 (John Deere)"),
+            "{support:#?}"
+        );
+        world.connects_again("Farm 1");
+        world.time_passes(SWEEP).await;
+        let mails = world.mails();
+        let support = to(&mails, "support@example.com");
+        assert_eq!(support.len(), 1, "{refusal}: {mails:#?}");
+        assert!(support[0].says("RESOLVED: Farm 1"), "{support:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_with_a_corrected_address_tells_it_what_nobody_accepted() {
+    let mut setup = farms(4);
+    setup.to = vec!["suport@example.com".into()];
+    let mut world = World::with(setup).await;
+    let refuse = Act::Reply("550 5.1.1 no such user".to_owned());
+    world.smtp.always_for("suport@example.com", refuse);
+    world.revokes_access("Farm 1");
+    world.time_passes(SWEEP).await;
+    world.mails();
+    world.is_killed();
+    world.setup.to = vec!["support@example.com".into()];
+    world.starts().await;
+    world.what_is_due().await;
+    let mails = world.mails();
+    assert_eq!(to(&mails, "support@example.com").len(), 1, "{mails:#?}");
+    world.time_passes(2 * MINUTE).await;
+}
+
+#[tokio::test]
+async fn who_refused_that_it_is_back_is_not_left_with_its_end() {
+    let mut setup = farms(4);
+    setup.to.push("two@example.com".into());
+    let mut world = World::with(setup).await;
+    for word in ["UNAUTHENTICATED", "OK"] {
+        world.status("Farm 1", word);
+        world.time_passes(SWEEP).await;
+    }
+    let mails = world.mails();
+    assert_eq!(to(&mails, "two@example.com").len(), 2, "{mails:#?}");
+    let refuse = Act::Reply("550 5.7.1 not now".to_owned());
+    world.smtp.always_for("two@example.com", refuse);
+    world.status("Farm 1", "UNAUTHENTICATED");
+    world.time_passes(SWEEP).await;
+    let mails = world.mails();
+    assert_eq!(to(&mails, "support@example.com").len(), 1, "{mails:#?}");
+    assert!(to(&mails, "two@example.com").is_empty(), "{mails:#?}");
+    let explained = world.types("explain 'Farm 1'");
+    let waits = "reopened to two@example.com, refused, tried again";
+    assert!(explained.contains(waits), "{explained}");
+    // Acknowledged, so that no reminder comes; a day later it is tried once more.
+    world.types("ack 1 --reason 'on it'");
+    world.smtp.heal();
+    world.time_passes(25 * HOUR).await;
+    let mails = world.mails();
+    let two = to(&mails, "two@example.com");
+    assert_eq!(two.len(), 1, "{mails:#?}");
+    assert!(two[0].says("REOPENED: Farm 1"), "{two:#?}");
+    let support = to(&mails, "support@example.com");
+    assert!(
+        support.is_empty(),
+        "those who heard it hear nothing: {support:#?}"
+    );
+}
+
+#[tokio::test]
+async fn addresses_that_differ_only_in_case_are_one_reader() {
+    let mut setup = farms(4);
+    setup.to = vec!["Support@Example.com".into()];
+    setup.grower_mut("Farm 1").notify = vec!["supporT@example.com".into()];
+    let mut world = World::with(setup).await;
+    world.revokes_access("Farm 1");
+    world.time_passes(SWEEP).await;
+    let mail = world.one_mail_says("INVALID: Farm 1");
+    assert_eq!(mail.readers(), ["support@example.com"]);
+    world
+        .reloads(|setup| setup.to = vec!["SUPPORT@example.com".into()])
+        .await;
+    world.connects_again("Farm 1");
+    world.time_passes(SWEEP).await;
+    let end = world.one_mail_says("RESOLVED: Farm 1");
+    assert_eq!(end.references, mail.message_id);
+}

@@ -236,3 +236,80 @@ async fn a_mail_names_only_what_is_routed_to_its_reader() {
         assert_eq!(named, own, "{mail:#?}");
     }
 }
+
+#[tokio::test]
+async fn a_first_sweep_longer_than_group_wait_is_one_mail_when_it_has_ended() {
+    let names: Vec<String> = (0..60).map(|n| format!("Farm {n}")).collect();
+    let mut setup = Setup::of(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    setup.max_in_flight = 1;
+    let mut world = World::before_start(setup).await;
+    for nth in (0..60).step_by(6) {
+        world.status(&format!("Farm {nth}"), "UNAUTHENTICATED");
+    }
+    world.starts().await;
+    // Five seconds each: the sweep ends after five minutes.
+    let slow = Fault::Slow(Duration::from_millis(25));
+    world.leaf.fault(Scope::AllButLogin, slow, When::always());
+    world.long_sweep(Duration::from_secs(5)).await;
+    world.leaf.heal();
+    world.mails_go_out().await;
+    world.one_mail_says("First look: 10 of 60 credentials need attention: 10 invalid");
+    world.restarts().await;
+    world.time_passes(HOUR).await;
+    world.nothing_more();
+}
+
+#[tokio::test]
+async fn what_waits_is_shown_with_its_reason_and_no_time_that_is_past() {
+    let mut world = World::of(4).await;
+    world.types("silence 'Farm 2' --for 3h --reason 'known'");
+    world.revokes_access("Farm 1");
+    world.revokes_access("Farm 2");
+    world.sweep().await;
+    world.mails_go_out().await;
+    for (line, words) in [
+        (
+            "explain 'Farm 1'",
+            "opened to support@example.com, waiting for company until 2026-03-02 08:01 UTC",
+        ),
+        (
+            "explain 'Farm 2'",
+            "opened to support@example.com, silenced until 2026-03-02 11:00 UTC",
+        ),
+        (
+            "status",
+            "support@example.com: 1 notice waiting for company until 2026-03-02 08:01 UTC",
+        ),
+        (
+            "deliveries",
+            "support@example.com: incident 1, waiting for company until 2026-03-02 08:01 UTC",
+        ),
+        (
+            "deliveries",
+            "support@example.com: incident 2, silenced until 2026-03-02 11:00 UTC",
+        ),
+    ] {
+        let shown = world.types(line);
+        let even = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(even.contains(words), "{line}: {words}\n{shown}");
+    }
+    // An hour later the daemon has not come to it, for it is stopped: nothing is said to come at a time that is past.
+    world.clock.advance(HOUR);
+    for line in ["explain 'Farm 1'", "status", "deliveries"] {
+        let shown = world.types(line);
+        assert!(
+            shown.contains("to be written next") && !shown.contains("08:01"),
+            "{line}\n{shown}"
+        );
+    }
+    let unwritten = &world.json("deliveries --json")["unwritten"];
+    assert_eq!(unwritten[0]["waits_for"], "silence");
+    assert_eq!(unwritten[0]["due_at"], "2026-03-02T11:00:00Z");
+    assert_eq!(unwritten[1]["waits_for"], "packing");
+    world.what_is_due().await;
+    world.one_mail_says("INVALID: Farm 1");
+    world.types("silence --end 1");
+    world.what_is_due().await;
+    world.one_mail_says("INVALID: Farm 2");
+    world.time_passes(SWEEP).await;
+}

@@ -203,10 +203,13 @@ impl State {
                 .unwrap_or_default();
             work.given_up.get_or_insert((sight, reason));
         }
+        let counts = work.counts;
         drop(work);
         drop(roster);
+        let mut sight = context.sight();
+        sight.progress = self.sweep.map(|sweep| (sweep, counts));
         if let Some(leaf_time) = look.leaf_time {
-            context.sight().skew = leaf_time.duration_since(now);
+            sight.skew = leaf_time.duration_since(now);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Every message to every address, with what the mail server said.
 
+use jiff::Timestamp;
 use rusqlite::{Row, params};
 
-use super::Filter;
-use crate::model::{IncidentId, clean};
+use super::{Filter, Scene};
+use crate::model::{IncidentId, WaitsFor, clean};
 use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
-use crate::view::deliveries::{Attempt, Line, State};
+use crate::view::deliveries::{Attempt, Line, State, WaitingNotice};
 
 /// The longest reply that is shown; servers say a lot.
 const REPLY: usize = 1000;
@@ -23,6 +24,7 @@ impl Tx<'_> {
     /// the newest message first. `filter.provider` picks the messages that tell of one of its credentials.
     pub fn each_delivery(
         &self,
+        now: Timestamp,
         filter: Filter,
         address: Option<&str>,
         mut each: impl FnMut(Line),
@@ -38,27 +40,63 @@ impl Tx<'_> {
             .map_or(i64::MIN, |since| since.as_millisecond());
         let mut rows = statement.query(params![since, address, filter.provider.map(Word)])?;
         while let Some(row) = rows.next()? {
-            each(self.delivery_line(row)?);
+            each(self.delivery_line(now, row)?);
         }
         Ok(())
     }
 
+    /// All that no mail tells yet, or `only` what one address is to hear: to whom, and why it waits. What is not addressed yet is addressed as soon as the daemon
+    /// comes to it.
+    pub fn waiting_notices(
+        &self,
+        scene: &Scene<'_>,
+        only: Option<&str>,
+    ) -> Result<Vec<WaitingNotice>> {
+        let mut notices = Vec::new();
+        self.each_waiting(scene, only, |address, item, wait| {
+            notices.push(WaitingNotice {
+                incident: item.incident,
+                notice: item.say.notice(),
+                address: Some(address.to_owned()),
+                waits_for: wait.waits_for,
+                due_at: wait.until,
+            });
+        })?;
+        let sql = "SELECT incident, kind, due_at FROM notice WHERE done_at IS NULL AND routed = 0 ORDER BY id";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (Word(notice), At(due)) = (row.get(1)?, row.get(2)?);
+            let due = Some(due).filter(|due| *due > scene.now);
+            notices.push(WaitingNotice {
+                incident: IncidentId(row.get(0)?),
+                notice,
+                address: None,
+                waits_for: due.map_or(WaitsFor::Packing, |_| WaitsFor::Company),
+                due_at: due,
+            });
+        }
+        Ok(notices)
+    }
+
     /// Every mail that tells of an incident, to every address: the oldest first.
-    pub fn deliveries_about(&self, incident: IncidentId) -> Result<Vec<Line>> {
+    pub fn deliveries_about(&self, now: Timestamp, incident: IncidentId) -> Result<Vec<Line>> {
         let mut statement = self.conn.prepare_cached(&shown(
             "JOIN entry e ON e.message = m.id WHERE e.incident = ?1 ORDER BY m.id, d.id",
         ))?;
         let mut rows = statement.query([incident.0])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
-            lines.push(self.delivery_line(row)?);
+            lines.push(self.delivery_line(now, row)?);
         }
         Ok(lines)
     }
 
     /// A row of [`shown`].
-    fn delivery_line(&self, row: &Row<'_>) -> Result<Line> {
+    fn delivery_line(&self, now: Timestamp, row: &Row<'_>) -> Result<Line> {
         let mut line = delivery(row)?;
+        // What is due is tried as soon as the daemon comes to it.
+        line.next_try_at = line.next_try_at.map(|next| next.max(now));
         line.attempts = self.attempts_of(row.get(0)?)?;
         line.incidents = self.incidents_told(row.get(1)?)?;
         Ok(line)

@@ -1,20 +1,19 @@
 //! What is known of one user, what would open or end next and why, and who would be told by which rule.
 
-use rusqlite::OptionalExtension;
-
 use super::{Filter, Scene};
 use crate::model::{
     Answer, Cause, Credential, CredentialId, Environment, Event, Expectation, Incident, Kind,
-    NoticeKind, Provider, Reading, Track,
+    Provider, Reading, Track,
 };
 use crate::rules::diagnose::{self, Findings};
 use crate::rules::incidents::Known;
 use crate::rules::{notify, outlook, quiet};
-use crate::store::row::{At, Word};
+use crate::store::row::At;
 use crate::store::{Result, Silence, Tx};
+use crate::view::deliveries::WaitingNotice;
 use crate::view::explain::{
     Audience, Ending, EventSummary, Explained, Explanation, Lacking, OpenIncident, Opening, Quiet,
-    Recipient, WaitingNotice, WouldOpen,
+    Recipient, WouldOpen,
 };
 use crate::view::{User, words};
 
@@ -35,6 +34,7 @@ struct Facts<'a> {
     known: Known,
     events: Vec<Event>,
     silences: &'a [Silence],
+    waiting: &'a [WaitingNotice],
     blind: bool,
 }
 
@@ -48,6 +48,7 @@ impl Tx<'_> {
     ) -> Result<Explanation> {
         let blind = self.is_blind()?;
         let silences = self.silences(scene.now, true)?;
+        let waiting = self.waiting_notices(scene, None)?;
         let watched = scene.watch.user(user.user);
         let own = watched.and_then(|user| user.own.as_deref());
         let mut credentials = Vec::new();
@@ -73,6 +74,7 @@ impl Tx<'_> {
                 known: self.known(id, scene.policy, scene.now, scene.now)?,
                 events: self.newest_events(id, EVENTS)?,
                 silences: &silences,
+                waiting: &waiting,
                 blind,
             };
             credentials.push(self.explained(&facts)?);
@@ -186,24 +188,14 @@ impl Tx<'_> {
                 good_for_needed: needed.held,
             },
             told: self.reached(incident.id)?,
-            waiting: self.waiting_notice(incident)?.into_iter().collect(),
+            waiting: facts
+                .waiting
+                .iter()
+                .filter(|notice| notice.incident == incident.id)
+                .cloned()
+                .collect(),
             said: self.said(incident, Some(facts.credential), facts.silences)?,
         })
-    }
-
-    /// The notice of an incident that is to be told next.
-    fn waiting_notice(&self, incident: &Incident) -> Result<Option<WaitingNotice>> {
-        // What a silence holds back has no time yet; the silence is shown beside it.
-        let sql = "SELECT kind, due_at FROM notice WHERE incident = ?1 AND done_at IS NULL
-                     AND coalesce(done_as, '') <> 'silenced' ORDER BY id DESC LIMIT 1";
-        let found = self
-            .conn
-            .prepare_cached(sql)?
-            .query_row([incident.id.0], |row| {
-                let (Word(notice), At(due_at)) = (row.get::<_, Word<NoticeKind>>(0)?, row.get(1)?);
-                Ok(WaitingNotice { notice, due_at })
-            });
-        Ok(found.optional()?)
     }
 }
 
@@ -310,7 +302,7 @@ impl Facts<'_> {
         let mut audiences: Vec<Audience> = Vec::new();
         for kind in self.kinds() {
             let recipients: Vec<Recipient> =
-                notify::configured(kind, self.about, false, &self.scene.policy.alerts)
+                notify::configured(kind, self.about, &self.scene.policy.alerts)
                     .into_iter()
                     .map(|recipient| Recipient {
                         address: recipient.address,

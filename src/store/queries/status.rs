@@ -1,6 +1,6 @@
 //! The credentials as last known: one pass over the spans that stand, however many there are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
@@ -11,7 +11,9 @@ use crate::rules::due;
 use crate::rules::judge::{self, Access};
 use crate::store::row::{self, At, Word};
 use crate::store::{Result, Tx};
-use crate::view::status::{Line, Mails, OwnTrouble, Problem, State, Sweep, SweepEnd, Watch};
+use crate::view::status::{
+    Line, Mails, OwnTrouble, Problem, State, Sweep, SweepEnd, Unwritten, Watch,
+};
 
 /// What was read before the pass, and holds for every line.
 pub(super) struct Pass {
@@ -158,7 +160,7 @@ impl Tx<'_> {
             next_sweep,
             overdue: stopped_at.is_none() && finished && late,
             troubles: self.own_troubles()?,
-            mails: self.mails(scene.now)?,
+            mails: self.mails(scene)?,
         })
     }
 
@@ -189,8 +191,22 @@ impl Tx<'_> {
         Ok(troubles)
     }
 
-    fn mails(&self, now: Timestamp) -> Result<Mails> {
-        let week_ago = now - SignedDuration::from_hours(7 * 24);
+    fn mails(&self, scene: &Scene<'_>) -> Result<Mails> {
+        let week_ago = scene.now - SignedDuration::from_hours(7 * 24);
+        let mut counts = BTreeMap::new();
+        for notice in self.waiting_notices(scene, None)? {
+            let same = (notice.address, notice.waits_for, notice.due_at);
+            *counts.entry(same).or_insert(0) += 1;
+        }
+        let unwritten = counts
+            .into_iter()
+            .map(|((address, waits_for, until), notices)| Unwritten {
+                address,
+                waits_for,
+                until,
+                notices,
+            });
+        let unwritten: Vec<Unwritten> = unwritten.collect();
         let sql = "SELECT
             (SELECT count(*) FROM notice WHERE done_at IS NULL AND routed = 0)
               + (SELECT count(DISTINCT notice) FROM addressee WHERE message IS NULL AND folded = 0),
@@ -199,6 +215,7 @@ impl Tx<'_> {
             (SELECT count(*) FROM delivery WHERE state = 2 AND done_at >= ?1)";
         Ok(self.conn.query_row(sql, params![At(week_ago)], |row| {
             Ok(Mails {
+                unwritten: unwritten.clone(),
                 notices_waiting: row.get(0)?,
                 waiting: row.get(1)?,
                 retrying: row.get(2)?,

@@ -7,6 +7,7 @@ mod hush;
 mod outlook;
 mod states;
 mod troubles;
+mod waits;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub use states::{
     ago, environment, leaf_says, says, state, step, sweep_end, told, unseen, unusable,
 };
 pub use troubles::{Stage, credential, kind, label, sentence, shout, stem, verb, was};
+pub use waits::waits;
 
 /// How long, in the two largest units that say something: `40 s`, `3 h 12 min`, `2 d 4 h`.
 pub fn duration(length: Duration) -> String {

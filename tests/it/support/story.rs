@@ -186,12 +186,13 @@ pub fn tell(desk: &mut Desk, refused: &[&str]) {
         },
         sender: &sender,
         nonce: 7,
+        progress: None,
     };
     desk.now += MINUTE;
     let now = desk.now;
     desk.db
         .write(|tx| {
-            packer.pack(tx, now).unwrap();
+            packer.pack_due(tx, true, now).unwrap();
             for waiting in tx.due_deliveries(now)? {
                 let attempt = |phase: &str, code, reply: &str| Attempt {
                     server: "smtp.example.com:587".to_owned(),

@@ -1,0 +1,280 @@
+//! What waits to be told to one address, and why: the facts for the rules, read once for the packer and for those who ask.
+
+use jiff::Timestamp;
+
+use super::{Pending, Result, Scene, Silence, Tx};
+use crate::model::{
+    Answer, Cause, CredentialId, Incident, IncidentId, Kind, Provider, Severity, SweepId, Track,
+    Wait, WaitsFor,
+};
+use crate::rules::diagnose::{self, Findings};
+use crate::rules::notify::{self, Say, Told};
+use crate::rules::waits::{self, CauseTold, Fate, Mailbox, News, Parcel};
+
+/// Events that a diagnosis is made from.
+const EVENTS: u32 = 20;
+
+/// One thing to say, light enough for a hundred thousand of them. Ordered the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Item {
+    /// How bad it is.
+    pub rank: (std::cmp::Reverse<Severity>, Kind),
+    /// Of which credential; none for account and own trouble.
+    pub credential: Option<CredentialId>,
+    /// Of which incident.
+    pub incident: IncidentId,
+    /// In which words.
+    pub say: Say,
+    /// How often it had come back.
+    pub turn: u32,
+    /// It opened before the first whole sweep had ended.
+    pub first_look: bool,
+    /// Most of the fleet turned alike with it.
+    pub doubted: bool,
+}
+
+impl Item {
+    fn new(incident: &Incident, say: Say, first_whole: Option<(SweepId, Timestamp)>) -> Item {
+        // What opened between two sweeps has the number of the one before.
+        let first_look = first_whole.is_none_or(|(sweep, ended)| {
+            let before = incident.origin.first_look || incident.opened_at < ended;
+            incident.opened_sweep <= sweep && before
+        });
+        Item {
+            rank: incident.kind.rank(),
+            credential: incident.credential,
+            incident: incident.id,
+            say,
+            turn: incident.reopened,
+            first_look: first_look && incident.credential.is_some(),
+            doubted: incident.doubted,
+        }
+    }
+
+    /// Whether it needs somebody to act.
+    pub fn is_trouble(self) -> bool {
+        matches!(
+            self.say,
+            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
+        )
+    }
+
+    /// What somebody knows who is told this.
+    pub fn leaves_told(self) -> Told {
+        Told {
+            kind: self.rank.1,
+            open: self.is_trouble(),
+            turn: self.turn,
+        }
+    }
+}
+
+/// What is left to say to one address.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// What leaves with the next mail, now; the worst first.
+    pub leaves: Vec<Item>,
+    /// What waits.
+    pub waits: Vec<(Item, Wait)>,
+    /// What there is nothing to say of any more.
+    pub dropped: Vec<IncidentId>,
+}
+
+impl Tx<'_> {
+    /// What is left to say to `address`, and why it waits.
+    pub fn queue(&self, scene: &Scene<'_>, address: &str) -> Result<Queue> {
+        let Scene { policy, now, .. } = *scene;
+        let mut queue = Queue::default();
+        let silences = self.unsettled_silences(now)?;
+        let knows_causes = self.knows_causes(address)?;
+        let first_whole = self.first_whole_sweep()?;
+        let (mut fleet, mut others) = (Vec::new(), Vec::new());
+        let (mut of_fleet, mut of_others) = (Parcel::default(), Parcel::default());
+        for pending in self.pending(address)? {
+            let Some(incident) = self.incident(pending.incident)? else {
+                continue;
+            };
+            let news = self.news(scene, address, &incident, pending, &silences, knows_causes)?;
+            match waits::of_news(&news, policy, now) {
+                Fate::Drop => queue.dropped.push(incident.id),
+                Fate::Hold(wait) => {
+                    let say = news.say.unwrap_or(Say::Opened);
+                    queue
+                        .waits
+                        .push((Item::new(&incident, say, first_whole), wait));
+                }
+                Fate::Tell(say) => {
+                    let due = pending.due.or(pending.again).unwrap_or(now);
+                    let (items, parcel) = match incident.credential {
+                        Some(_) => (&mut fleet, &mut of_fleet),
+                        None => (&mut others, &mut of_others),
+                    };
+                    items.push(Item::new(&incident, say, first_whole));
+                    parcel.add(&incident, due);
+                }
+            }
+        }
+        let mailbox = self.mailbox(scene, address)?;
+        let alerts = &policy.alerts;
+        match mailbox.first_look_waits(of_fleet, alerts, now) {
+            Some(wait) => queue
+                .waits
+                .extend(fleet.into_iter().map(|item| (item, wait))),
+            None => {
+                others.append(&mut fleet);
+                of_others = of_others.and(of_fleet);
+            }
+        }
+        match mailbox.mail_waits(of_others, alerts, now) {
+            Some(wait) => queue
+                .waits
+                .extend(others.into_iter().map(|item| (item, wait))),
+            None => queue.leaves = others,
+        }
+        queue.leaves.sort_unstable();
+        Ok(queue)
+    }
+
+    fn news<'a>(
+        &self,
+        scene: &Scene<'_>,
+        address: &str,
+        incident: &'a Incident,
+        pending: Pending,
+        silences: &[Silence],
+        knows_causes: bool,
+    ) -> Result<News<'a>> {
+        let told = self.told(incident.id, address)?;
+        let say = match notify::say(incident, told, pending.reminder) {
+            Some(Say::Opened) if pending.only_reminders => Some(Say::NewToYou),
+            say => say,
+        };
+        let ended_silenced = match (say, incident.ended_at) {
+            (Some(Say::Brief), Some(ended)) => self
+                .silenced_until(incident, &self.silences_at(ended)?)?
+                .is_some(),
+            _ => false,
+        };
+        let may_straggle =
+            knows_causes && say == Some(Say::Opened) && incident.track == Track::Access;
+        Ok(News {
+            incident,
+            say,
+            again: pending
+                .again
+                .filter(|_| pending.due.is_none() || say == Some(Say::Brief)),
+            own_people: pending.own_people && told.is_none(),
+            silenced_until: self.silenced_until(incident, silences)?,
+            ended_silenced,
+            straggles: match may_straggle {
+                true => self.straggles(scene, incident, address)?,
+                false => None,
+            },
+        })
+    }
+
+    /// The end of the last of these silences that matches.
+    fn silenced_until(
+        &self,
+        incident: &Incident,
+        silences: &[Silence],
+    ) -> Result<Option<Timestamp>> {
+        let credential = match incident.credential {
+            Some(id) if !silences.is_empty() => Some(self.credential(id)?),
+            _ => None,
+        };
+        let matching = silences
+            .iter()
+            .filter(|silence| silence.what.matches(incident.kind, credential));
+        Ok(matching
+            .map(|silence| silence.ended_at.unwrap_or(silence.until))
+            .max())
+    }
+
+    /// The shared cause that an incident belongs to, where `address` was told of that, and the incident appeared in a
+    /// later sweep. What its own events explain otherwise belongs to none.
+    fn straggles(
+        &self,
+        scene: &Scene<'_>,
+        incident: &Incident,
+        address: &str,
+    ) -> Result<Option<CauseTold>> {
+        let Some(id) = incident.credential else {
+            return Ok(None);
+        };
+        let credential = self.credential(id)?;
+        let reading = self
+            .standing(id)?
+            .0
+            .and_then(|standing| match standing.answer {
+                Answer::Reading(reading) => Some(reading),
+                Answer::Missing => None,
+            });
+        let key = reading.as_ref().and_then(|reading| reading.key.as_ref());
+        for print in [key.map(|key| &key.print), None] {
+            let key = cause_key(incident.kind, credential.provider, print);
+            let Some((told, cause)) = self.cause_told(&key, address)? else {
+                continue;
+            };
+            let own = diagnose::diagnose(&Findings {
+                kind: incident.kind,
+                reading: reading.as_ref(),
+                events: &self.newest_events(id, EVENTS)?,
+                expected: scene.watch.expectation(credential).environment,
+                words: &scene.policy.status_words,
+            });
+            let fits = own.is_none_or(|own| own == cause || own == Cause::Unexplained);
+            let later = fits && self.was_whole_between(told.sweep, incident.opened_sweep)?;
+            return Ok(later.then_some(told));
+        }
+        Ok(None)
+    }
+
+    fn mailbox(&self, scene: &Scene<'_>, address: &str) -> Result<Mailbox> {
+        let most = scene.policy.alerts.max_emails_per_hour;
+        Ok(Mailbox {
+            under_way: self.next_try(address)?,
+            packed: self.last_packed(address)?,
+            limited_until: self.limited_until(address, most, scene.now)?,
+            sweeping_since: self.running_sweep()?,
+            first_sweep: self.is_first_sweep()?,
+        })
+    }
+
+    /// Calls `each` for all that waits to be told: to whom, of what, and why.
+    pub(super) fn each_waiting(
+        &self,
+        scene: &Scene<'_>,
+        only: Option<&str>,
+        mut each: impl FnMut(&str, Item, Wait),
+    ) -> Result<()> {
+        for address in self.waiting_addresses()? {
+            if only.is_some_and(|only| !only.eq_ignore_ascii_case(&address)) {
+                continue;
+            }
+            let queue = self.queue(scene, &address)?;
+            for (item, wait) in queue.waits {
+                each(&address, item, wait);
+            }
+            for item in queue.leaves {
+                each(
+                    &address,
+                    item,
+                    Wait::new(WaitsFor::Packing, None, scene.now),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The key of a shared cause: a kind, a provider, and the client key where it is one key's.
+pub fn cause_key(kind: Kind, provider: Provider, key: Option<&[u8; 16]>) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("{kind}/{provider}/");
+    for byte in key.into_iter().flatten() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
