@@ -257,6 +257,45 @@ async fn silent(at: At, act: Act, phase: Phase, tls: Tls) {
     assert_eq!(smtp.accepted(), []);
 }
 
+/// Neither a line without end nor a reply without end is kept in memory, in the clear or inside TLS; with the deadlines of
+/// every day, long before which the connection is closed.
+#[tokio::test]
+async fn a_server_that_never_stops_talking_is_left_at_once() {
+    let starttls_places = PLACES.map(|(at, phase)| (at, phase, Tls::StartTls));
+    let others = [
+        (At::Greeting, Phase::Greeting, Tls::Implicit),
+        (At::Ehlo, Phase::Ehlo, Tls::None),
+        (At::Body, Phase::Body, Tls::Implicit),
+    ];
+    for (at, phase, tls) in starttls_places.into_iter().chain(others) {
+        for (act, said) in [
+            (Act::Endless, "the server's line is longer than 4 KiB"),
+            (Act::Lines, "the server's reply is longer than 100 lines"),
+        ] {
+            let smtp = Smtp::start_as(Manner {
+                security: match tls {
+                    Tls::Implicit => Security::Implicit,
+                    Tls::StartTls => Security::StartTls,
+                    Tls::None => Security::Plain,
+                },
+                ..Manner::default()
+            });
+            smtp.times(1, at, act);
+            let transport = transport(&smtp, tls);
+            let sending = tokio::time::timeout(Duration::from_secs(20), send_one(&transport));
+            let fault = deferred(sending.await.expect("it listens on"));
+            assert_eq!(
+                (fault.phase, fault.code, fault.reply.as_str()),
+                (phase, None, said),
+                "{fault}"
+            );
+            // No more than what the system keeps for a connection by itself.
+            assert!(smtp.poured() < 16 << 20, "{} bytes", smtp.poured());
+            accepted(&send_one(&transport).await);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_connection_cut_at_any_phase_is_deferred() {
     for (at, phase) in PLACES {

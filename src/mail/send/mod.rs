@@ -2,6 +2,7 @@
 //!
 //! Never retries by itself, never alters the bytes, and says exactly in which phase what was answered.
 
+mod connect;
 mod folder;
 mod smtp;
 mod stream;

@@ -9,19 +9,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-#[expect(
-    deprecated,
-    reason = "the only public way to do the TLS handshake apart from the greeting, so that each has its deadline"
-)]
-use lettre::transport::smtp::client::AsyncNetworkStream;
-use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::extension::{Extension, MailParameter};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
-use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::stream::{Spoken, Tap};
+use super::connect;
 use super::talk::{Talk, judge};
 use super::{Fault, Phase, Verdict};
 use crate::model::Address;
@@ -187,48 +181,7 @@ impl Session {
         };
 
         let tcp = talk.connect(settings).await?;
-        let peer = tcp
-            .peer_addr()
-            .map_err(|e| talk.failed(Phase::Connect, &e))?;
-        let spoken = Spoken::default();
-        let hello = ClientId::default();
-        let stream: Box<dyn AsyncTokioStream> = match (settings.tls, &tls) {
-            (Tls::Implicit, Some(tls)) => {
-                #[expect(deprecated, reason = "see the import")]
-                let mut stream = AsyncNetworkStream::use_existing_tokio1(Box::new(tcp));
-                let handshake = stream.upgrade_tls(tls.clone());
-                talk.within(limit.connect, Phase::Tls, handshake).await?;
-                Box::new(Tap::new(stream.compat(), peer, spoken.clone(), false))
-            }
-            (kind, _) => {
-                let starttls = kind == Tls::StartTls;
-                Box::new(Tap::new(tcp, peer, spoken.clone(), starttls))
-            }
-        };
-        let connecting = AsyncSmtpConnection::connect_with_transport(stream, &hello);
-        tokio::pin!(connecting);
-        let mut greeted = timeout(limit.command, &mut connecting).await;
-        if greeted.is_err() && spoken.yet() {
-            // It greeted in time; the answer to EHLO has a deadline of its own.
-            greeted = timeout(limit.command, &mut connecting).await;
-        }
-        let phase = if spoken.yet() {
-            Phase::Ehlo
-        } else {
-            Phase::Greeting
-        };
-        let mut connection = talk.said(phase, limit.command, greeted.ok())?;
-
-        if let (Tls::StartTls, Some(tls)) = (settings.tls, tls) {
-            if !connection.can_starttls() {
-                let why = "the server does not offer STARTTLS; nothing is sent without it (for a server \
-                           that speaks TLS from the start set tls = \"implicit\")";
-                return Err(talk.ours(Phase::StartTls, why));
-            }
-            let upgrade = connection.starttls(tls, &hello);
-            talk.within(limit.connect + limit.command, Phase::StartTls, upgrade)
-                .await?;
-        }
+        let mut connection = connect::connect(&talk, tcp, settings.tls, tls, limit).await?;
         if let Some((username, password)) = login {
             let offered = connection.server_info();
             if offered.get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {

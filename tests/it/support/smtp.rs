@@ -94,6 +94,10 @@ pub(crate) enum Act {
     Tarpit,
     /// One letter every 20 ms and never a line's end.
     Drip,
+    /// Letters as fast as they go, and never a line's end.
+    Endless,
+    /// Lines as fast as they go, and never the last one.
+    Lines,
     /// The connection is cut; a mail is not kept.
     Drop,
     /// The mail is kept, but cut before the 250 is said.
@@ -148,6 +152,8 @@ struct State {
     /// Of these, those that are not over.
     open: usize,
     listening: bool,
+    /// Bytes of talk without end that the system took.
+    poured: usize,
 }
 
 #[derive(Debug, Default)]
@@ -298,6 +304,11 @@ impl Smtp {
     /// How many connections were made.
     pub(crate) fn connections(&self) -> usize {
         self.shared.state().connections
+    }
+
+    /// How many bytes of talk without end the system took.
+    pub(crate) fn poured(&self) -> usize {
+        self.shared.state().poured
     }
 
     /// Every line said, `C: ` by the client and `S: ` by the server; a mail's body is left out.

@@ -250,11 +250,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<'_, S> {
                 self.stream.flush().await.map_err(|_| Over)?;
                 tokio::time::sleep(Duration::from_millis(20)).await;
             },
+            Some(Act::Endless) => self.pour(&[b'2'; 8192]).await,
+            Some(Act::Lines) => self.pour(&b"250-more\r\n".repeat(800)).await,
             Some(Act::ReplyAndDrop) => {
                 self.say(usual).await?;
                 Err(Over)
             }
             Some(Act::Drop | Act::KeepAndDrop) => Err(Over),
+        }
+    }
+
+    /// Says this again and again, until nobody listens.
+    async fn pour(&mut self, bytes: &[u8]) -> Result<bool, Over> {
+        loop {
+            self.stream.write_all(bytes).await.map_err(|_| Over)?;
+            self.stream.flush().await.map_err(|_| Over)?;
+            self.server
+                .shared
+                .change(|state| state.poured += bytes.len());
         }
     }
 
