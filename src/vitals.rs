@@ -58,10 +58,14 @@ pub struct LastSweep {
 pub enum Fault {
     /// The database cannot be written.
     Storage,
+    /// A file of the database is no longer the one that is open.
+    Displaced,
     /// The mail server refuses our set-up: login, certificate, a missing extension.
     Mail,
     /// The last reload was refused; the settings before it are in force.
     Config,
+    /// The page cannot be served at its address.
+    Page,
 }
 
 /// A fault that lasts.
@@ -216,6 +220,11 @@ impl Vitals {
                 true
             }
         }
+    }
+
+    /// How `fault` stands, if it does.
+    pub fn fault(&self, fault: Fault) -> Option<Standing> {
+        self.state().pulse.faults.get(&fault).cloned()
     }
 
     /// Notes that `fault` is over, and returns how it stood, if it did.

@@ -27,6 +27,9 @@ pub enum Fatal {
     /// A loop ended by itself.
     #[error("a loop of the daemon ended by itself; the log says why")]
     LoopEnded,
+    /// A file of the database was deleted or replaced while it was open; what was open is saved.
+    #[error("{}", .0.replace('\n', "\n  "))]
+    Displaced(String),
 }
 
 /// Runs the daemon in the foreground until it is told to stop.
@@ -36,6 +39,8 @@ pub enum Fatal {
 pub async fn run(config: Config, clock: Clock) -> Result<(), Fatal> {
     let mut signals = Signals::new().map_err(Fatal::Signals)?;
     let db = Db::open(&config.database.path).map_err(StartError::from)?;
+    // To the end of the process: readers of the page may close their connections after everything else.
+    std::mem::forget(db.lock());
     let station = Station::open(db, &config, clock, Pace::default()).await?;
     log_start(&config);
     let mut daemon = station.start();
@@ -55,7 +60,7 @@ pub async fn run(config: Config, clock: Clock) -> Result<(), Fatal> {
                 Told::Stop => break Ok(()),
                 Told::Reload => reload(&daemon, &mut config).await,
             },
-            () = daemon.failed() => break Err(Fatal::LoopEnded),
+            fatal = daemon.failed() => break Err(fatal),
         }
     };
     say(systemd::stopping("finishing what runs"));
@@ -221,7 +226,10 @@ async fn beat(context: Context, heartbeat: Option<Heartbeat>) {
 
 /// The last commit held, and no notice is overdue.
 async fn is_well(context: &Context) -> bool {
-    let committed = !context.vitals.pulse().faults.contains_key(&Fault::Storage);
+    let faults = context.vitals.pulse().faults;
+    let committed = ![Fault::Storage, Fault::Displaced]
+        .iter()
+        .any(|fault| faults.contains_key(fault));
     let since = context.clock.now() - OVERDUE;
     let overdue = context.read(move |tx| tx.overdue_notices(since)).await;
     committed && matches!(overdue, Ok(0))

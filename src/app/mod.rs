@@ -4,7 +4,6 @@ mod lifecycle;
 mod wiring;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,15 +22,15 @@ use crate::daemon::judge::Bench;
 use crate::daemon::roster::{Changes, Roster};
 use crate::daemon::schedule::{self, Timetable};
 use crate::daemon::settings::{InForce, Settings};
-use crate::daemon::sweep::Urgent;
-use crate::daemon::{alarm, deliver, gather};
+use crate::daemon::sweep::{self, Urgent};
+use crate::daemon::{alarm, deliver, gather, guard};
 use crate::leaf::{self, Client};
 use crate::mail::send::Deadlines;
 use crate::model::{CredentialId, Kind};
 use crate::rules::due;
 use crate::rules::incidents::Condition;
-use crate::store::{self, Db, RunId, Tx, Writer};
-use crate::vitals::Vitals;
+use crate::store::{self, Db, Displaced, Lock, RunId, Tx, Writer};
+use crate::vitals::{Fault, Vitals};
 use crate::web;
 
 pub use lifecycle::{Fatal, run};
@@ -70,7 +69,7 @@ pub enum StartError {
 pub struct Station {
     /// The handles of all loops.
     pub context: Context,
-    database: PathBuf,
+    lock: Option<Arc<Lock>>,
     urgent: Urgent,
     wanted: mpsc::UnboundedReceiver<(CredentialId, crate::model::Credential)>,
     writer: std::thread::JoinHandle<()>,
@@ -99,6 +98,7 @@ impl Station {
     ) -> Result<Station, StartError> {
         // Before anything is written: a port in use is no reason to begin a run.
         let listener = listen(config).await?;
+        let lock = db.lock();
         let (writer, thread) =
             Writer::start(db).map_err(|error| StartError::System(error.to_string()))?;
         let settings = wiring::settings(config, pace);
@@ -150,7 +150,7 @@ impl Station {
         };
         Ok(Station {
             context,
-            database: config.database.path.clone(),
+            lock,
             urgent,
             wanted,
             writer: thread,
@@ -162,7 +162,7 @@ impl Station {
     pub fn start(self) -> Daemon {
         let Station {
             context,
-            database,
+            lock,
             urgent,
             wanted,
             writer,
@@ -180,7 +180,10 @@ impl Station {
         loops.spawn(deliver::pack_loop(context.clone()));
         loops.spawn(deliver::send_loop(context.clone()));
         loops.spawn(gather::urgent(context.clone(), wanted));
-        loops.spawn(alarm::watch(context.clone(), database));
+        if let Some(lock) = &lock {
+            loops.spawn(alarm::watch(context.clone(), lock.path().to_owned()));
+            loops.spawn(guard::watch(context.clone(), lock.clone()));
+        }
         // The first sweep begins now, not with the scheduler's first second.
         timetable.tick();
         let ticking = timetable.clone();
@@ -207,6 +210,7 @@ impl Station {
             loops,
             tracker,
             broken,
+            lock,
             writer,
             page,
         }
@@ -221,13 +225,14 @@ impl Station {
     pub async fn close(self) {
         let Station {
             context,
+            lock,
             urgent,
             wanted,
             writer,
             ..
         } = self;
         drop((urgent, wanted));
-        end_run(context, writer).await;
+        end_run(context, lock, writer).await;
     }
 }
 
@@ -320,6 +325,7 @@ pub struct Daemon {
     loops: JoinSet<()>,
     tracker: TaskTracker,
     broken: Arc<Notify>,
+    lock: Option<Arc<Lock>>,
     writer: std::thread::JoinHandle<()>,
     page: Option<web::Site>,
 }
@@ -370,9 +376,7 @@ impl Daemon {
     pub async fn reload_refused(&self, why: String) {
         let context = &self.context;
         let (settings, now) = (context.settings.now(), context.clock.now());
-        context
-            .vitals
-            .fault_seen(crate::vitals::Fault::Config, why.clone(), now);
+        context.vitals.fault_seen(Fault::Config, why.clone(), now);
         let told = context
             .write(move |tx| {
                 let bench = settings.bench(false);
@@ -389,15 +393,22 @@ impl Daemon {
         }
     }
 
-    /// Waits until a loop ends by itself, which none should.
-    pub async fn failed(&mut self) {
-        tokio::select! {
-            ended = self.loops.join_next() => match ended {
-                Some(Err(panic)) => tracing::error!(%panic, "a loop of the daemon failed"),
-                _ => tracing::error!("a loop of the daemon ended by itself"),
-            },
-            () = self.broken.notified() => {}
+    /// Waits until a loop ends by itself, which none should while the database is in its place.
+    pub async fn failed(&mut self) -> Fatal {
+        let ended = tokio::select! {
+            ended = self.loops.join_next() => ended,
+            () = self.broken.notified() => return Fatal::LoopEnded,
+        };
+        match ended {
+            Some(Err(panic)) => tracing::error!(%panic, "a loop of the daemon failed"),
+            _ => {
+                if let Some(displaced) = self.context.vitals.fault(Fault::Displaced) {
+                    return Fatal::Displaced(displaced.text);
+                }
+                tracing::error!("a loop of the daemon ended by itself");
+            }
         }
+        Fatal::LoopEnded
     }
 
     /// Stops in order: no new work, what runs ends, everything is committed.
@@ -407,6 +418,7 @@ impl Daemon {
             timetable,
             mut loops,
             tracker,
+            lock,
             writer,
             ..
         } = self;
@@ -423,17 +435,20 @@ impl Daemon {
             loops.shutdown().await;
         }
         drop(timetable);
-        end_run(context, writer).await;
+        end_run(context, lock, writer).await;
     }
 }
 
-async fn end_run(context: Context, writer: std::thread::JoinHandle<()>) {
+async fn end_run(context: Context, lock: Option<Arc<Lock>>, writer: std::thread::JoinHandle<()>) {
     let (run, now) = (context.run, context.clock.now());
     if let Err(error) = context.writer.write(move |tx| tx.end_run(run, now)).await {
         tracing::warn!("the end of the run could not be noted: {error}");
     }
     if let Err(error) = context.writer.checkpoint().await {
         tracing::debug!("the write-ahead log was not folded in: {error}");
+    }
+    if let Some(lock) = &lock {
+        save_displaced(&context, lock, now).await;
     }
     drop(context);
     // The thread ends when the last handle is gone; a task that was cut off may hold one for a moment longer.
@@ -443,5 +458,30 @@ async fn end_run(context: Context, writer: std::thread::JoinHandle<()>) {
         .is_err()
     {
         tracing::debug!("the writer was still busy at the end");
+    }
+}
+
+/// Of a database that is no longer at its path all is saved beside it, what was written last too; what stands there now is
+/// left alone.
+async fn save_displaced(context: &Context, lock: &Arc<Lock>, now: Timestamp) {
+    let Some(displaced) = lock.displaced().filter(Displaced::loses_something) else {
+        return;
+    };
+    let saved = context.writer.rescue(lock.clone(), now).await;
+    match &saved {
+        Ok(rescue) => tracing::warn!(
+            "{displaced}; all that was open is saved in {}",
+            rescue.display()
+        ),
+        Err(error) => tracing::error!(
+            "{displaced}, and what was open cannot be saved: {}",
+            sweep::chain(error)
+        ),
+    }
+    if saved.is_ok()
+        && displaced.is_database()
+        && let Err(error) = context.writer.let_go(lock.clone()).await
+    {
+        tracing::warn!("{}", sweep::chain(&error));
     }
 }

@@ -72,7 +72,7 @@ pub async fn play(options: &Options) -> anyhow::Result<Played> {
         }) => Ended::Story,
         () = time_is_up(options.for_so_long) => Ended::Time,
         () = interrupted() => Ended::Interrupted,
-        () = daemon.failed() => Ended::Failed,
+        _ = daemon.failed() => Ended::Failed,
     };
     if ended == Ended::Story && options.keep {
         println!("\nThe story is told; the demo stays up until Ctrl-C.");

@@ -50,6 +50,7 @@ impl From<Fatal> for Failure {
     fn from(fatal: Fatal) -> Self {
         match fatal {
             Fatal::Start(start) => start.into(),
+            Fatal::Displaced(_) => Failure::new(Exit::Database, fatal),
             other => Failure::new(Exit::Fallen, other),
         }
     }

@@ -1,7 +1,7 @@
-//! The one mail that does not come from the database: that the database cannot be written.
+//! The one mail that does not come from the database: that the database cannot be written, or is no longer where it was.
 //!
-//! At most one a day, over restarts too: a marker file beside the database remembers, or, where not even that can be
-//! written, this process does. Once the database can be written again, the trouble is kept in it as it was.
+//! At most one a day for each, over restarts too: a marker file beside the database remembers, or, where not even that
+//! can be written, this process does. Once the database can be written again, the trouble is kept in it as it was.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,10 +51,17 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// For the database at `path`.
+    /// For the database at `path`, where it cannot be written.
     pub fn new(path: &Path) -> Self {
+        Self::beside(path, ".told")
+    }
+
+    /// The same for another fault, whose marker's name ends in `end`.
+    pub(super) fn beside(path: &Path, end: &str) -> Self {
+        let mut marker = path.as_os_str().to_owned();
+        marker.push(end);
         Alarm {
-            marker: marker(path),
+            marker: marker.into(),
             told: None,
             tried: None,
             standing: None,
@@ -64,7 +71,7 @@ impl Alarm {
     /// Looks once: tells a fault that stands, and keeps one that is over.
     pub async fn look(&mut self, context: &Context) {
         let now = context.clock.now();
-        let standing = context.vitals.pulse().faults.get(&Fault::Storage).cloned();
+        let standing = context.vitals.fault(Fault::Storage);
         match (&standing, self.standing.take()) {
             (Some(fault), _) => {
                 if now.duration_since(fault.since) >= HOLD && self.is_due(now) {
@@ -79,26 +86,36 @@ impl Alarm {
         self.standing = standing;
     }
 
-    fn is_due(&self, now: Timestamp) -> bool {
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let tried = self.tried.filter(|tried| *tried <= now);
+        !self.is_told(now) && tried.is_none_or(|tried| now.duration_since(tried) >= TRY_EVERY)
+    }
+
+    pub(super) fn is_told(&self, now: Timestamp) -> bool {
         let written = fs::read_to_string(&self.marker)
             .ok()
             .and_then(|text| text.trim().parse::<Timestamp>().ok());
         // A marker from the future is a clock that was wrong; it must not silence us.
         let last = written.max(self.told).filter(|last| *last <= now);
-        let tried = self.tried.filter(|tried| *tried <= now);
-        last.is_none_or(|last| now.duration_since(last) >= ONCE_IN)
-            && tried.is_none_or(|tried| now.duration_since(tried) >= TRY_EVERY)
+        last.is_some_and(|last| now.duration_since(last) < ONCE_IN)
     }
 
-    async fn tell(&mut self, context: &Context, fault: &Standing, now: Timestamp) {
+    /// Says whether a server took it.
+    pub(super) async fn tell(
+        &mut self,
+        context: &Context,
+        fault: &Standing,
+        now: Timestamp,
+    ) -> bool {
         let settings = context.settings.now();
         let mail = match compose(&settings, fault, now) {
             Ok(mail) => mail,
             Err(error) => {
-                return tracing::error!(
+                tracing::error!(
                     "the mail about the database cannot be composed: {}",
                     chain(&error)
                 );
+                return false;
             }
         };
         self.tried = Some(now);
@@ -124,13 +141,8 @@ impl Alarm {
                 );
             }
         }
+        accepted
     }
-}
-
-fn marker(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".told");
-    PathBuf::from(name)
 }
 
 /// Keeps what is over, from its true beginning on; who was mailed of it from memory reads how long it lasted.
@@ -177,7 +189,7 @@ fn compose(
     };
     let about = About::Own {
         subject: String::new(),
-        details: vec![fault.text.clone()],
+        details: fault.text.lines().map(str::to_owned).collect(),
     };
     let entries = vec![Entry {
         about,

@@ -6,6 +6,7 @@ pub mod context;
 pub mod deliver;
 mod digest;
 pub mod gather;
+pub mod guard;
 pub mod heartbeat;
 pub mod judge;
 mod letter;

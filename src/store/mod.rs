@@ -9,6 +9,7 @@ mod events;
 mod facts;
 mod hush;
 mod incidents;
+mod lock;
 mod looks;
 mod migrate;
 mod open;
@@ -28,8 +29,9 @@ pub use error::Error;
 pub use facts::{Alike, LookCount, OpenTold};
 pub use hush::{Ack, Silence};
 pub use incidents::{DueNotice, Stamp};
+pub use lock::{Displaced, Lock};
 pub use looks::{Gap, Torn};
-pub use open::{Access, Db, Lock};
+pub use open::{Access, Db};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
 pub use queries::{
     AckedAbout, Added, Filter, Fleet, NotOneUser, Past, PastAnswer, PastEvents, PastGap, PastSweep,

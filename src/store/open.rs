@@ -1,14 +1,14 @@
 //! Opens the database: lock, pragmas, check, migrations, file mode.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::lock::{self, Lock};
 use super::migrate;
 use super::{Error, Result, Tx};
 
@@ -16,7 +16,8 @@ use super::{Error, Result, Tx};
 #[derive(Debug)]
 pub struct Db {
     conn: Connection,
-    _lock: Option<Lock>,
+    /// Let go of after the connection: see [`Lock`].
+    lock: Option<Arc<Lock>>,
 }
 
 /// What a reader may do.
@@ -38,25 +39,29 @@ impl Db {
     /// [`Error::InUse`] beside another daemon, [`Error::Refused`] for a newer, damaged or foreign file, which is never
     /// mended or overwritten.
     pub fn open(path: &Path) -> Result<Db> {
+        if is_empty(path) {
+            lock::refuse_beside_rescue(path)?;
+        }
         let lock = Lock::take(path)?;
-        let unopened = |source| Error::Unopened {
-            database: path.to_owned(),
-            source,
-        };
-        let file = create_private(path).map_err(unopened)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = connect(path, flags)?;
         // Until it is known to be ours nothing of it is changed: neither its log folded in, nor its mode, nor its header.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         refuse_damaged(&conn, path)?;
-        migrate::refuse_unknown(&conn, path)?;
+        if migrate::refuse_unknown(&conn, path)? == 0 {
+            lock::refuse_beside_rescue(path)?;
+        }
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-        make_private(&file).map_err(unopened)?;
+        lock.make_private().map_err(|source| Error::Unopened {
+            database: path.to_owned(),
+            source,
+        })?;
         prepare(&conn, path)?;
         migrate::to_newest(&conn, path)?;
+        lock.all_is_open();
         Ok(Db {
             conn,
-            _lock: Some(lock),
+            lock: Some(Arc::new(lock)),
         })
     }
 
@@ -65,7 +70,7 @@ impl Db {
         let conn = Connection::open_in_memory()?;
         keep_statements(&conn)?;
         migrate::to_newest(&conn, Path::new(":memory:"))?;
-        Ok(Db { conn, _lock: None })
+        Ok(Db { conn, lock: None })
     }
 
     /// Opens an existing database beside a running daemon.
@@ -90,7 +95,7 @@ impl Db {
             Error::Failed(inner) => refuse_foreign(inner.into(), path),
             other => other,
         })?;
-        Ok(Db { conn, _lock: None })
+        Ok(Db { conn, lock: None })
     }
 
     /// Does `work` in one write transaction: all of it is kept, or, where it or the commit fails, nothing.
@@ -144,6 +149,16 @@ impl Db {
         Ok(())
     }
 
+    /// Lets go of a database that is no longer at its path: what stands there by now is another one, whose log must not be
+    /// removed when this one is closed; and the log of this one, all of which was saved, must not be taken for that of
+    /// another.
+    pub fn let_go(&self, lock: &Lock) -> Result<()> {
+        self.conn
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        lock.remove_log();
+        Ok(())
+    }
+
     /// What is damaged in it, in SQLite's words; none where it is whole. Reads all of it.
     pub fn damage(&self) -> Result<Option<String>> {
         let verdict: String = self
@@ -152,9 +167,22 @@ impl Db {
         Ok((verdict != "ok").then_some(verdict))
     }
 
+    /// The locks under which this daemon has it; none in memory, and beside a daemon.
+    pub fn lock(&self) -> Option<Arc<Lock>> {
+        self.lock.clone()
+    }
+
     /// The connection, for queries that only read.
     pub fn reader(&self) -> &Connection {
         &self.conn
+    }
+}
+
+/// Whether there is no database yet; a file that cannot be looked at is no empty one.
+fn is_empty(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(file) => file.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -171,26 +199,6 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
 fn keep_statements(conn: &Connection) -> Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    Ok(())
-}
-
-/// Opens the file, and creates it where there is none: readable by the user that runs the daemon alone.
-fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-}
-
-/// Takes from others what an older umask gave them.
-fn make_private(file: &File) -> io::Result<()> {
-    let mode = file.metadata()?.permissions().mode();
-    if mode & 0o077 != 0 {
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-    }
     Ok(())
 }
 
@@ -249,48 +257,6 @@ fn prepare(conn: &Connection, path: &Path) -> Result<()> {
     conn.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
     conn.pragma_update(None, "trusted_schema", "OFF")?;
     Ok(())
-}
-
-/// The lock file beside a database; held while this lives, released by the kernel however the process ends.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes the lock of the database at `path`.
-    ///
-    /// # Errors
-    /// [`Error::InUse`] where another process holds it.
-    pub fn take(path: &Path) -> Result<Lock> {
-        let lock = Lock::path(path);
-        let unopened = |source| Error::Unopened {
-            database: path.to_owned(),
-            source,
-        };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock)
-            .map_err(unopened)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::InUse {
-                database: path.to_owned(),
-                lock,
-            }),
-            Err(TryLockError::Error(error)) => Err(unopened(error)),
-        }
-    }
-
-    fn path(database: &Path) -> PathBuf {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        PathBuf::from(name)
-    }
 }
 
 impl Tx<'_> {

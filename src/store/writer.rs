@@ -1,11 +1,13 @@
 //! The one thread that writes. Jobs run in the order in which they come; a job is one transaction.
 
-use std::sync::mpsc;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{Db, Error, Result, Tx};
+use super::{BackupError, Db, Error, Lock, Result, Tx};
 
 type Job = Box<dyn FnOnce(&mut Db) + Send>;
 
@@ -78,6 +80,23 @@ impl Writer {
         });
         self.jobs.send(job).map_err(|_| Error::Stopped)?;
         result.await.map_err(|_| Error::Stopped)?
+    }
+
+    /// Saves all that is open beside its path; see [`Db::rescue`].
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub async fn rescue(
+        &self,
+        lock: Arc<Lock>,
+        now: Timestamp,
+    ) -> std::result::Result<PathBuf, BackupError> {
+        self.with(move |db| db.rescue(&lock, now)).await
+    }
+
+    /// Leaves what stands at the database's path alone; see [`Db::let_go`].
+    pub async fn let_go(&self, lock: Arc<Lock>) -> Result<()> {
+        self.with(move |db| db.let_go(&lock)).await
     }
 
     /// Folds the write-ahead log into the database.

@@ -81,10 +81,14 @@ pub fn look(
     } else {
         too_old(last, started, schedules, now)
     };
-    let storage = pulse.faults.get(&Fault::Storage).map(|standing| {
+    let displaced = pulse.faults.get(&Fault::Displaced);
+    let unwritten = pulse.faults.get(&Fault::Storage).map(|standing| {
         let length = words::duration(words::between(standing.since, now));
         format!("the database cannot be written for {length}")
     });
+    let storage = displaced
+        .map(|standing| standing.text.clone())
+        .or(unwritten);
     let notices = match overdue {
         Ok(0) => None,
         Ok(count) => Some(format!(
@@ -220,6 +224,16 @@ mod tests {
             .fault_seen(Fault::Storage, "disk is full", now);
         assert_eq!(daemon.wrong(Ok(0)), ["commit"]);
         daemon.vitals.fault_over(Fault::Storage);
+        daemon
+            .vitals
+            .fault_seen(Fault::Displaced, "the database was deleted", now);
+        assert!(
+            daemon
+                .health(Ok(0))
+                .to_string()
+                .contains("commit: the database was deleted")
+        );
+        daemon.vitals.fault_over(Fault::Displaced);
         daemon.vitals.fault_seen(Fault::Mail, "no login", now);
         assert!(
             daemon.health(Ok(0)).is_well(),

@@ -320,18 +320,19 @@ fn storage(registry: &mut Registry, asked: &Asked<'_>) {
     }
     let faults = asked.shared.parts.vitals.pulse().faults;
     let family = Family::<OfFault, Whole>::default();
-    for (fault, name) in [
-        (Fault::Storage, "storage"),
-        (Fault::Mail, "mail"),
-        (Fault::Config, "config"),
+    for (name, meant) in [
+        ("storage", &[Fault::Storage, Fault::Displaced][..]),
+        ("mail", &[Fault::Mail]),
+        ("config", &[Fault::Config]),
+        ("page", &[Fault::Page]),
     ] {
         let labels = OfFault { fault: Word(name) };
-        let stands = faults.contains_key(&fault);
+        let stands = meant.iter().any(|fault| faults.contains_key(fault));
         family.get_or_create(&labels).set(i64::from(stands));
     }
     registry.register(
         "fault",
-        "1 while something of our own fails: database, mail server's set-up, new config",
+        "1 while something of our own fails: database, mail server's set-up, new config, address of the page",
         family,
     );
 }

@@ -33,6 +33,7 @@ mod property_replay;
 mod report;
 mod smtp_delivery;
 mod store_bad_days;
+mod store_foreign;
 mod store_frugality;
 mod units;
 mod web_browser;

@@ -100,6 +100,48 @@ fn a_second_daemon_is_told_who_has_it() {
 }
 
 #[test]
+fn a_second_daemon_is_kept_out_where_the_lock_file_was_deleted() {
+    let (folder, path) = folder();
+    let _first = Db::open(&path).unwrap();
+    fs::remove_file(folder.path().join("leafwatch.db.lock")).unwrap();
+    let error = Db::open(&path).unwrap_err();
+    assert!(matches!(error, Error::InUse { .. }), "{error:?}");
+}
+
+#[test]
+fn a_rescue_has_all_that_was_committed_and_no_files_beside_it() {
+    let (folder, path) = folder();
+    let mut db = Db::open(&path).unwrap();
+    let lock = db.lock().unwrap();
+    assert_eq!(lock.displaced(), None);
+    watch(&mut db, 1).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(lock.displaced().unwrap().is_database());
+    let first = db.rescue(&lock, now()).unwrap();
+    // What is written after it is in the next one, which has the same name.
+    watch(&mut db, 2).unwrap();
+    let later = now() + jiff::SignedDuration::from_secs(60);
+    assert_eq!(db.rescue(&lock, later).unwrap(), first);
+    db.let_go(&lock).unwrap();
+    drop(db);
+    let mut names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["leafwatch.db.lock", "leafwatch.db.rescued-20260302T080000Z"]
+    );
+    drop(lock);
+    let refused = Db::open(&path).unwrap_err();
+    assert!(matches!(refused, Error::Refused { .. }), "{refused:?}");
+    assert!(refused.to_string().contains(first.to_str().unwrap()));
+    fs::rename(&first, &path).unwrap();
+    assert_eq!(watched(&mut Db::open(&path).unwrap()), [deere(1), deere(2)]);
+}
+
+#[test]
 fn a_newer_schema_is_refused_untouched_by_daemon_and_reader() {
     let (_folder, path) = folder();
     drop(Db::open(&path).unwrap());

@@ -197,7 +197,7 @@ fn of_own(kind: Kind) -> Advice {
             "If it was meant, there is nothing to do. If not, restore the list and run: systemctl reload leafwatch",
         ),
         Kind::Storage => (
-            "The disk is full, the file is locked, or its permissions changed.",
+            "The disk is full, the file is locked, its permissions changed, or somebody deleted or replaced it.",
             "Run leafwatch doctor; it says which, and what to do.",
         ),
         // Told by `advice`; named so that a new kind cannot be forgotten.

@@ -239,7 +239,7 @@ fn endings(kind: Kind) -> [&'static str; 4] {
             "The watch list is as long as before, or the change was confirmed.",
         ],
         Kind::Storage => [
-            "Leafwatch cannot write its database. It goes on checking, but cannot judge or tell.",
+            "Leafwatch cannot keep what it sees in its database. What it cannot keep it can neither judge nor tell.",
             "Leafwatch once more cannot write its database.",
             "Leafwatch still cannot write its database.",
             "The database can be written again.",

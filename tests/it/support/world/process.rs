@@ -125,9 +125,31 @@ impl Process {
         }
     }
 
+    /// Waits until it logs a line that holds these words, and returns the line.
+    pub(crate) fn logs(&self, words: &str) -> String {
+        let watch = Clock::system();
+        loop {
+            let log = self.log();
+            if let Some(line) = log.lines().find(|line| line.contains(words)) {
+                return line.to_owned();
+            }
+            assert!(watch.monotonic() < PATIENCE, "never {words:?}: {log}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Whether it still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// The files that it has open, as the kernel names them: ` (deleted)` behind those that have no name any more.
+    pub(crate) fn open_files(&self) -> Vec<PathBuf> {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        // One may be closed between the two looks.
+        descriptors
+            .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+            .collect()
     }
 
     /// What it wrote to standard error.
