@@ -44,15 +44,9 @@ pub async fn run(config: Config, clock: Clock) -> Result<(), Fatal> {
     let station = Station::open(db, &config, clock, Pace::default()).await?;
     log_start(&config);
     let mut daemon = station.start();
-    if let Some(address) = daemon.page_address() {
-        tracing::info!("the page is at http://{address}/");
-    }
     let heart = tokio::spawn(beat(daemon.context.clone(), heartbeat(&config)));
     let dog = tokio::spawn(feed_watchdog(daemon.context.clone(), config.leaf.timeout));
-    say(systemd::ready(&format!(
-        "watching {} credentials",
-        config.watch.len()
-    )));
+    say(systemd::ready(&status(&daemon.context)));
     let mut config = config;
     let ended = loop {
         tokio::select! {
@@ -131,10 +125,7 @@ async fn reload(daemon: &Daemon, config: &mut Config) {
             daemon.context.vitals.fault_over(Fault::Config);
             log_start(&new);
             *config = new;
-            say(systemd::ready(&format!(
-                "watching {} credentials",
-                config.watch.len()
-            )));
+            say(systemd::ready(&status(&daemon.context)));
         }
         Err(error) => {
             let why = sweep::chain(&error);
@@ -236,13 +227,17 @@ async fn is_well(context: &Context) -> bool {
 }
 
 fn status(context: &Context) -> String {
-    let sight = if context.sight().blind {
-        "; blind: Leaf gives no answer of use"
-    } else {
-        ""
+    let sight = match context.sight().blind {
+        true => "; blind: Leaf gives no answer of use",
+        false => "",
     };
+    let page = context
+        .vitals
+        .fault(Fault::Page)
+        .map(|fault| format!("; {}", fault.text));
     format!(
-        "watching {} credentials{sight}",
-        context.roster().members().len()
+        "watching {} credentials{sight}{}",
+        context.roster().members().len(),
+        page.unwrap_or_default()
     )
 }

@@ -48,14 +48,6 @@ pub enum StartError {
     /// Leaf's settings, or the HTTP client.
     #[error("cannot set up the client of Leaf")]
     Leaf(#[from] leaf::BuildError),
-    /// The page cannot be served at its address.
-    #[error("cannot serve the page at {address} (web.listen)")]
-    Listen {
-        /// `web.listen`.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// The page has no password.
     #[error(transparent)]
     Password(#[from] web::NoPassword),
@@ -73,7 +65,8 @@ pub struct Station {
     urgent: Urgent,
     wanted: mpsc::UnboundedReceiver<(CredentialId, crate::model::Credential)>,
     writer: std::thread::JoinHandle<()>,
-    page: Option<(web::Site, TcpListener)>,
+    /// With the address taken, where it could be.
+    page: Option<(web::Site, Option<TcpListener>)>,
 }
 
 /// How time is scaled, where it is: in the demo and in tests.
@@ -96,8 +89,6 @@ impl Station {
         clock: Clock,
         pace: Pace,
     ) -> Result<Station, StartError> {
-        // Before anything is written: a port in use is no reason to begin a run.
-        let listener = listen(config).await?;
         let lock = db.lock();
         let (writer, thread) =
             Writer::start(db).map_err(|error| StartError::System(error.to_string()))?;
@@ -135,15 +126,19 @@ impl Station {
             recalled: Arc::new(Mutex::new(stop.child_token())),
             stop,
         };
-        let page = match listener {
+        let page = match config.web.listen {
             None => None,
-            Some((listener, address)) => {
+            Some(wanted) => {
+                let (listener, listen) = match listen(&context, wanted).await {
+                    Some((listener, address)) => (Some(listener), address),
+                    None => (None, wanted),
+                };
                 let parts = web::Parts {
                     clock: context.clock.clone(),
                     vitals: context.vitals.clone(),
                     client: context.client.clone(),
                     database: config.database.path.clone(),
-                    listen: address,
+                    listen,
                 };
                 Some((web::Site::new(parts, wiring::web(config))?, listener))
             }
@@ -193,8 +188,7 @@ impl Station {
             }
         });
         let page = page.map(|(site, listener)| {
-            let (serving, stop) = (site.clone(), context.stop.clone());
-            loops.spawn(async move { serving.serve(listener, stop).await });
+            loops.spawn(serve(context.clone(), site.clone(), listener));
             site
         });
         let names = context.clone();
@@ -236,20 +230,51 @@ impl Station {
     }
 }
 
-/// Takes the address of the page.
-async fn listen(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
-    let Some(address) = config.web.listen else {
-        return Ok(None);
-    };
+/// Takes the address of the page, and says loudly where it cannot be had: no reason not to watch.
+async fn listen(context: &Context, address: SocketAddr) -> Option<(TcpListener, SocketAddr)> {
     let taken = async {
         let listener = TcpListener::bind(address).await?;
         // Where port 0 was asked for, the system chose one.
         let address = listener.local_addr()?;
-        Ok((listener, address))
+        Ok::<_, std::io::Error>((listener, address))
     };
     match taken.await {
-        Ok(taken) => Ok(Some(taken)),
-        Err(source) => Err(StartError::Listen { address, source }),
+        Ok((listener, address)) => {
+            context.vitals.fault_over(Fault::Page);
+            tracing::info!("the page is at http://{address}/");
+            Some((listener, address))
+        }
+        Err(error) => {
+            let text = format!(
+                "the page, /healthz and /metrics are not served: cannot listen at {address} (web.listen): {error}"
+            );
+            let now = context.clock.now();
+            if context.vitals.fault_seen(Fault::Page, text.clone(), now) {
+                tracing::error!("{text}; watching goes on, and it is tried again every 5 s");
+            }
+            None
+        }
+    }
+}
+
+/// Serves the page until the context's stop; where its address was taken by another program, from when that is gone.
+async fn serve(context: Context, site: web::Site, listener: Option<TcpListener>) {
+    const TRY_EVERY: Duration = Duration::from_secs(5);
+    let listening = async {
+        let mut taken = listener;
+        loop {
+            match taken {
+                Some(listener) => return listener,
+                None => tokio::time::sleep(TRY_EVERY).await,
+            }
+            taken = listen(&context, site.address())
+                .await
+                .map(|(listener, _)| listener);
+        }
+    };
+    tokio::select! {
+        () = context.stop.cancelled() => {}
+        listener = listening => site.serve(listener, context.stop.clone()).await,
     }
 }
 
@@ -331,9 +356,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Where the page is served; none where it is not.
+    /// Where the page is served; none where it is not, or not yet.
     pub fn page_address(&self) -> Option<SocketAddr> {
-        self.page.as_ref().map(web::Site::address)
+        let is_served = self.context.vitals.fault(Fault::Page).is_none();
+        let site = self.page.as_ref().filter(|_| is_served);
+        site.map(web::Site::address)
     }
 
     /// Puts a new config in force: from the next request, decision and mail on.

@@ -17,6 +17,8 @@ use crate::view::status::Counts;
 /// What is wrong, with the exit code that says so.
 pub fn check(cli: &Cli, clock: &Clock, args: &Check) -> Result<Exit, Failure> {
     let mut config = run::config_with_secrets(cli)?;
+    // The page is the daemon's, which may run beside.
+    config.web.listen = None;
     let db = match args.notify {
         // Nobody waits for company: what is found is told at once.
         true => {

@@ -61,8 +61,7 @@ impl From<StartError> for Failure {
         match error {
             StartError::Store(error) => error.into(),
             StartError::Leaf(_) | StartError::Password(_) => Failure::new(Exit::Config, error),
-            // Who holds the port may be gone soon: the unit tries again.
-            StartError::Listen { .. } | StartError::System(_) => Failure::new(Exit::Fallen, error),
+            StartError::System(_) => Failure::new(Exit::Fallen, error),
         }
     }
 }

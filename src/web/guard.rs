@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY,
     RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -19,6 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::doors::Caller;
 use super::frame;
 use super::site::{InForce, Shared};
+use super::tries::Turn;
 
 /// What whoever asks may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Lets a request in, or sends it away.
 pub(super) async fn guard(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(Caller(from)): ConnectInfo<Caller>,
+    Extension(Caller(from)): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -84,7 +85,7 @@ pub(super) async fn guard(
 async fn admit(
     shared: &Shared,
     in_force: &InForce,
-    from: SocketAddr,
+    from: IpAddr,
     head: &Parts,
 ) -> Result<Sight, Response> {
     let public_url = in_force.settings.web.public_url.as_deref();
@@ -110,7 +111,7 @@ async fn admit(
             "That address is too long.",
         ));
     }
-    sight(shared, in_force, from.ip(), &head.headers).await
+    sight(shared, in_force, from, &head.headers).await
 }
 
 /// What the caller may see. A try of the password waits its turn before it is looked at.
@@ -128,24 +129,31 @@ async fn sight(
     let (Some(password), Some(given)) = (&in_force.password, headers.get(AUTHORIZATION)) else {
         return Ok(without);
     };
-    match shared.tries.wait(from) {
-        Ok(wait) => tokio::time::sleep(wait).await,
-        Err(_) => {
-            let mut refusal = frame::refusal(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many wrong passwords; wait a minute.",
-            );
-            refusal
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("60"));
-            return Err(refusal);
-        }
+    let Ok(turn) = shared.tries.begin(from) else {
+        let mut refusal = frame::refusal(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many wrong passwords; wait a minute.",
+        );
+        refusal
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        return Err(refusal);
+    };
+    // Without a wait there is none at all: tries that are right must not be found waiting beside each other.
+    if !turn.wait.is_zero() {
+        tokio::time::sleep(turn.wait).await;
     }
     if given_password(given).is_some_and(|given| password.is(&given)) {
         shared.tries.right(from);
         return Ok(Sight::All);
     }
-    shared.tries.wrong(from);
+    let Turn { nth, sent_away, .. } = turn;
+    tracing::warn!(
+        %from,
+        nth,
+        sent_away,
+        "wrong password for the page from {from}, try {nth} since the last right one; {sent_away} were not looked at"
+    );
     Err(ask_password())
 }
 

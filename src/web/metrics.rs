@@ -324,7 +324,6 @@ fn storage(registry: &mut Registry, asked: &Asked<'_>) {
         ("storage", &[Fault::Storage, Fault::Displaced][..]),
         ("mail", &[Fault::Mail]),
         ("config", &[Fault::Config]),
-        ("page", &[Fault::Page]),
     ] {
         let labels = OfFault { fault: Word(name) };
         let stands = meant.iter().any(|fault| faults.contains_key(fault));
@@ -332,7 +331,7 @@ fn storage(registry: &mut Registry, asked: &Asked<'_>) {
     }
     registry.register(
         "fault",
-        "1 while something of our own fails: database, mail server's set-up, new config, address of the page",
+        "1 while something of our own fails: database, mail server's set-up, new config",
         family,
     );
 }

@@ -1,4 +1,4 @@
-//! Two threads that read the database for the pages, behind everything else that the machine has to do.
+//! Threads that read the database for the pages, behind everything else that the machine has to do.
 //!
 //! Never writes, never holds a read open between questions, and never lets more questions wait than it can answer soon.
 
@@ -11,8 +11,6 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::store::{Access, Db, Error, Tx};
 
-/// Threads, each with a connection of its own.
-const THREADS: usize = 2;
 /// Questions that may wait.
 const QUEUE: usize = 32;
 /// How long a question may take, its waiting included.
@@ -41,18 +39,20 @@ pub(super) enum NoAnswer {
 pub(super) struct Readers {
     jobs: mpsc::Sender<Job>,
     queue: Arc<Mutex<mpsc::Receiver<Job>>>,
+    threads: usize,
     started: Mutex<usize>,
     database: PathBuf,
     clock: Clock,
 }
 
 impl Readers {
-    /// No thread is there before somebody asks.
-    pub(super) fn new(database: PathBuf, clock: Clock) -> Readers {
+    /// So many threads, each with a connection of its own. None is there before somebody asks.
+    pub(super) fn new(threads: usize, database: PathBuf, clock: Clock) -> Readers {
         let (jobs, queue) = mpsc::channel(QUEUE);
         Readers {
             jobs,
             queue: Arc::new(Mutex::new(queue)),
+            threads,
             started: Mutex::new(0),
             database,
             clock,
@@ -90,7 +90,7 @@ impl Readers {
 
     fn start(&self) {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        while *started < THREADS {
+        while *started < self.threads {
             let queue = self.queue.clone();
             let thread = std::thread::Builder::new()
                 .name("page".to_owned())

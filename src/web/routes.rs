@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::doors::Caller;
 use super::frame::{html, refusal};
 use super::guard::{self, Sight};
 use super::readers::NoAnswer;
@@ -25,9 +24,7 @@ const SCRIPT: &str = include_str!("templates/page.js");
 const ICON: &str = include_str!("templates/icon.svg");
 
 /// Everything that can be asked for.
-pub(super) fn all(
-    shared: Arc<Shared>,
-) -> axum::extract::connect_info::IntoMakeServiceWithConnectInfo<Router, Caller> {
+pub(super) fn all(shared: Arc<Shared>) -> Router {
     let open = Router::new()
         .route("/healthz", get(healthz))
         .route("/style.css", get(|| async { file("text/css", STYLE) }))
@@ -56,7 +53,6 @@ pub(super) fn all(
         .fallback(|| async { nowhere() })
         .layer(middleware::from_fn_with_state(shared.clone(), guard::guard))
         .with_state(shared)
-        .into_make_service_with_connect_info::<Caller>()
 }
 
 /// What a handler gets from the guard.
@@ -243,7 +239,7 @@ async fn scrape(
     let accepts = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let open = accepts.is_some_and(|accept| accept.contains("application/openmetrics-text"));
     let scraped = shared
-        .ask(in_force, move |asked| metrics::scrape(asked, sight))
+        .ask_from_reserve(in_force, move |asked| metrics::scrape(asked, sight))
         .await;
     match scraped {
         Ok(text) if open => file(metrics_text::OPEN_METRICS, text),
@@ -255,7 +251,7 @@ async fn scrape(
 async fn healthz((State(shared), Extension(in_force)): Seen) -> Response {
     let since = health::overdue_since(shared.parts.clock.now());
     let overdue = shared
-        .ask(in_force.clone(), move |asked| {
+        .ask_from_reserve(in_force.clone(), move |asked| {
             asked.tx.overdue_notices(since)
         })
         .await;

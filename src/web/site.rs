@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::doors::Doors;
+use super::doors::{self, Limits};
 use super::readers::{NoAnswer, Readers};
 use super::routes;
 use super::tries::Tries;
@@ -82,6 +82,8 @@ pub(super) struct Shared {
     pub(super) started: Timestamp,
     pub(super) tries: Tries,
     readers: Readers,
+    /// For those who ask whether we are well, however many ask for pages.
+    reserve: Readers,
     in_force: RwLock<Arc<InForce>>,
     counted: Mutex<Option<Counted>>,
 }
@@ -113,7 +115,8 @@ impl Site {
     /// Where the password cannot be read.
     pub fn new(parts: Parts, settings: Settings) -> Result<Site, NoPassword> {
         Ok(Site(Arc::new(Shared {
-            readers: Readers::new(parts.database.clone(), parts.clock.clone()),
+            readers: Readers::new(2, parts.database.clone(), parts.clock.clone()),
+            reserve: Readers::new(1, parts.database.clone(), parts.clock.clone()),
             tries: Tries::new(parts.clock.clone()),
             in_force: RwLock::new(Arc::new(InForce::new(settings)?)),
             counted: Mutex::new(None),
@@ -138,19 +141,8 @@ impl Site {
 
     /// Serves until `stop`; what is being answered then has a second to end.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
-        const WITHIN: Duration = Duration::from_secs(1);
-        let doors = Doors::new(listener);
-        let serving = axum::serve(doors, routes::all(self.0.clone()))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
-        let cut_off = async {
-            stop.cancelled().await;
-            tokio::time::sleep(WITHIN).await;
-        };
-        tokio::select! {
-            // It ends when it is told to, never with an error.
-            _ = serving => {}
-            () = cut_off => {}
-        }
+        let pages = routes::all(self.0.clone());
+        doors::serve(listener, pages, Limits::default(), stop).await;
     }
 }
 
@@ -169,22 +161,37 @@ impl Shared {
         in_force: Arc<InForce>,
         work: impl FnOnce(&Asked<'_>) -> store::Result<T> + Send + 'static,
     ) -> Result<T, NoAnswer> {
+        self.readers.read(self.answer(in_force, work)).await
+    }
+
+    /// The same for those who ask whether we are well: on a thread of their own.
+    pub(super) async fn ask_from_reserve<T: Send + 'static>(
+        self: &Arc<Self>,
+        in_force: Arc<InForce>,
+        work: impl FnOnce(&Asked<'_>) -> store::Result<T> + Send + 'static,
+    ) -> Result<T, NoAnswer> {
+        self.reserve.read(self.answer(in_force, work)).await
+    }
+
+    fn answer<T>(
+        self: &Arc<Self>,
+        in_force: Arc<InForce>,
+        work: impl FnOnce(&Asked<'_>) -> store::Result<T> + Send + 'static,
+    ) -> impl FnOnce(&Tx<'_>) -> store::Result<T> + Send + 'static {
         let shared = self.clone();
-        self.readers
-            .read(move |tx| {
-                let scene = Scene {
-                    watch: &in_force.settings.watch,
-                    policy: &in_force.settings.policy,
-                    now: shared.parts.clock.now(),
-                };
-                work(&Asked {
-                    tx,
-                    scene,
-                    shared: &shared,
-                    in_force: &in_force,
-                })
+        move |tx| {
+            let scene = Scene {
+                watch: &in_force.settings.watch,
+                policy: &in_force.settings.policy,
+                now: shared.parts.clock.now(),
+            };
+            work(&Asked {
+                tx,
+                scene,
+                shared: &shared,
+                in_force: &in_force,
             })
-            .await
+        }
     }
 }
 

@@ -1,35 +1,52 @@
-//! Tries of the password: each wrong one makes the next from the same address wait longer before it is even looked at.
+//! Tries of the password: from the fifth on, each from the same address waits longer before it is even looked at.
+//!
+//! A try counts when it comes, not when it was found wrong: so many at once are no way round.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::doors::household;
 use crate::clock::Clock;
 
-/// The pause after the first wrong try; it doubles with each further one.
+/// So many tries are looked at without a pause.
+const FREE: u32 = 4;
+/// The pause before the next one; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(250);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(5);
 /// Who would wait longer is sent away.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A wrong try is forgotten after so long.
+/// Tries are forgotten after so long.
 const FORGET: Duration = Duration::from_secs(15 * 60);
 /// Addresses remembered; beyond, all newcomers count as one.
 const MOST: usize = 1000;
 
-/// Wrong tries by address.
+/// Tries by address, since the last right one from there.
 #[derive(Debug)]
 pub(super) struct Tries {
     clock: Clock,
-    by: Mutex<HashMap<Option<IpAddr>, Wrong>>,
+    by: Mutex<HashMap<Option<IpAddr>, Tried>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Wrong {
+struct Tried {
     count: u32,
-    /// Monotonic time before which no further try is looked at.
-    next: Duration,
+    /// Monotonic time at which the last of them is looked at.
+    last: Duration,
+    sent_away: u32,
+}
+
+/// A try that may be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// How long it has to wait for that.
+    pub(super) wait: Duration,
+    /// The how manieth it is since the last right one.
+    pub(super) nth: u32,
+    /// How many were sent away between the one before and this.
+    pub(super) sent_away: u32,
 }
 
 /// Too many tries wait already.
@@ -44,56 +61,59 @@ impl Tries {
         }
     }
 
-    /// How long a try from there has to wait before it is looked at; tries that wait queue up.
-    pub(super) fn wait(&self, from: IpAddr) -> Result<Duration, SentAway> {
+    /// A try comes from there. Those that have to wait queue up.
+    pub(super) fn begin(&self, from: IpAddr) -> Result<Turn, SentAway> {
         let now = self.clock.monotonic();
-        let mut by = self.by();
-        let key = key(&by, from);
-        let Some(wrong) = by.get_mut(&key) else {
-            return Ok(Duration::ZERO);
-        };
-        let wait = wrong.next.saturating_sub(now);
-        if wait > PATIENCE {
-            return Err(SentAway);
-        }
-        wrong.next = wrong.next.max(now) + pause(wrong.count);
-        Ok(wait)
-    }
-
-    /// A try from there was wrong.
-    pub(super) fn wrong(&self, from: IpAddr) {
-        let now = self.clock.monotonic();
+        let is_over = |tried: &Tried| now.saturating_sub(tried.last) > FORGET;
         let mut by = self.by();
         if by.len() >= MOST {
-            by.retain(|_, wrong| now.saturating_sub(wrong.next) < FORGET);
+            by.retain(|_, tried| !is_over(tried));
         }
-        let key = key(&by, from);
-        let wrong = by.entry(key).or_insert(Wrong {
+        let fresh = Tried {
             count: 0,
-            next: now,
-        });
-        if now.saturating_sub(wrong.next) > FORGET {
-            wrong.count = 0;
+            last: now,
+            sent_away: 0,
+        };
+        let key = key(&by, from);
+        let tried = by.entry(key).or_insert(fresh);
+        if is_over(tried) {
+            *tried = fresh;
         }
-        wrong.count = wrong.count.saturating_add(1);
-        wrong.next = wrong.next.max(now + pause(wrong.count));
+        let at = match tried.count.checked_sub(FREE) {
+            None => now,
+            Some(beyond) => tried.last.max(now) + pause(beyond),
+        };
+        let wait = at.saturating_sub(now);
+        if wait > PATIENCE {
+            tried.sent_away = tried.sent_away.saturating_add(1);
+            return Err(SentAway);
+        }
+        tried.count = tried.count.saturating_add(1);
+        tried.last = tried.last.max(at);
+        Ok(Turn {
+            wait,
+            nth: tried.count,
+            sent_away: std::mem::take(&mut tried.sent_away),
+        })
     }
 
     /// A try from there was right.
     pub(super) fn right(&self, from: IpAddr) {
         let mut by = self.by();
-        if !by.is_empty() {
-            by.remove(&Some(from));
+        if by.remove(&Some(household(from))).is_none()
+            && let Some(newcomers) = by.get_mut(&None)
+        {
+            newcomers.count = newcomers.count.saturating_sub(1);
         }
     }
 
-    fn by(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, Wrong>> {
+    fn by(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, Tried>> {
         self.by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn key(by: &HashMap<Option<IpAddr>, Wrong>, from: IpAddr) -> Option<IpAddr> {
-    let own = Some(from);
+fn key(by: &HashMap<Option<IpAddr>, Tried>, from: IpAddr) -> Option<IpAddr> {
+    let own = Some(household(from));
     if by.contains_key(&own) || by.len() < MOST {
         own
     } else {
@@ -101,10 +121,8 @@ fn key(by: &HashMap<Option<IpAddr>, Wrong>, from: IpAddr) -> Option<IpAddr> {
     }
 }
 
-fn pause(count: u32) -> Duration {
-    FIRST
-        .saturating_mul(1 << count.saturating_sub(1).min(10))
-        .min(LONGEST)
+fn pause(beyond: u32) -> Duration {
+    FIRST.saturating_mul(1 << beyond.min(10)).min(LONGEST)
 }
 
 #[cfg(test)]
@@ -117,47 +135,49 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_try_makes_the_next_wait_longer_and_a_right_one_ends_it() {
+    fn each_wrong_try_from_the_fifth_on_waits_longer_and_a_right_one_ends_it() {
         let (tries, clock) = tries();
         let (one, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
-        assert_eq!(tries.wait(one), Ok(Duration::ZERO));
         let mut waits = Vec::new();
-        for _ in 0..7 {
-            tries.wrong(one);
-            let wait = tries.wait(one).unwrap();
-            clock.advance(wait);
-            waits.push(wait.as_millis());
+        for _ in 0..11 {
+            let turn = tries.begin(one).unwrap();
+            clock.advance(turn.wait + Duration::from_secs(60));
+            waits.push(turn.wait.as_millis());
         }
-        assert_eq!(waits[0], 250);
-        assert!(waits.is_sorted(), "{waits:?}");
-        assert!(waits[6] >= 5000, "{waits:?}");
-        assert_eq!(tries.wait(other), Ok(Duration::ZERO), "its neighbour");
+        assert_eq!(waits, [0, 0, 0, 0, 250, 500, 1000, 2000, 4000, 5000, 5000]);
+        assert_eq!(
+            tries.begin(other).unwrap().wait,
+            Duration::ZERO,
+            "its neighbour"
+        );
         tries.right(one);
-        assert_eq!(tries.wait(one), Ok(Duration::ZERO));
+        let turn = tries.begin(one).unwrap();
+        assert_eq!((turn.wait, turn.nth), (Duration::ZERO, 1));
     }
 
     #[test]
-    fn tries_made_side_by_side_queue_up_until_they_are_sent_away() {
-        let (tries, _clock) = tries();
+    fn sixty_tries_at_once_are_not_sixty_looks() {
+        let (tries, clock) = tries();
         let from = [192, 0, 2, 1].into();
-        for _ in 0..6 {
-            tries.wrong(from);
-        }
-        let waits: Vec<_> = std::iter::repeat_with(|| tries.wait(from))
-            .take_while(Result::is_ok)
-            .take(100)
-            .collect();
-        assert!((1..=4).contains(&waits.len()), "{waits:?}");
+        let burst: Vec<_> = (0..60).map(|_| tries.begin(from)).collect();
+        let waits: Vec<_> = burst.iter().flatten().map(|turn| turn.wait).collect();
+        assert_eq!(waits.len(), 9, "{waits:?}");
+        assert!(waits.is_sorted() && waits[3].is_zero() && !waits[4].is_zero());
+        clock.advance(PATIENCE);
+        let next = tries.begin(from).unwrap();
+        assert_eq!((next.nth, next.sent_away), (10, 51));
+        clock.advance(FORGET + LONGEST + PATIENCE);
+        assert_eq!(tries.begin(from).unwrap().nth, 1, "forgotten");
     }
 
     #[test]
     fn many_addresses_take_no_more_memory() {
         let (tries, _clock) = tries();
         for n in 0..5000_u32 {
-            tries.wrong(IpAddr::from(n.to_be_bytes()));
+            // Most of them are sent away.
+            let _ = tries.begin(IpAddr::from(n.to_be_bytes()));
         }
         assert!(tries.by().len() <= MOST + 1);
-        let newcomer = [203, 0, 113, 9].into();
-        assert!(tries.wait(newcomer) != Ok(Duration::ZERO));
+        assert_eq!(tries.begin([203, 0, 113, 9].into()), Err(SentAway));
     }
 }

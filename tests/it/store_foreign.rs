@@ -96,10 +96,7 @@ async fn a_foreign_reader_takes_nothing_from_the_daemon() {
 async fn after_a_mail(world: &mut World) -> (Process, String) {
     let page = [("LEAFWATCH_WEB__LISTEN", "127.0.0.1:0")];
     let process = world.run_on(&world.config_file(), &page);
-    let begun = "the page is at ";
-    let page = process.logs(begun);
-    let address = page.split(begun).nth(1).unwrap();
-    let address = address.split_whitespace().next().unwrap().to_owned();
+    let address = process.page();
     world.leaf.until(|asked| asked.total > 4).await;
     world.revokes_access("Hillside Farms");
     world.smtp.wait_for(1);

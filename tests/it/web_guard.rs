@@ -1,12 +1,19 @@
 //! Who is let in: by name, by method, by password; and what every answer carries.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use leafwatch::config::{SecretFile, Web};
+use rustix::process::{Resource, Rlimit};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::support::site::{Served, open};
 use crate::support::story::story_in;
+use crate::support::world::{Setup, World};
 
 /// A page behind the password `open sesame`.
 async fn behind_a_password(public_summary: bool) -> Served {
@@ -103,41 +110,170 @@ async fn with_counts_for_everybody_the_password_shows_the_rest() {
 }
 
 #[tokio::test]
-async fn wrong_tries_wait_longer_and_longer() {
+async fn of_sixty_guesses_at_once_most_are_not_even_looked_at() {
     let site = behind_a_password(false).await;
-    for _ in 0..3 {
-        assert_eq!(site.get_as("/", "wrong").await.status, 401);
-        site.clock.advance(Duration::from_secs(3));
-    }
-    // Many at once are not even looked at, right or not.
-    let (one, many) = (&site, 0..40);
-    let tries = many.map(|_| one.get_as("/", "wrong"));
-    let mut sent_away = 0;
-    for answer in join_all(tries).await {
-        sent_away += usize::from(answer == 429);
-    }
-    assert!(sent_away > 20, "{sent_away}");
-}
-
-/// The states of all answers, asked for side by side.
-async fn join_all<F: Future<Output = crate::support::site::Answer>>(
-    tries: impl Iterator<Item = F>,
-) -> Vec<u16> {
-    let mut running: Vec<_> = tries.map(Box::pin).collect();
-    let mut states = vec![None; running.len()];
-    std::future::poll_fn(|cx| {
-        for (at, one) in running.iter_mut().enumerate() {
-            if states[at].is_none()
-                && let std::task::Poll::Ready(answer) = one.as_mut().poll(cx)
-            {
-                states[at] = Some(answer.status);
-            }
-        }
-        match states.iter().all(Option::is_some) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        }
+    // Those that wait to be looked at do so for seconds.
+    let answers = at_once(60, Duration::from_secs(3), || {
+        let guess = site.client().get(site.url("/"));
+        guess.basic_auth("anybody", Some("wrong"))
     })
     .await;
-    states.into_iter().flatten().collect()
+    let count = |status| answers.iter().filter(|answer| **answer == status).count();
+    assert_eq!(count(Some(429)), 51, "{answers:?}");
+    assert!(count(Some(401)) <= 8, "{answers:?}");
+    // The right one waits like all others.
+    let refused = site.get_as("/", "open sesame").await;
+    assert_eq!(refused.status, 429);
+    site.clock.advance(Duration::from_secs(60));
+    assert_eq!(site.get_as("/", "open sesame").await.status, 200);
+    assert_eq!(
+        site.get_as("/", "wrong").await.status,
+        401,
+        "from the beginning"
+    );
+}
+
+#[tokio::test]
+async fn a_right_password_never_waits_for_itself() {
+    let site = behind_a_password(false).await;
+    let answers = at_once(60, Duration::from_secs(30), || {
+        let asked = site.client().get(site.url("/nowhere"));
+        asked.basic_auth("anybody", Some("open sesame"))
+    })
+    .await;
+    assert!(
+        answers.iter().all(|status| *status == Some(404)),
+        "{answers:?}"
+    );
+}
+
+/// The same request so many times side by side; the states of those answers that come in time.
+async fn at_once(
+    times: usize,
+    within: Duration,
+    request: impl Fn() -> reqwest::RequestBuilder,
+) -> Vec<Option<u16>> {
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..times {
+        let answer = tokio::time::timeout(within, request().send());
+        asked.spawn(async { Some(answer.await.ok()?.unwrap().status().as_u16()) });
+    }
+    asked.join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_logged_without_what_was_typed() {
+    let world = World::in_real_time(Setup::quick(&["Hillside Farms"])).await;
+    let file = world.config_file();
+    let password = file.with_file_name("web-password");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).mode(0o600);
+    let mut written = options.open(&password).unwrap();
+    std::io::Write::write_all(&mut written, b"open sesame").unwrap();
+    let process = world.run_on(
+        &file,
+        &[
+            ("LEAFWATCH_WEB__LISTEN", "127.0.0.1:0"),
+            ("LEAFWATCH_WEB__PASSWORD_FILE", password.to_str().unwrap()),
+        ],
+    );
+    let page = process.page();
+    let client = reqwest::Client::new();
+    for nth in 1..=5 {
+        let guess = client.get(&page).basic_auth("anna", Some("open-says-me"));
+        assert_eq!(guess.send().await.unwrap().status(), 401);
+        process.logs(&format!(
+            "wrong password for the page from 127.0.0.1, try {nth} "
+        ));
+    }
+    let log = process.log();
+    assert!(!log.contains("says-me") && !log.contains("anna"), "{log}");
+    assert!(!log.contains(&STANDARD.encode("anna:open-says-me")));
+}
+
+/// Neither those who say nothing, nor those who say a byte at a time, nor a crowd that asks for pages keeps a monitor from
+/// its answer. All of them come from this machine, as through a proxy, where no address can be told from another.
+#[tokio::test]
+async fn whoever_asks_whether_we_are_well_is_answered_in_any_crowd() {
+    let most = rustix::process::getrlimit(Resource::Nofile).maximum;
+    let all = Rlimit {
+        current: most,
+        maximum: most,
+    };
+    rustix::process::setrlimit(Resource::Nofile, all).unwrap();
+    let site = Served::with(story_in, open()).await;
+    let mut held = Vec::new();
+    for nth in 0..3064 {
+        let mut stranger = TcpStream::connect(site.site.address()).await.unwrap();
+        if nth % 48 == 0 {
+            // The rest never comes.
+            stranger.write_all(b"GET / HT").await.unwrap();
+        }
+        held.push(stranger);
+        if nth % 300 == 0 {
+            well(&site).await;
+        }
+    }
+    well(&site).await;
+    drop(held);
+    let crowd = at_once(200, Duration::from_secs(30), || {
+        site.client().get(site.url("/"))
+    });
+    let beside = async {
+        for _ in 0..20 {
+            well(&site).await;
+        }
+    };
+    let (answers, ()) = tokio::join!(crowd, beside);
+    assert!(answers.contains(&Some(200)), "{answers:?}");
+}
+
+async fn well(site: &Served) {
+    for path in ["/healthz", "/metrics"] {
+        let answer = tokio::time::timeout(Duration::from_secs(10), site.get(path)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{path} waits"));
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_program_on_the_port_stops_no_watching_and_the_page_comes_when_it_is_gone() {
+    let mut world = World::in_real_time(Setup::quick(&["Hillside Farms"])).await;
+    let foreign = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = foreign.local_addr().unwrap().to_string();
+    let systemd = world.systemd();
+    let socket = systemd.path().to_str().unwrap();
+    let variables = [
+        ("NOTIFY_SOCKET", socket),
+        ("LEAFWATCH_WEB__LISTEN", &address),
+    ];
+    let mut process = world.run_on(&world.config_file(), &variables);
+    let ready = systemd.hears("READY=1").pop().unwrap();
+    let words = format!("cannot listen at {address} (web.listen)");
+    assert!(
+        ready.contains("watching 1 credentials; the page"),
+        "{ready}"
+    );
+    assert!(ready.contains(&words), "{ready}");
+    assert!(process.logs(&words).contains("ERROR"));
+    world.leaf.until(|asked| asked.total > 4).await;
+    world.revokes_access("Hillside Farms");
+    world.smtp.wait_for(1);
+    world.one_mail_says("INVALID: Hillside Farms");
+    drop(foreign);
+    let page = process.page();
+    assert_eq!(page, format!("http://{address}/"));
+    let answer = reqwest::get(format!("{page}healthz")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    // Beside it `check` wants no port.
+    let check = Command::new(env!("CARGO_BIN_EXE_leafwatch"))
+        .args(["check", "--config"])
+        .arg(world.config_file())
+        .env_clear()
+        .env("LEAFWATCH_WEB__LISTEN", &address)
+        .output()
+        .unwrap();
+    assert_eq!(check.status.code(), Some(1), "{check:?}");
+    process.signal("TERM");
+    assert_eq!(process.ended().0.code(), Some(0), "{}", process.log());
 }

@@ -138,6 +138,14 @@ impl Process {
         }
     }
 
+    /// Waits until it serves its page, and says where.
+    pub(crate) fn page(&self) -> String {
+        let begun = "the page is at ";
+        let line = self.logs(begun);
+        let address = line.split(begun).nth(1).unwrap();
+        address.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Whether it still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
@@ -167,6 +175,11 @@ impl Drop for Process {
 }
 
 impl Systemd {
+    /// The socket's file.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
     /// Waits for a message that begins like this; others before it are returned with it, the awaited one last.
     pub(crate) fn hears(&self, beginning: &str) -> Vec<String> {
         let mut heard = Vec::new();
