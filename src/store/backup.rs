@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::backup::Backup;
@@ -95,10 +96,12 @@ impl Db {
     }
 
     fn copy_pages(&self, to: &Path) -> super::Result<()> {
-        const ALL: std::ffi::c_int = -1;
+        /// In one step: what is written meanwhile begins no copy anew.
+        const ALL: std::ffi::c_int = std::ffi::c_int::MAX;
+        const WHERE_LOCKED: Duration = Duration::from_millis(50);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut copy = Connection::open_with_flags(to, flags)?;
-        Backup::new(self.reader(), &mut copy)?.step(ALL)?;
+        Backup::new(self.reader(), &mut copy)?.run_to_completion(ALL, WHERE_LOCKED, None)?;
         // Without a log of its own: it is moved as one file.
         copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
         Ok(())

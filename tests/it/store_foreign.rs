@@ -195,6 +195,33 @@ async fn a_deleted_database_is_saved_told_and_never_begun_anew_beside_what_was_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_a_lost_database_cannot_be_saved_the_daemon_lives_on() {
+    let mut world = world().await;
+    world.may_see_storage_faults();
+    let folder = world.database().parent().unwrap().to_owned();
+    let (mut process, page) = after_a_mail(&mut world).await;
+    // A file where the folder was: nothing can be written there.
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    process.logs("What is open cannot be saved beside it");
+    world.smtp.wait_for(2);
+    let mail = world.one_mail_says("WARNING: database not writable");
+    assert!(
+        mail.says("would be lost if Leafwatch stopped"),
+        "{}",
+        mail.text
+    );
+    sick(&page, "commit: the database").await;
+    assert!(process.is_running());
+    std::fs::remove_file(&folder).unwrap();
+    let (status, _) = process.ended();
+    assert_eq!(status.code(), Some(74), "{}", process.log());
+    let saved = rescues(&world);
+    std::fs::rename(&saved[0], world.database()).unwrap();
+    tells_nothing_twice(&mut world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_database_is_saved_and_what_stands_in_its_place_is_left_alone() {
     let mut world = world().await;
     world.may_see_storage_faults();
