@@ -6,7 +6,7 @@ use super::args::Past;
 use super::exit::Failure;
 use super::heading;
 use super::table::{Look, Page, Style, Table, text, whole};
-use crate::model::Provider;
+use crate::model::{Provider, WhyUnseen};
 use crate::store::{Db, Filter, Scene};
 use crate::view::history::{Entry, History, What};
 use crate::view::words;
@@ -133,6 +133,7 @@ fn told(entry: &Entry) -> (String, Style) {
             "Leafwatch was off, without an orderly stop".to_owned(),
             Style::Dim,
         ),
+        What::NotLooked => (words::unseen(WhyUnseen::NotLooked).to_owned(), Style::Dim),
     }
 }
 

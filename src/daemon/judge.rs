@@ -231,6 +231,7 @@ impl<'a> Bench<'a> {
                 blind,
                 counts,
                 elapsed,
+                interval: self.policy.schedules.sweep.typical_interval(),
             },
             at,
         )?;
@@ -445,6 +446,7 @@ impl<'a> Bench<'a> {
                 blind,
                 counts,
                 elapsed,
+                interval: self.policy.schedules.sweep.typical_interval(),
             },
             at,
         )?;

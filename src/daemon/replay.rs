@@ -10,7 +10,7 @@ use super::judge::{Look, Swept};
 use super::pack::PackError;
 use super::player::{Player, accepts_all};
 use super::settings::Settings;
-use crate::model::{CredentialId, IncidentId, SweepId};
+use crate::model::{CredentialId, IncidentId, Schedule, SweepId};
 use crate::rules::fleet::Sight;
 use crate::store::{Counts, Db, Error, Gap, Past, PastEvents, PastSweep};
 
@@ -267,6 +267,7 @@ impl<'a> Replay<'a> {
     }
 
     fn sweep_began(&mut self, sweep: &PastSweep) -> Result<(), Error> {
+        self.keep_interval(sweep.interval);
         let (run, now, second) = (self.player.run(), self.player.now(), sweep.second);
         let id = self
             .player
@@ -275,6 +276,16 @@ impl<'a> Replay<'a> {
         self.sweeps.insert(sweep.id, id);
         self.replayed.sweeps += 1;
         Ok(())
+    }
+
+    /// Looks came when they came: how far apart they were to be is what it was then.
+    fn keep_interval(&mut self, interval: Duration) {
+        let settings = self.player.settings();
+        if settings.policy.schedules.sweep.typical_interval() != interval && !interval.is_zero() {
+            let mut as_then = settings.clone();
+            as_then.policy.schedules.sweep = Schedule::Every(interval);
+            self.player.reload(as_then);
+        }
     }
 
     fn answer(&mut self, nth: usize) -> Result<(), Error> {

@@ -23,7 +23,7 @@ pub use policy::{
     Thresholds,
 };
 pub use problem::{Audience, Kind, Severity, Track};
-pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading};
+pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading, WhyUnseen};
 pub use schedule::{NotACronLine, Schedule, next_civil};
 pub use text::{clean, clean_lines};
 pub use wait::{Wait, WaitsFor};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// A client key as far as it is ever known here: a keyed fingerprint and its last characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyPrint {
@@ -71,4 +73,18 @@ pub enum Outcome {
     Answer(Answer),
     /// No answer, and in a few words why (never a body, never a URL).
     None(NoAnswer, String),
+}
+
+/// Why nobody knows how a credential was at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyUnseen {
+    /// It alone gave no answer.
+    NoAnswer,
+    /// Leaf could not be asked at all.
+    Blind,
+    /// Leafwatch was off.
+    Off,
+    /// It ran, and the last whole sweep was too long ago.
+    NotLooked,
 }

@@ -1,11 +1,15 @@
-//! Turns what was seen in a period into shares of time: healthy, in trouble, and not seen, each reason apart.
+//! What was seen when: lays sweeps, times between runs, answers and looks without one over a period. Whatever is shown of
+//! the past (shares, bars, lanes, history) is told from here.
 //!
-//! Time that nobody saw is never anybody's downtime. All shares of a credential add up to the period, whatever comes in.
+//! Time that nobody saw is never anybody's downtime. All shares of a credential add up to the period, whatever comes in:
+//! clocks were set back and forth.
 
 use std::ops::AddAssign;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+use crate::model::WhyUnseen;
 
 /// From a moment up to, and without, another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +37,11 @@ impl Period {
             until: self.until.min(other.until).max(from),
         }
     }
+
+    /// Whether there is nothing of it.
+    pub fn is_empty(self) -> bool {
+        self.until <= self.from
+    }
 }
 
 /// A full sweep that came to an end.
@@ -44,72 +53,48 @@ pub struct Sweep {
     pub whole: bool,
     /// An account condition was true at its end.
     pub blind: bool,
+    /// How far apart sweeps were to be then.
+    pub interval: Duration,
 }
 
-/// What the daemon as a whole did at a time.
+/// A time between two runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// It looked, and what it saw held.
-    Seeing,
-    /// An account condition was true.
-    Blind,
-    /// It was not running.
-    Off,
-    /// It ran, and the last whole sweep was too long ago.
-    NotLooking,
+pub struct Off {
+    /// From the last sign of life to the next start.
+    pub during: Period,
+    /// How far apart the sweeps before it were to be; what is not longer was a restart, through which a look holds.
+    pub interval: Duration,
 }
 
-/// A stretch of time in one mode.
+/// A time in which Leafwatch as a whole looked, or did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     /// From when to when.
     pub during: Period,
-    /// In which.
-    pub mode: Mode,
+    /// Why nobody saw; none where somebody did.
+    pub unseen: Option<WhyUnseen>,
 }
 
-/// The modes of a period, without a hole. One serves all credentials.
+/// A period in stretches, without a hole. One serves all credentials.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     period: Period,
     stretches: Vec<Stretch>,
-    /// What all stretches before the one at the same place come to.
-    before: Vec<Modes>,
-}
-
-/// How long each mode lasted.
-#[derive(Debug, Clone, Copy, Default)]
-struct Modes {
-    seeing: Duration,
-    blind: Duration,
-    off: Duration,
-    not_looking: Duration,
 }
 
 /// A sweep holds for so many of its intervals, where no other follows.
 const HOLDS: u32 = 2;
 
 impl Timeline {
-    /// Lays `sweeps` and the times between two runs (`off`) over `period`. A look holds until the next, at most two
-    /// `interval`s; where a sweep takes longer than its interval, at most twice as long as it took.
-    pub fn new(
-        period: Period,
-        interval: Duration,
-        sweeps: &[Sweep],
-        off: impl IntoIterator<Item = Period>,
-    ) -> Timeline {
+    /// Lays `sweeps`, in the order of their numbers, and the times between runs over `period`.
+    pub fn new(period: Period, sweeps: &[Sweep], off: impl IntoIterator<Item = Off>) -> Timeline {
         let period = period.within(period);
-        let held = sweeps.iter().filter(|sweep| sweep.whole).map(|sweep| {
-            let holds = interval.max(sweep.lasted.length()) * HOLDS;
-            let until = sweep.lasted.until.saturating_add(holds);
-            Period {
-                from: sweep.lasted.from,
-                until: until.unwrap_or(sweep.lasted.until),
-            }
-        });
-        let seeing = merged(period, held);
+        let seeing = merged(period, holds(sweeps));
         let blind = merged(period, blindness(sweeps, period.until));
-        let off = merged(period, off);
+        let longer = off
+            .into_iter()
+            .filter(|off| off.during.length() > off.interval);
+        let off = merged(period, longer.map(|off| off.during));
         let mut edges: Vec<Timestamp> = [&seeing, &blind, &off]
             .into_iter()
             .flatten()
@@ -120,37 +105,24 @@ impl Timeline {
         edges.dedup();
         let mut stretches: Vec<Stretch> = Vec::new();
         for edge in edges.windows(2) {
-            let mode = match edge[0] {
-                at if covers(&off, at) => Mode::Off,
-                at if covers(&blind, at) => Mode::Blind,
-                at if covers(&seeing, at) => Mode::Seeing,
-                _ => Mode::NotLooking,
+            let unseen = match edge[0] {
+                at if covers(&off, at) => Some(WhyUnseen::Off),
+                at if covers(&blind, at) => Some(WhyUnseen::Blind),
+                at if covers(&seeing, at) => None,
+                _ => Some(WhyUnseen::NotLooked),
             };
             match stretches.last_mut() {
-                Some(last) if last.mode == mode => last.during.until = edge[1],
+                Some(last) if last.unseen == unseen => last.during.until = edge[1],
                 _ => stretches.push(Stretch {
                     during: Period {
                         from: edge[0],
                         until: edge[1],
                     },
-                    mode,
+                    unseen,
                 }),
             }
         }
-        let mut total = Modes::default();
-        let before = stretches
-            .iter()
-            .map(|stretch| {
-                let before = total;
-                total.add(stretch.mode, stretch.during.length());
-                before
-            })
-            .collect();
-        Timeline {
-            period,
-            stretches,
-            before,
-        }
+        Timeline { period, stretches }
     }
 
     /// What it was laid over.
@@ -163,64 +135,49 @@ impl Timeline {
         &self.stretches
     }
 
-    fn modes(&self, part: Period) -> Modes {
-        let (from, until) = (self.up_to(part.from), self.up_to(part.until));
-        Modes {
-            seeing: until.seeing - from.seeing,
-            blind: until.blind - from.blind,
-            off: until.off - from.off,
-            not_looking: until.not_looking - from.not_looking,
-        }
-    }
-
-    /// What the modes come to from the period's beginning to `at`, which lies in it.
-    fn up_to(&self, at: Timestamp) -> Modes {
-        let next = self
+    /// The stretches of a part of it.
+    fn during(&self, part: Period) -> impl Iterator<Item = Stretch> {
+        let first = self
             .stretches
-            .partition_point(|stretch| stretch.during.from <= at);
-        let Some(here) = next.checked_sub(1) else {
-            return Modes::default();
-        };
-        let mut modes = self.before[here];
-        let begun = Period {
-            from: self.stretches[here].during.from,
-            until: at,
-        };
-        modes.add(self.stretches[here].mode, begun.length());
-        modes
+            .partition_point(|stretch| stretch.during.until <= part.from);
+        self.stretches[first..]
+            .iter()
+            .map(move |stretch| Stretch {
+                during: stretch.during.within(part),
+                ..*stretch
+            })
+            .take_while(|stretch| !stretch.during.is_empty())
     }
 }
 
-impl Modes {
-    fn add(&mut self, mode: Mode, length: Duration) {
-        *match mode {
-            Mode::Seeing => &mut self.seeing,
-            Mode::Blind => &mut self.blind,
-            Mode::Off => &mut self.off,
-            Mode::NotLooking => &mut self.not_looking,
-        } += length;
-    }
-}
-
-/// From the end of the first sweep that was blind to the end of the first that was not.
-fn blindness(sweeps: &[Sweep], until: Timestamp) -> Vec<Period> {
-    let mut all = Vec::new();
-    let mut since = None;
-    for sweep in sweeps {
-        match (sweep.blind, since) {
-            (true, None) => since = Some(sweep.lasted.until),
-            (false, Some(from)) => {
-                since = None;
-                all.push(Period {
-                    from,
-                    until: sweep.lasted.until,
-                });
-            }
-            _ => {}
+/// A look holds until the next whole sweep, at most two intervals; where its sweep took longer than that, at most twice as
+/// long as it took. Where the clock was set back before the next, its own time is all that it is good for.
+fn holds(sweeps: &[Sweep]) -> impl Iterator<Item = Period> {
+    let whole = sweeps.iter().filter(|sweep| sweep.whole);
+    let next = whole.clone().skip(1).map(|next| Some(next.lasted.from));
+    whole.zip(next.chain([None])).map(|(sweep, next)| {
+        let Period { from, until } = sweep.lasted;
+        let holds = sweep.interval.max(sweep.lasted.length());
+        let longest = until.saturating_add(holds.saturating_mul(HOLDS));
+        let longest = longest.unwrap_or(until);
+        Period {
+            from: from.min(until),
+            until: next.map_or(longest, |next| next.clamp(until, longest)),
         }
-    }
-    all.extend(since.map(|from| Period { from, until }));
-    all
+    })
+}
+
+/// From the end of each sweep that was blind to the end of the next.
+fn blindness(sweeps: &[Sweep], until: Timestamp) -> impl Iterator<Item = Period> {
+    let ends = sweeps.iter().skip(1).map(|next| next.lasted.until);
+    sweeps
+        .iter()
+        .zip(ends.chain([until]))
+        .filter(|(sweep, _)| sweep.blind)
+        .map(|(sweep, until)| Period {
+            from: sweep.lasted.until,
+            until,
+        })
 }
 
 /// The parts within `period`, in order, without overlaps.
@@ -228,7 +185,7 @@ fn merged(period: Period, parts: impl IntoIterator<Item = Period>) -> Vec<Period
     let mut parts: Vec<Period> = parts
         .into_iter()
         .map(|part| part.within(period))
-        .filter(|part| part.from < part.until)
+        .filter(|part| !part.is_empty())
         .collect();
     parts.sort_unstable();
     parts.dedup_by(|next, kept| {
@@ -246,6 +203,93 @@ fn covers(parts: &[Period], at: Timestamp) -> bool {
     next > 0 && at < parts[next - 1].until
 }
 
+/// Something that stood for a time: an answer, from the look that brought it to the look that said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stood<T> {
+    /// From when to when.
+    pub during: Period,
+    /// What it says.
+    pub what: T,
+}
+
+/// A time of one credential in which it was watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part<T> {
+    /// From when to when.
+    pub during: Period,
+    /// The last answer; none where there was none yet.
+    pub answer: Option<T>,
+    /// Why it is not known whether that still held; none where it was seen.
+    pub unseen: Option<WhyUnseen>,
+}
+
+/// Calls `each` for every part of the time of one credential, the oldest first; what is left out was not watched.
+/// `answers` and `gaps` are given the oldest first; what overlaps counts for the first.
+pub fn each_part<T: Copy>(
+    timeline: &Timeline,
+    answers: impl IntoIterator<Item = Stood<T>>,
+    gaps: &[Period],
+    mut each: impl FnMut(Part<T>),
+) {
+    let whole = timeline.period;
+    let gaps = merged(whole, gaps.iter().copied());
+    let mut piece = |during: Period, answer: Option<T>, silent: bool| {
+        for stretch in timeline.during(during) {
+            each(Part {
+                during: stretch.during,
+                answer,
+                unseen: stretch.unseen.or(silent.then_some(WhyUnseen::NoAnswer)),
+            });
+        }
+    };
+    let mut lay = |part: Period, answer: Option<T>| {
+        let mut begun = part.from;
+        for gap in gaps.iter().map(|gap| gap.within(part)) {
+            if gap.is_empty() {
+                continue;
+            }
+            if answer.is_some() {
+                let before = Period {
+                    from: begun,
+                    until: gap.from,
+                };
+                piece(before, answer, false);
+            }
+            piece(gap, answer, true);
+            begun = gap.until;
+        }
+        if answer.is_some() {
+            let rest = Period {
+                from: begun,
+                ..part
+            };
+            piece(rest, answer, false);
+        }
+    };
+    let mut begun = whole.from;
+    for answer in answers {
+        let part = answer.during.within(Period {
+            from: begun,
+            ..whole
+        });
+        if part.is_empty() {
+            continue;
+        }
+        let before = Period {
+            from: begun,
+            until: part.from,
+        };
+        lay(before, None);
+        lay(part, Some(answer.what));
+        begun = part.until;
+    }
+    let rest = Period {
+        from: begun,
+        ..whole
+    };
+    lay(rest, None);
+}
+
 /// What an answer that stood says of availability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
@@ -255,15 +299,6 @@ pub enum Health {
     Trouble,
     /// Never there, and nobody asked for it by name: not connected.
     NotConnected,
-}
-
-/// An answer and how long it stood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stood {
-    /// From the look that brought it to the look that said otherwise.
-    pub during: Period,
-    /// What it says.
-    pub health: Health,
 }
 
 /// How the time of a period, or of one for each of several credentials, was spent.
@@ -281,51 +316,33 @@ pub struct Shares {
     pub blind: Duration,
     /// Not seen: Leafwatch was off.
     pub off: Duration,
-    /// Not in the config, never answered about, or not connected: nobody's time.
+    /// Not in the config, never asked about, or not connected: nobody's time.
     pub unwatched: Duration,
 }
 
 impl Shares {
-    /// The shares of one credential, of which `answers` and `gaps` are given the oldest first. What overlaps counts for
-    /// the first; what lies outside of the period does not count.
-    pub fn of(timeline: &Timeline, answers: &[Stood], gaps: &[Period]) -> Shares {
+    /// The shares of one credential, by [`each_part`].
+    pub fn of(
+        timeline: &Timeline,
+        answers: impl IntoIterator<Item = Stood<Health>>,
+        gaps: &[Period],
+    ) -> Shares {
         let mut shares = Shares::default();
-        let mut begun = timeline.period.from;
-        for answer in answers {
-            let part = answer.during.within(Period {
-                from: begun,
-                until: timeline.period.until,
-            });
-            begun = part.until;
-            if answer.health != Health::NotConnected {
-                shares.add(timeline, part, answer.health, gaps);
-            }
-        }
+        each_part(timeline, answers, gaps, |part| {
+            let place = match (part.answer, part.unseen) {
+                (Some(Health::NotConnected), _) | (None, None) => return,
+                (_, Some(WhyUnseen::NoAnswer)) => &mut shares.no_answer,
+                (_, Some(WhyUnseen::NotLooked)) => &mut shares.not_looked,
+                (_, Some(WhyUnseen::Blind)) => &mut shares.blind,
+                (_, Some(WhyUnseen::Off)) => &mut shares.off,
+                (Some(Health::Healthy), None) => &mut shares.healthy,
+                (Some(Health::Trouble), None) => &mut shares.trouble,
+            };
+            *place += part.during.length();
+        });
         let watched = shares.seen() + shares.not_seen();
         shares.unwatched = timeline.period.length().saturating_sub(watched);
         shares
-    }
-
-    fn add(&mut self, timeline: &Timeline, part: Period, health: Health, gaps: &[Period]) {
-        let modes = timeline.modes(part);
-        self.blind += modes.blind;
-        self.off += modes.off;
-        self.not_looked += modes.not_looking;
-        let mut silent = Duration::ZERO;
-        let mut begun = part.from;
-        for gap in gaps {
-            let gap = gap.within(Period {
-                from: begun,
-                until: part.until,
-            });
-            begun = gap.until;
-            silent += timeline.modes(gap).seeing;
-        }
-        self.no_answer += silent;
-        *match health {
-            Health::Healthy => &mut self.healthy,
-            Health::Trouble | Health::NotConnected => &mut self.trouble,
-        } += modes.seeing - silent;
     }
 
     /// Time in which it is known how the credential was.

@@ -34,8 +34,8 @@ pub use looks::{Gap, Torn};
 pub use open::{Access, Db};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
 pub use queries::{
-    AckedAbout, Added, Filter, Fleet, NotOneUser, Past, PastAnswer, PastEvents, PastGap, PastSweep,
-    Pick, Roll, Scene, Wanted,
+    AckedAbout, Added, Filter, Fleet, Lifeline, NotOneUser, Past, PastAnswer, PastEvents, PastGap,
+    PastSweep, Pick, Roll, Said, Scene, Wanted,
 };
 pub use sweeps::{Counts, Finished, RunId};
 pub use waits::{Item, Queue, cause_key};

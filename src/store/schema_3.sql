@@ -16,3 +16,20 @@ UPDATE OR IGNORE addressee SET address = lower(address) WHERE address <> lower(a
 DELETE FROM addressee WHERE address <> lower(address) AND message IS NULL;
 UPDATE OR IGNORE delivery SET address = lower(address) WHERE address <> lower(address);
 UPDATE OR IGNORE incident SET subject = lower(subject) WHERE kind = 'delivery_failed' AND subject <> lower(subject);
+
+-- How far apart full sweeps were to be when this one ended: a look holds for two of these at most.
+ALTER TABLE sweep ADD COLUMN interval_ms INTEGER NOT NULL DEFAULT 0;
+-- The last sweep of a run.
+CREATE INDEX sweep_run ON sweep(run);
+-- Of older sweeps it was not kept: the middle one of the distances to the three sweeps before and after, which neither a
+-- restart nor a time off moves; a quarter of an hour where there is none.
+CREATE TABLE pace (nth INTEGER PRIMARY KEY, sweep INTEGER NOT NULL UNIQUE, distance INTEGER) STRICT;
+INSERT INTO pace
+  SELECT row_number() OVER (ORDER BY id), id, started_at - lag(started_at) OVER (ORDER BY id) FROM sweep WHERE second = 0;
+UPDATE sweep SET interval_ms = coalesce((
+    SELECT distance FROM (
+      SELECT distance, row_number() OVER (ORDER BY distance) AS place, count(*) OVER () AS places
+      FROM pace near WHERE near.nth BETWEEN here.nth - 2 AND here.nth + 3 AND near.distance > 0)
+    WHERE place = (places + 1) / 2), 900000)
+  FROM pace here WHERE here.sweep = sweep.id;
+DROP TABLE pace;

@@ -42,6 +42,8 @@ pub struct Finished {
     pub counts: Counts,
     /// Monotonic time since the full sweep before it ended in the same run; zero for the first.
     pub elapsed: Duration,
+    /// How far apart full sweeps are to be now.
+    pub interval: Duration,
 }
 
 fn number(sight: Sight) -> i64 {
@@ -123,7 +125,7 @@ impl Tx<'_> {
             "UPDATE sweep SET finished_at = ?2, sight = ?3, blind = ?4, asked = ?5, answered = ?6, denied = ?7,
                later = ?8, broken = ?9, were_healthy = ?10,
                watched_ms = watched_ms + CASE WHEN second = 0 THEN ?11 ELSE 0 END,
-               looks = looks + CASE WHEN ?3 = 0 AND second = 0 THEN 1 ELSE 0 END
+               looks = looks + CASE WHEN ?3 = 0 AND second = 0 THEN 1 ELSE 0 END, interval_ms = ?12
              WHERE id = ?1",
             params![
                 sweep.0,
@@ -136,7 +138,8 @@ impl Tx<'_> {
                 later,
                 broken,
                 were_healthy,
-                millis(watched)
+                millis(watched),
+                millis(finished.interval)
             ],
         )?;
         Ok(())

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::status::seconds;
 use super::{Who, words};
-use crate::model::Provider;
+use crate::model::{Provider, WhyUnseen};
 
 /// How the time of a period was spent: of one credential, or of several added up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -102,16 +102,4 @@ pub struct Unseen {
     pub until: Timestamp,
     /// Why.
     pub why: WhyUnseen,
-}
-
-/// Why nobody saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WhyUnseen {
-    /// Leaf could not be asked.
-    Blind,
-    /// Leafwatch was off.
-    Off,
-    /// No sweep was whole for too long.
-    NotLooked,
 }

@@ -87,4 +87,6 @@ pub enum What {
         /// It was killed, or the machine went down.
         killed: bool,
     },
+    /// It ran, and no sweep came to its end for too long.
+    NotLooked,
 }

@@ -16,7 +16,6 @@ pub mod incidents;
 pub mod report;
 pub mod simulate;
 pub mod status;
-pub mod timeline;
 pub mod words;
 
 use serde::Serialize;

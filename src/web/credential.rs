@@ -10,10 +10,10 @@ use super::lanes::{self, Lane};
 use super::overview::tone;
 use super::site::Asked;
 use crate::model::{Answer, Credential};
-use crate::store::{self, Filter};
+use crate::rules::availability::{Period, Stood};
+use crate::store::{self, Filter, Said};
 use crate::view::events::{Entry, Says};
 use crate::view::explain::{Explained, Lacking};
-use crate::view::timeline::{Said, Stretch};
 use crate::view::{User, words};
 
 /// Days that a timeline may show; the first is what is shown unless another is asked for.
@@ -107,10 +107,7 @@ pub(super) fn page(
     };
     let days = days.filter(|days| DAYS.contains(days)).unwrap_or(DAYS[0]);
     let from = scene.now - SignedDuration::from_hours(24 * days);
-    let unseen = tx.unseen_since(scene, from)?;
-    let timeline = tx
-        .timeline_of(scene, id, from, &unseen)?
-        .from_the_first_look();
+    let lifeline = tx.lifeline(id, &tx.seen_since(scene, from)?)?;
     let incidents = tx.newest_incidents(scene, id, INCIDENTS)?;
     let events = tx.events_shown(id, credential.provider, None, Some(EVENTS))?;
     let mut spans: Vec<(i64, bool)> = DAYS.iter().map(|&span| (span, span == days)).collect();
@@ -162,8 +159,8 @@ pub(super) fn page(
             })
             .collect(),
         spans,
-        from: Moment::short(timeline.from, zone),
-        lanes: lanes::lanes(&timeline, &scene.policy.status_words),
+        from: Moment::short(lifeline.period.from, zone),
+        lanes: lanes::lanes(&lifeline, &scene.policy.status_words),
         incidents: incidents
             .iter()
             .map(|incident| card(asked, incident))
@@ -171,7 +168,7 @@ pub(super) fn page(
         has_events: credential.provider.has_events(),
         events_read: explained.events_read_at.map(|at| Moment::exact(at, zone)),
         events: events.into_iter().map(|one| event(one, zone)).collect(),
-        answers: answers(&timeline.answers, asked),
+        answers: answers(&lifeline.answers, asked),
         audiences: explained
             .would_tell
             .iter()
@@ -300,21 +297,22 @@ fn event(entry: Entry, zone: &TimeZone) -> Event {
 }
 
 /// The newest answers first, each with what it changed.
-fn answers(answers: &[Stretch<Said>], asked: &Asked<'_>) -> Vec<AnswerRow> {
-    let zone = &asked.scene.policy.schedules.zone;
+fn answers(answers: &[Stood<Said>], asked: &Asked<'_>) -> Vec<AnswerRow> {
+    let (zone, now) = (&asked.scene.policy.schedules.zone, asked.scene.now);
     let before = std::iter::once(None).chain(answers.iter().map(Some));
     let mut rows: Vec<AnswerRow> = answers
         .iter()
         .zip(before)
         .map(|(one, before)| {
+            let Period { from, until } = one.during;
             let (status, environment, scopes) = words_of(&one.what.answer);
             let changed = match before {
                 None => String::new(),
                 Some(before) => changed(&before.what, &one.what),
             };
             AnswerRow {
-                from: Moment::short(one.from, zone),
-                length: lanes::length(one, asked.scene.now),
+                from: Moment::short(from, zone),
+                length: lanes::length(from, (until < now).then_some(until), now),
                 status,
                 environment,
                 scopes,

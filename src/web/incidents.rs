@@ -10,7 +10,6 @@ use crate::model::{Credential, EndedBy, IncidentId};
 use crate::store;
 use crate::view::About;
 use crate::view::incidents::{Line, Step};
-use crate::view::timeline::Stretch;
 use crate::view::words;
 
 /// Open incidents on the list.
@@ -50,11 +49,6 @@ pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
         }
         (None, None) => Some(words::advice(line.kind, None, None)),
     };
-    let stretch = Stretch {
-        from: line.began_at,
-        until: line.ended_at,
-        what: (),
-    };
     let came_back = match line.reopened {
         0 => String::new(),
         times => format!(", came back {}", words::counted(u64::from(times), "time")),
@@ -69,7 +63,7 @@ pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
         who: line.about.shown(line.track),
         credential: credential.map(href),
         began: Moment::exact(line.began_at, zone),
-        length: lanes::length(&stretch, asked.scene.now),
+        length: lanes::length(line.began_at, line.ended_at, asked.scene.now),
         ended: line.ended_by.map(|by| match by {
             EndedBy::Unwatched => "no longer watched",
             _ => "mended",

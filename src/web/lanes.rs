@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::frame::Tone;
-use crate::model::{Kind, StatusWords};
+use crate::model::{Kind, StatusWords, WhyUnseen};
+use crate::rules::availability::Period;
 use crate::rules::judge::{self, Access};
-use crate::view::timeline::{Stretch, Timeline, Unseen};
+use crate::store::Lifeline;
 use crate::view::words;
 
 /// How wide the picture is.
@@ -38,8 +39,7 @@ enum What {
     Trouble(Kind),
     Unmapped,
     NotThere,
-    NoAnswer,
-    Unseen(Unseen),
+    Unseen(WhyUnseen),
 }
 
 impl What {
@@ -49,9 +49,8 @@ impl What {
             What::Trouble(kind) => words::label(kind),
             What::Unmapped => "unknown status word",
             What::NotThere => "not at Leaf",
-            What::NoAnswer => "no answer about it",
-            What::Unseen(Unseen::Blind) => "Leafwatch was blind",
-            What::Unseen(Unseen::Off) => "Leafwatch was off",
+            What::Unseen(WhyUnseen::Blind) => "Leafwatch was blind",
+            What::Unseen(why) => words::unseen(why),
         }
     }
 
@@ -59,60 +58,55 @@ impl What {
         match self {
             What::Healthy => "well",
             What::Trouble(kind) => Tone::from(kind.severity()).class(),
-            What::Unmapped | What::NotThere | What::NoAnswer => "doubt",
+            What::Unmapped | What::NotThere | What::Unseen(WhyUnseen::NoAnswer) => "doubt",
             What::Unseen(_) => "unseen",
         }
     }
 }
 
 /// The lanes of all that was so; those in which nothing was are left out.
-pub(super) fn lanes(timeline: &Timeline, words: &StatusWords) -> Vec<Lane> {
-    let mut found: BTreeMap<What, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
-    let mut add = |what: What, parts: &[(Timestamp, Timestamp)]| {
-        found.entry(what).or_default().extend_from_slice(parts);
-    };
-    let (from, to) = (timeline.from, timeline.to);
-    for answer in &timeline.answers {
-        let seen = timeline.seen(answer);
-        match judge::access(&answer.what.answer, words) {
-            Access::Healthy => add(What::Healthy, &seen),
-            Access::Unmapped => add(What::Unmapped, &seen),
-            Access::Missing => add(What::NotThere, &seen),
-            // What the word means is judged, and stands in the lane of its incident.
-            Access::Bad(_) | Access::Unavailable => {}
+pub(super) fn lanes(lifeline: &Lifeline, words: &StatusWords) -> Vec<Lane> {
+    let mut found: BTreeMap<What, Vec<Period>> = BTreeMap::new();
+    let mut add = |what: What, part: Period| {
+        let parts = found.entry(what).or_default();
+        match parts.last_mut() {
+            Some(last) if last.until == part.from => last.until = part.until,
+            _ => parts.push(part),
         }
+    };
+    for part in &lifeline.parts {
+        let answer = part.answer.map(|at| &lifeline.answers[at].what.answer);
+        let what = match (part.unseen, answer) {
+            (Some(why), _) => What::Unseen(why),
+            (None, None) => continue,
+            (None, Some(answer)) => match judge::access(answer, words) {
+                Access::Healthy => What::Healthy,
+                Access::Unmapped => What::Unmapped,
+                Access::Missing => What::NotThere,
+                // What the word means is judged, and stands in the lane of its incident.
+                Access::Bad(_) | Access::Unavailable => continue,
+            },
+        };
+        add(what, part.during);
     }
-    for trouble in &timeline.troubles {
-        add(
-            What::Trouble(trouble.what),
-            trouble.within(from, to).as_slice(),
-        );
-    }
-    for gap in &timeline.gaps {
-        add(What::NoAnswer, gap.within(from, to).as_slice());
-    }
-    for unseen in &timeline.unseen {
-        add(
-            What::Unseen(unseen.what),
-            unseen.within(from, to).as_slice(),
-        );
+    for trouble in lifeline.troubles() {
+        add(What::Trouble(trouble.what), trouble.during);
     }
     found
         .into_iter()
-        .filter(|(_, parts)| !parts.is_empty())
-        .map(|(what, parts)| lane(what, &parts, from, to))
+        .map(|(what, parts)| lane(what, &parts, lifeline.period))
         .collect()
 }
 
-fn lane(what: What, parts: &[(Timestamp, Timestamp)], from: Timestamp, to: Timestamp) -> Lane {
-    let whole = words::between(from, to).as_secs_f64().max(1.0);
-    let place = |at: Timestamp| words::between(from, at).as_secs_f64() / whole * WIDE;
+fn lane(what: What, parts: &[Period], whole: Period) -> Lane {
+    let seconds = whole.length().as_secs_f64().max(1.0);
+    let place = |at: Timestamp| words::between(whole.from, at).as_secs_f64() / seconds * WIDE;
     let mut bars: Vec<(f64, f64)> = Vec::new();
     let mut total = Duration::ZERO;
-    for &(begin, end) in parts {
-        total += words::between(begin, end);
-        let width = (place(end) - place(begin)).max(LEAST);
-        let left = place(begin).min(WIDE - width);
+    for part in parts {
+        total += part.length();
+        let width = (place(part.until) - place(part.from)).max(LEAST);
+        let left = place(part.from).min(WIDE - width);
         match bars.last_mut() {
             // What would be drawn over the one before is drawn as one with it.
             Some((at, wide)) if left <= *at + *wide => *wide = (left + width - *at).max(*wide),
@@ -130,11 +124,10 @@ fn lane(what: What, parts: &[(Timestamp, Timestamp)], from: Timestamp, to: Times
     }
 }
 
-/// How much of a stretch there is, in words: `3 h`, `since then`.
-pub(super) fn length<T>(stretch: &Stretch<T>, now: Timestamp) -> String {
-    let end = stretch.until.unwrap_or(now);
-    let length = words::duration(words::between(stretch.from, end));
-    match stretch.until {
+/// How long something lasted, in words: `3 h`, `3 h so far`.
+pub(super) fn length(from: Timestamp, until: Option<Timestamp>, now: Timestamp) -> String {
+    let length = words::duration(words::between(from, until.unwrap_or(now)));
+    match until {
         Some(_) => length,
         None => format!("{length} so far"),
     }
@@ -144,14 +137,22 @@ pub(super) fn length<T>(stretch: &Stretch<T>, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::model::{Answer, Reading};
-    use crate::view::timeline::Said;
+    use crate::rules::availability::{Part, Stood};
+    use crate::store::Said;
 
-    #[test]
-    fn each_thing_that_was_so_has_a_lane_and_nothing_else_does() {
+    fn hours(from: i64, until: i64) -> Period {
         let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
-        let stretch = |from, until: Option<i64>| (at(from), until.map(at));
-        let said = |from, until, status: Option<&str>| {
-            let (from, until) = stretch(from, until);
+        Period {
+            from: at(from),
+            until: at(until),
+        }
+    }
+
+    fn of_100_to_200(
+        parts: &[(i64, i64, Option<&str>, Option<WhyUnseen>)],
+        troubles: &[(i64, i64, Kind)],
+    ) -> Lifeline {
+        let answers = parts.iter().map(|&(from, until, status, _)| {
             let answer = match status {
                 Some(word) => Answer::Reading(Reading {
                     status: Some(word.to_owned()),
@@ -159,31 +160,44 @@ mod tests {
                 }),
                 None => Answer::Missing,
             };
-            let what = Said { answer, epoch: 1 };
-            Stretch { from, until, what }
-        };
-        let timeline = Timeline {
-            from: at(100),
-            to: at(200),
-            answers: vec![
-                said(0, Some(120), Some("OK")),
-                said(120, Some(130), Some("INVALID")),
-                said(130, Some(150), Some("OK")),
-                said(150, None, Some("RECONNECTING")),
+            let during = hours(from, until);
+            Stood {
+                during,
+                what: Said { answer, epoch: 1 },
+            }
+        });
+        let places = parts.iter().enumerate();
+        let places = places.map(|(at, &(from, until, _, unseen))| Part {
+            during: hours(from, until),
+            answer: Some(at),
+            unseen,
+        });
+        let troubles = troubles.iter().map(|&(from, until, what)| Stood {
+            during: hours(from, until),
+            what,
+        });
+        Lifeline::new(
+            hours(100, 200),
+            places.collect(),
+            answers.collect(),
+            troubles.collect(),
+        )
+    }
+
+    #[test]
+    fn each_thing_that_was_so_has_a_lane_and_nothing_else_does() {
+        let lifeline = of_100_to_200(
+            &[
+                (100, 110, Some("OK"), Some(WhyUnseen::Off)),
+                (110, 115, Some("OK"), None),
+                (115, 120, Some("ok"), None),
+                (120, 130, Some("INVALID"), None),
+                (130, 150, Some("OK"), None),
+                (150, 200, Some("RECONNECTING"), None),
             ],
-            gaps: Vec::new(),
-            troubles: vec![Stretch {
-                from: at(120),
-                until: Some(at(130)),
-                what: Kind::Invalid,
-            }],
-            unseen: vec![Stretch {
-                from: at(50),
-                until: Some(at(110)),
-                what: Unseen::Off,
-            }],
-        };
-        let lanes = lanes(&timeline, &StatusWords::default());
+            &[(120, 130, Kind::Invalid)],
+        );
+        let lanes = lanes(&lifeline, &StatusWords::default());
         let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
         assert_eq!(
             names,
@@ -201,14 +215,43 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_saw_is_painted_as_that_alone() {
+        let lifeline = of_100_to_200(
+            &[
+                (100, 110, Some("OK"), None),
+                (110, 140, Some("OK"), Some(WhyUnseen::NotLooked)),
+                (140, 150, Some("INVALID"), None),
+                (150, 160, Some("INVALID"), Some(WhyUnseen::NoAnswer)),
+                (160, 200, Some("INVALID"), Some(WhyUnseen::Blind)),
+            ],
+            &[(140, 200, Kind::Invalid), (155, 200, Kind::Unreadable)],
+        );
+        let lanes = lanes(&lifeline, &StatusWords::default());
+        let shown = lanes
+            .iter()
+            .map(|lane| (lane.name.as_str(), lane.total.as_str(), &lane.bars[..]));
+        assert_eq!(
+            shown.collect::<Vec<_>>(),
+            [
+                ("Leaf says healthy", "10 h", &[(0.0, 100.0)][..]),
+                ("invalid", "10 h", &[(400.0, 100.0)]),
+                ("unreadable", "5 h", &[(550.0, 50.0)]),
+                ("no answer about it", "10 h", &[(500.0, 100.0)]),
+                ("Leafwatch was blind", "1 d 16 h", &[(600.0, 400.0)]),
+                ("no sweep came to its end", "1 d 6 h", &[(100.0, 300.0)]),
+            ]
+        );
+    }
+
+    #[test]
     fn a_moment_can_be_seen_and_stays_inside() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let lane = lane(
-            What::NoAnswer,
-            &[(at(99_999), at(100_000))],
-            at(0),
-            at(100_000),
-        );
+        let period = |from, until| Period {
+            from: at(from),
+            until: at(until),
+        };
+        let unseen = What::Unseen(WhyUnseen::NoAnswer);
+        let lane = lane(unseen, &[period(99_999, 100_000)], period(0, 100_000));
         assert_eq!(lane.bars, [(WIDE - LEAST, LEAST)]);
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::frame::{Frame, Here, Moment, Tone, href};
 use super::incidents::{Card, card};
 use super::site::Asked;
-use super::strip::{self, Strip};
+use super::strip::{self, Calendar, Strip};
 use crate::model::{Credential, CredentialId, Kind, Provider, Severity};
 use crate::store::{self, Pick, Roll, Wanted};
 use crate::view::status::{Counts, Line, State, Watch};
@@ -110,12 +110,12 @@ pub(super) fn page(asked: &Asked<'_>, query: &Query) -> store::Result<Page> {
         .map(|line| card(asked, line))
         .collect::<store::Result<Vec<_>>>()?;
     let Roll { lines, next } = asked.tx.roll(scene, &query.wanted, query.after, ROWS)?;
-    let begins = strip::begins(scene.now, zone);
-    let unseen = asked.tx.unseen_since(scene, begins)?;
+    let calendar = Calendar::new(scene.now, zone);
+    let seen = asked.tx.seen_since(scene, calendar.begins())?;
     let mut rows = Vec::with_capacity(lines.len());
     for (id, line) in &lines {
-        let timeline = asked.tx.timeline_of(scene, *id, begins, &unseen)?;
-        let strip = strip::strip(&timeline, &scene.policy.status_words, zone);
+        let lifeline = asked.tx.lifeline(*id, &seen)?;
+        let strip = strip::strip(&lifeline, &scene.policy.status_words, &calendar);
         rows.push(row(line, strip, asked));
     }
     Ok(Page {

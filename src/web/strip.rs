@@ -1,11 +1,14 @@
 //! The last 90 days of one credential as a bar: a tick a day, its height and colour by the worst of that day. Pure.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Severity, StatusWords};
+use crate::rules::availability::Period;
 use crate::rules::judge::{self, Access};
-use crate::view::timeline::Timeline;
+use crate::store::Lifeline;
 use crate::view::words;
 
 /// Days shown.
@@ -13,16 +16,56 @@ pub(super) const DAYS: usize = 90;
 /// Width of a day in the picture, its gap included.
 const STEP: usize = 4;
 
-/// A day, by the worst of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A day, by the worst that was seen of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Day {
-    /// Nobody looked, or it was not watched yet.
+    /// Nobody looked for most of it, or it was not watched yet.
+    #[default]
     Unseen,
     /// Seen, and neither well nor in trouble: never connected, an unknown word.
     Unsure,
     Well,
     Warning,
     Critical,
+}
+
+/// The days of the bar, by the calendar of the zone; the same for all credentials.
+#[derive(Debug)]
+pub(super) struct Calendar(Vec<Period>);
+
+impl Calendar {
+    /// The last [`DAYS`] days; today ends now.
+    pub(super) fn new(now: Timestamp, zone: &TimeZone) -> Calendar {
+        let today = now.to_zoned_datetime(zone.clone()).date();
+        let begins = |back: i64| {
+            let date = today.saturating_sub(SignedDuration::from_hours(24 * back));
+            zone.to_timestamp(date.at(0, 0, 0, 0)).unwrap_or(now)
+        };
+        let mut until = now;
+        let mut days: Vec<Period> = (0..DAYS as i64)
+            .map(|back| {
+                let from = begins(back).min(until);
+                let day = Period { from, until };
+                until = from;
+                day
+            })
+            .collect();
+        days.reverse();
+        Calendar(days)
+    }
+
+    /// When the first of them begins.
+    pub(super) fn begins(&self) -> Timestamp {
+        self.0[0].from
+    }
+
+    /// The numbers of the days of which `period` has something, each with how much.
+    fn of(&self, period: Period) -> impl Iterator<Item = (usize, Duration)> {
+        let first = self.0.partition_point(|day| day.until <= period.from);
+        let days = self.0.iter().enumerate().skip(first);
+        days.map(move |(at, day)| (at, day.within(period).length()))
+            .take_while(|(_, length)| !length.is_zero())
+    }
 }
 
 /// The bar, ready to be drawn.
@@ -34,16 +77,9 @@ pub(super) struct Strip {
     pub(super) label: String,
 }
 
-/// When the first day of the bar begins.
-pub(super) fn begins(now: Timestamp, zone: &TimeZone) -> Timestamp {
-    let back = now - SignedDuration::from_hours(24 * (DAYS as i64 - 1));
-    let day = back.to_zoned_datetime(zone.clone()).start_of_day();
-    day.map_or(back, |day| day.timestamp())
-}
-
-/// The bar of what is known since [`begins`].
-pub(super) fn strip(timeline: &Timeline, words: &StatusWords, zone: &TimeZone) -> Strip {
-    let days = days(timeline, words, zone);
+/// The bar of what is known.
+pub(super) fn strip(lifeline: &Lifeline, words: &StatusWords, calendar: &Calendar) -> Strip {
+    let days = days(lifeline, words, calendar);
     let mut paths = Vec::new();
     for (day, class, height) in [
         (Day::Critical, "critical", 20),
@@ -89,87 +125,101 @@ fn label(days: &[Day]) -> String {
     format!("Last {DAYS} days: {}", parts.join(", "))
 }
 
-fn days(timeline: &Timeline, words: &StatusWords, zone: &TimeZone) -> Vec<Day> {
-    let mut days = vec![Day::Unseen; DAYS];
-    let place = Place {
-        first: timeline.from,
-        zone,
-    };
-    let mut mark = |parts: &[(Timestamp, Timestamp)], day: Day| {
-        for &(from, to) in parts {
-            for seen in &mut days[place.day_of(from)..=place.day_of(to)] {
-                *seen = (*seen).max(day);
-            }
-        }
-    };
-    for answer in &timeline.answers {
-        let day = match judge::access(&answer.what.answer, words) {
-            Access::Healthy => Day::Well,
+fn days(lifeline: &Lifeline, words: &StatusWords, calendar: &Calendar) -> Vec<Day> {
+    let mut days = vec![Day::default(); DAYS];
+    let mut unseen = vec![SignedDuration::ZERO; DAYS];
+    for part in &lifeline.parts {
+        let answer = part.answer.map(|at| &lifeline.answers[at].what.answer);
+        let day = match answer.map(|answer| judge::access(answer, words)) {
+            Some(Access::Healthy) => Day::Well,
             _ => Day::Unsure,
         };
-        mark(&timeline.seen(answer), day);
+        for (at, length) in calendar.of(part.during) {
+            let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+            match part.unseen {
+                Some(_) => unseen[at] += length,
+                None => {
+                    unseen[at] -= length;
+                    days[at] = days[at].max(day);
+                }
+            }
+        }
     }
-    for trouble in &timeline.troubles {
+    for (day, unseen) in days.iter_mut().zip(unseen) {
+        if unseen.is_positive() {
+            *day = Day::Unseen;
+        }
+    }
+    for trouble in lifeline.troubles() {
         let day = match trouble.what.severity() {
             Severity::Critical => Day::Critical,
             Severity::Warning => Day::Warning,
         };
-        mark(trouble.within(timeline.from, timeline.to).as_slice(), day);
+        for (at, _) in calendar.of(trouble.during) {
+            days[at] = days[at].max(day);
+        }
     }
     days
-}
-
-struct Place<'a> {
-    first: Timestamp,
-    zone: &'a TimeZone,
-}
-
-impl Place<'_> {
-    /// The number of the day, by the calendar of the zone.
-    fn day_of(&self, at: Timestamp) -> usize {
-        let date = |at: Timestamp| at.to_zoned_datetime(self.zone.clone()).date();
-        let days = date(self.first).duration_until(date(at)).as_hours() / 24;
-        usize::try_from(days).unwrap_or(0).min(DAYS - 1)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Answer, Kind, Reading};
-    use crate::view::timeline::{Said, Stretch, Unseen};
+    use crate::model::{Answer, Kind, Reading, WhyUnseen};
+    use crate::rules::availability::{Part, Stood};
+    use crate::store::Said;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
-    fn timeline() -> Timeline {
-        let to = at("2026-06-30T12:00:00Z");
-        let healthy = Answer::Reading(Reading {
-            status: Some("OK".to_owned()),
-            ..Reading::default()
-        });
-        Timeline {
-            from: begins(to, &TimeZone::UTC),
-            to,
-            answers: vec![Stretch {
-                from: at("2026-06-01T06:00:00Z"),
-                until: None,
-                what: Said {
-                    answer: healthy,
-                    epoch: 1,
-                },
-            }],
-            gaps: Vec::new(),
-            troubles: Vec::new(),
-            unseen: Vec::new(),
+    fn period(from: &str, until: &str) -> Period {
+        Period {
+            from: at(from),
+            until: at(until),
         }
     }
 
-    fn shown(timeline: &Timeline) -> String {
-        let days = days(timeline, &StatusWords::default(), &TimeZone::UTC);
+    /// Healthy from the first of June on; not seen in `unseen`.
+    fn lifeline(unseen: &[Period], troubles: &[(Period, Kind)]) -> Lifeline {
+        let whole = period("2026-06-01T06:00:00Z", "2026-06-30T12:00:00Z");
+        let part = |during, unseen| Part {
+            during,
+            answer: Some(0),
+            unseen,
+        };
+        let mut parts = Vec::new();
+        let mut from = whole.from;
+        for dark in unseen {
+            let until = dark.from;
+            parts.push(part(Period { from, until }, None));
+            parts.push(part(*dark, Some(WhyUnseen::Off)));
+            from = dark.until;
+        }
+        parts.push(part(Period { from, ..whole }, None));
+        let answer = Answer::Reading(Reading {
+            status: Some("OK".to_owned()),
+            ..Reading::default()
+        });
+        let answers = vec![Stood {
+            during: whole,
+            what: Said { answer, epoch: 1 },
+        }];
+        let troubles = troubles
+            .iter()
+            .map(|&(during, what)| Stood { during, what });
+        Lifeline::new(whole, parts, answers, troubles.collect())
+    }
+
+    fn drawn(lifeline: &Lifeline, zone: &TimeZone) -> Vec<Day> {
+        let calendar = Calendar::new(lifeline.period.until, zone);
+        let days = days(lifeline, &StatusWords::default(), &calendar);
         assert_eq!(days.len(), DAYS);
-        let letter = |day: &Day| match day {
+        days
+    }
+
+    fn shown(lifeline: &Lifeline) -> String {
+        let letter = |day: Day| match day {
             Day::Unseen => '.',
             Day::Unsure => '?',
             Day::Well => 'w',
@@ -177,7 +227,8 @@ mod tests {
             Day::Critical => 'C',
         };
         // June alone: all before is not watched yet.
-        let text: String = days.iter().map(letter).collect();
+        let days = drawn(lifeline, &TimeZone::UTC);
+        let text: String = days.into_iter().map(letter).collect();
         let (before, june) = text.split_at(DAYS - 30);
         assert!(before.chars().all(|day| day == '.'), "{before}");
         june.to_owned()
@@ -185,23 +236,23 @@ mod tests {
 
     #[test]
     fn a_day_is_as_bad_as_the_worst_of_it() {
-        let mut timeline = timeline();
-        assert_eq!(shown(&timeline), "w".repeat(30));
-        let trouble = |from: &str, until: Option<&str>, what| Stretch {
-            from: at(from),
-            until: until.map(at),
-            what,
-        };
-        timeline.troubles = vec![
-            trouble(
-                "2026-06-10T23:59:00Z",
-                Some("2026-06-12T00:01:00Z"),
-                Kind::Invalid,
-            ),
-            trouble("2026-06-29T00:00:00Z", None, Kind::FailingEvents),
-        ];
-        assert_eq!(shown(&timeline), "wwwwwwwwwCCCwwwwwwwwwwwwwwwwWW");
-        let strip = strip(&timeline, &StatusWords::default(), &TimeZone::UTC);
+        assert_eq!(shown(&lifeline(&[], &[])), "w".repeat(30));
+        let lifeline = lifeline(
+            &[],
+            &[
+                (
+                    period("2026-06-10T23:59:00Z", "2026-06-12T00:01:00Z"),
+                    Kind::Invalid,
+                ),
+                (
+                    period("2026-06-29T00:00:00Z", "2026-06-30T12:00:00Z"),
+                    Kind::FailingEvents,
+                ),
+            ],
+        );
+        assert_eq!(shown(&lifeline), "wwwwwwwwwCCCwwwwwwwwwwwwwwwwWW");
+        let calendar = Calendar::new(lifeline.period.until, &TimeZone::UTC);
+        let strip = strip(&lifeline, &StatusWords::default(), &calendar);
         assert_eq!(
             strip.label,
             "Last 90 days: 3 days with critical trouble, 2 days with a warning, 25 days well, 60 days not seen"
@@ -210,35 +261,34 @@ mod tests {
     }
 
     #[test]
-    fn time_in_which_nobody_could_look_is_nobodys() {
-        let mut timeline = timeline();
-        timeline.unseen = vec![
-            Stretch {
-                from: at("2026-06-05T12:00:00Z"),
-                until: Some(at("2026-06-08T12:00:00Z")),
-                what: Unseen::Off,
-            },
-            Stretch {
-                from: at("2026-06-28T12:00:00Z"),
-                until: None,
-                what: Unseen::Blind,
-            },
-        ];
-        assert_eq!(shown(&timeline), "wwwww..wwwwwwwwwwwwwwwwwwwww..");
+    fn a_day_in_which_nobody_looked_is_neither_well_nor_in_trouble() {
+        // The trouble was open all the time, and seen at its beginning alone.
+        let lifeline = lifeline(
+            &[
+                period("2026-06-05T11:00:00Z", "2026-06-08T10:00:00Z"),
+                period("2026-06-20T01:00:00Z", "2026-06-30T12:00:00Z"),
+            ],
+            &[(
+                period("2026-06-20T00:30:00Z", "2026-06-30T12:00:00Z"),
+                Kind::Invalid,
+            )],
+        );
+        assert_eq!(shown(&lifeline), "wwww...wwwwwwwwwwwwC..........");
     }
 
     #[test]
     fn days_are_those_of_the_zone() {
         let chicago = TimeZone::get("America/Chicago").unwrap();
-        let mut timeline = timeline();
-        timeline.from = begins(timeline.to, &chicago);
-        assert_eq!(timeline.from.to_string(), "2026-04-02T05:00:00Z");
-        timeline.troubles = vec![Stretch {
-            from: at("2026-06-10T02:00:00Z"),
-            until: Some(at("2026-06-10T03:00:00Z")),
-            what: Kind::Invalid,
-        }];
-        let days = days(&timeline, &StatusWords::default(), &chicago);
+        let lifeline = lifeline(
+            &[],
+            &[(
+                period("2026-06-10T02:00:00Z", "2026-06-10T03:00:00Z"),
+                Kind::Invalid,
+            )],
+        );
+        let calendar = Calendar::new(lifeline.period.until, &chicago);
+        assert_eq!(calendar.begins().to_string(), "2026-04-02T05:00:00Z");
+        let days = drawn(&lifeline, &chicago);
         let day = days.iter().position(|day| *day == Day::Critical);
         assert_eq!(day, Some(DAYS - 30 + 8), "the ninth of June in Chicago");
     }

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use leafwatch::mail::letter::Sender;
 use leafwatch::mail::{DigestLetter, MAX_BYTES, Mail, compose_digest};
-use leafwatch::model::{EndedBy, IncidentId, Kind, Provider, Track};
+use leafwatch::model::{EndedBy, IncidentId, Kind, Provider, Track, WhyUnseen};
 use leafwatch::store::Scene;
-use leafwatch::view::availability::{Availability, NotSeen, OfProvider, Unseen, WhyUnseen};
+use leafwatch::view::availability::{Availability, NotSeen, OfProvider, Unseen};
 use leafwatch::view::digest::{Brief, Digest, Failed, Few, Open};
 use leafwatch::view::{About, User, Who, report};
 

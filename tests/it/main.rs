@@ -30,6 +30,7 @@ mod pace;
 mod property_crash;
 mod property_life;
 mod property_replay;
+mod property_seen;
 mod report;
 mod smtp_delivery;
 mod store_bad_days;

@@ -1,11 +1,8 @@
 //! The report of a period in all its forms, over a filled store.
 
-use std::collections::HashMap;
-
 use leafwatch::cli::exit::Exit;
 use leafwatch::cli::table::Look;
-use leafwatch::rules::availability::Period;
-use leafwatch::store::{Filter, Scene};
+use leafwatch::model::Schedule;
 use serde_json::Value;
 
 use crate::cli_pages::{json, page, shown};
@@ -80,28 +77,19 @@ fn the_credentials_add_up_to_their_provider_and_to_all() {
 }
 
 #[test]
-fn a_credential_alone_has_the_share_it_has_among_all() {
-    let mut desk = story();
-    let period = Period {
-        from: desk.now - 5 * HOUR,
-        until: desk.now,
-    };
-    let scene = Scene {
-        watch: &desk.watch,
-        policy: &desk.policy,
-        now: desk.now,
-    };
-    let ids: HashMap<_, _> = (0..12).map(|n| (user(n), desk.id(n))).collect();
-    let checked = desk.db.read(|tx| {
-        let mut lines = Vec::new();
-        tx.each_availability(&scene, period, Filter::default(), |line| lines.push(line))?;
-        for line in &lines {
-            let alone = tx.availability_of(&scene, ids[&line.who.user.user], period)?;
-            assert_eq!(alone, line.availability, "{:?}", line.who);
-        }
-        Ok::<_, leafwatch::store::Error>(lines.len())
-    });
-    assert_eq!(checked.unwrap(), 11);
+fn another_schedule_leaves_what_was_seen_as_it_was() {
+    let mut desk = Desk::new(3);
+    desk.policy.schedules.sweep = Schedule::Every(24 * HOUR);
+    for _ in 0..10 {
+        desk.sweep_after(24 * HOUR);
+    }
+    let seen = |desk: &mut Desk| json(desk, "report --since 240h --json")["overall"].clone();
+    let before = seen(&mut desk);
+    assert_eq!(before["availability"], 1.0);
+    assert_eq!(before["not_seen"]["not_looked_seconds"], 0, "{before}");
+    // Read by a command, or by a daemon that was reloaded.
+    desk.policy.schedules.sweep = Schedule::Every(15 * MINUTE);
+    assert_eq!(seen(&mut desk), before);
 }
 
 #[test]

@@ -496,3 +496,93 @@ fn what_waited_under_the_second_schema_waits_on() {
     let swept = column("SELECT CAST(sweep AS TEXT) FROM cause");
     assert_eq!(swept, ["2"], "the newest sweep when it was told");
 }
+
+/// Sweeps of a database that did not keep how far apart they were to be: every quarter of an hour, then once a day, with a
+/// restart, an hour in which Leaf was away, two days off and a clock that was set back between them.
+#[test]
+fn sweeps_of_an_older_schema_get_the_interval_that_they_kept() {
+    const MINUTES: i64 = 60_000;
+    const DAY: i64 = 24 * 60;
+    let (_folder, path) = folder();
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(&format!(
+        "{} {} PRAGMA application_id = {}; PRAGMA user_version = 2; INSERT INTO run VALUES (1, 0, NULL, '0.1.0');",
+        include_str!("../../src/store/schema_1.sql"),
+        include_str!("../../src/store/schema_2.sql"),
+        0x4c65_6157,
+    ))
+    .unwrap();
+    let mut add = conn
+        .prepare("INSERT INTO sweep (run, second, started_at, finished_at, sight, looks, watched_ms) VALUES (1, ?1, ?2, ?2, 0, 0, 0)")
+        .unwrap();
+    // A quarter of an hour apart; in minutes 300 to 305 a restart and a second look, then two days off.
+    let often: Vec<i64> = (0..40).map(|n| n * 15).collect();
+    let again = (0..40).map(|n| 2 * DAY + 600 + n * 15);
+    // The clock is set back by two hours, and then one sweep a day.
+    let back = (0..20).map(|n| 2 * DAY + 1080 + n * 15);
+    let daily = (0..20).map(|n| 5 * DAY + n * DAY);
+    let all: Vec<i64> = often
+        .into_iter()
+        .chain(again)
+        .chain(back)
+        .chain(daily)
+        .collect();
+    for at in &all {
+        add.execute([0, at * MINUTES]).unwrap();
+        if *at == 300 {
+            add.execute([0, 302 * MINUTES]).unwrap();
+            add.execute([1, 305 * MINUTES]).unwrap();
+        }
+    }
+    drop(add);
+    drop(conn);
+    drop(Db::open(&path).unwrap());
+    let conn = Connection::open(&path).unwrap();
+    let mut kept = conn
+        .prepare("SELECT started_at / 60000, interval_ms / 60000 FROM sweep WHERE second = 0 ORDER BY id")
+        .unwrap();
+    let kept: Vec<(i64, i64)> = kept
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(kept.len(), 121);
+    let (before, after) = kept.split_at(kept.iter().position(|(at, _)| *at >= 5 * DAY).unwrap());
+    // Around a restart a little less: a look that holds to the next is enough.
+    for (at, interval) in before {
+        assert!((13..=15).contains(interval), "minute {at}: {interval}");
+    }
+    assert_eq!(
+        before.iter().filter(|(_, interval)| *interval < 15).count(),
+        0
+    );
+    // The first of the daily ones knows of both.
+    let slow: Vec<i64> = after.iter().map(|(_, interval)| *interval).collect();
+    assert!(
+        slow[2..].iter().all(|interval| *interval == DAY),
+        "{slow:?}"
+    );
+    assert!(
+        slow.iter()
+            .all(|interval| (15..=3 * DAY).contains(interval)),
+        "{slow:?}"
+    );
+}
+
+#[test]
+fn a_lone_sweep_of_an_older_schema_holds_for_the_usual_interval() {
+    let (_folder, path) = folder();
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(&format!(
+        "{} PRAGMA application_id = {}; PRAGMA user_version = 1; INSERT INTO run VALUES (1, 0, NULL, '0.1.0');
+         INSERT INTO sweep (id, run, started_at, finished_at, sight, looks, watched_ms) VALUES (1, 1, 0, 1, 0, 1, 0);",
+        include_str!("../../src/store/schema_1.sql"),
+        0x4c65_6157,
+    ))
+    .unwrap();
+    drop(conn);
+    let db = Db::open(&path).unwrap();
+    let sql = "SELECT interval_ms FROM sweep";
+    let kept: i64 = db.reader().query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 15 * 60_000);
+}

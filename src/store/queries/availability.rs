@@ -6,13 +6,11 @@ use jiff::Timestamp;
 use rusqlite::{Row, Rows, params};
 
 use super::{Filter, Scene};
-use crate::model::{Credential, CredentialId, StatusClass};
-use crate::rules::availability::{Health, Mode, Period, Shares, Stood, Stretch, Sweep, Timeline};
-use crate::store::row::{At, Word};
+use crate::model::{Credential, StatusClass};
+use crate::rules::availability::{Health, Off, Period, Shares, Stood, Stretch, Sweep, Timeline};
+use crate::store::row::{At, Word, duration};
 use crate::store::{Result, Tx};
-use crate::view::availability::{
-    Availability, NotSeen, OfCredential, OfProvider, Unseen, WhyUnseen,
-};
+use crate::view::availability::{Availability, NotSeen, OfCredential, OfProvider, Unseen};
 
 /// Availability of everything that was asked for, added up.
 #[derive(Debug, Clone, Default)]
@@ -25,14 +23,11 @@ pub struct Added {
     pub unseen: Vec<Unseen>,
 }
 
-/// A time between two runs; the last run has none after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Off {
-    /// The last sign of life.
-    pub(super) from: Timestamp,
-    /// When the next run began.
-    pub(super) until: Option<Timestamp>,
-    /// It did not stop in order.
+/// A time between two runs, and how it began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stop {
+    pub(super) off: Off,
+    /// Not in order.
     pub(super) killed: bool,
 }
 
@@ -46,7 +41,7 @@ impl Tx<'_> {
         filter: Filter,
         mut each: impl FnMut(OfCredential),
     ) -> Result<Added> {
-        let timeline = self.timeline(scene, period)?;
+        let timeline = self.timeline(period)?;
         let mut overall = Shares::default();
         let mut providers: BTreeMap<&str, (OfProvider, Shares)> = BTreeMap::new();
         let mut passing = self.conn.prepare_cached(
@@ -71,13 +66,12 @@ impl Tx<'_> {
                 provider,
             };
             let (spans, silent) = (spans.of(id)?, gaps.of(id)?);
-            if !filter.takes(provider) || spans.is_empty() {
+            if !filter.takes(provider) || (spans.is_empty() && silent.is_empty()) {
                 continue;
             }
             let named = scene.watch.expectation(credential).named;
-            let judged = spans.iter().map(|span| span.judge(named, &healthy));
-            let answers: Vec<Stood> = judged.collect();
-            let shares = Shares::of(&timeline, &answers, &silent);
+            let answers = spans.iter().map(|span| span.judge(named, &healthy));
+            let shares = Shares::of(&timeline, answers, &silent);
             if shares.unwatched >= period.length() {
                 continue;
             }
@@ -127,39 +121,16 @@ impl Tx<'_> {
         Ok(all)
     }
 
-    /// Availability of one credential.
-    pub fn availability_of(
-        &self,
-        scene: &Scene<'_>,
-        id: CredentialId,
-        period: Period,
-    ) -> Result<Availability> {
-        let timeline = self.timeline(scene, period)?;
-        let named = scene.watch.expectation(self.credential(id)?).named;
-        let healthy = self.healthy_readings(scene)?;
-        let one = |sql: &str| format!("{sql} {OVERLAPS} AND credential = ?3 {IN_ORDER}");
-        let key = params![At(period.from), At(period.until), id.0];
-        let mut spans = self.conn.prepare_cached(&one(SPANS))?;
-        let answers = spans
-            .query_map(key, |row| {
-                Ok(Span::read(row, period)?.judge(named, &healthy))
-            })?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        let mut gaps = self.conn.prepare_cached(&one(GAPS))?;
-        let silent = gaps
-            .query_map(key, |row| lasting(row, period))?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        Ok(availability(Shares::of(&timeline, &answers, &silent)))
-    }
-
     /// What Leafwatch as a whole did in `period`.
-    pub fn timeline(&self, scene: &Scene<'_>, period: Period) -> Result<Timeline> {
-        // The last clear sweep before it holds into it, and says that nobody was blind then.
+    pub(super) fn timeline(&self, period: Period) -> Result<Timeline> {
+        // From the last clear sweep before it: that one holds into it, and says that nobody was blind then. Before it in
+        // number, not only in time: clocks were set back and forth.
         let mut statement = self.conn.prepare_cached(
-            "SELECT started_at, finished_at, sight = 0, blind FROM sweep
+            "SELECT started_at, finished_at, sight = 0, blind, interval_ms FROM sweep
              WHERE second = 0 AND finished_at IS NOT NULL AND started_at < ?2 AND id >= coalesce(
-               (SELECT id FROM sweep WHERE started_at <= ?1 AND second = 0 AND sight = 0 AND blind = 0
-                ORDER BY started_at DESC LIMIT 1), 0)
+               (SELECT id FROM sweep WHERE second = 0 AND sight = 0 AND blind = 0 AND finished_at <= ?1
+                  AND id < coalesce((SELECT min(id) FROM sweep WHERE started_at > ?1), 1 << 62)
+                ORDER BY id DESC LIMIT 1), 0)
              ORDER BY id",
         )?;
         let sweeps = statement
@@ -169,38 +140,46 @@ impl Tx<'_> {
                     lasted: Period { from, until },
                     whole: row.get(2)?,
                     blind: row.get(3)?,
+                    interval: duration(row.get(4)?),
                 })
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        let off = self.times_off()?.into_iter().filter_map(|off| {
-            // The newest run, where it did not stop in order, is taken to go on.
-            let goes_on = off.until.is_none() && off.killed;
-            (!goes_on).then(|| Period {
-                from: off.from,
-                until: off.until.unwrap_or(period.until),
-            })
-        });
-        let interval = scene.policy.schedules.sweep.typical_interval();
-        Ok(Timeline::new(period, interval, &sweeps, off))
+        let off = self.stops(period.until)?;
+        Ok(Timeline::new(
+            period,
+            &sweeps,
+            off.into_iter().map(|stop| stop.off),
+        ))
     }
 
-    /// The times after each run, the oldest first.
-    pub(super) fn times_off(&self) -> Result<Vec<Off>> {
+    /// The times after each run until `now`, the oldest first. The newest run, where it did not stop in order, is taken
+    /// to go on.
+    pub(super) fn stops(&self, now: Timestamp) -> Result<Vec<Stop>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT coalesce(r.stopped_at, (SELECT max(coalesce(finished_at, started_at)) FROM sweep WHERE run = r.id),
-                      r.started_at),
-                    lead(r.started_at) OVER (ORDER BY r.id), r.stopped_at IS NULL
+            "SELECT coalesce(r.stopped_at,
+                (SELECT coalesce(finished_at, started_at) FROM sweep WHERE run = r.id ORDER BY id DESC LIMIT 1), r.started_at),
+               lead(r.started_at) OVER (ORDER BY r.id), r.stopped_at IS NULL,
+               (SELECT interval_ms FROM sweep WHERE run <= r.id AND interval_ms > 0 ORDER BY run DESC, id DESC LIMIT 1)
              FROM run r ORDER BY r.id",
         )?;
         let rows = statement.query_map([], |row| {
-            let At(from) = row.get(0)?;
-            Ok(Off {
-                from,
-                until: row.get::<_, Option<At>>(1)?.map(|At(at)| at),
-                killed: row.get(2)?,
-            })
+            let (At(from), killed) = (row.get(0)?, row.get(2)?);
+            let next: Option<At> = row.get(1)?;
+            if killed && next.is_none() {
+                return Ok(None);
+            }
+            let until = next.map_or(now, |At(next)| next);
+            let interval: Option<i64> = row.get(3)?;
+            Ok(Some(Stop {
+                off: Off {
+                    during: Period { from, until },
+                    interval: duration(interval.unwrap_or(0)),
+                },
+                killed,
+            }))
         })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let all = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// The readings with a healthy word: there are few, however many answers.
@@ -221,8 +200,9 @@ impl Tx<'_> {
 }
 
 const SPANS: &str = "SELECT credential, from_at, to_at, reading, epoch FROM span";
-const GAPS: &str = "SELECT credential, from_at, to_at FROM gap";
-const OVERLAPS: &str = "WHERE from_at < ?2 AND (to_at IS NULL OR to_at > ?1)";
+pub(super) const GAPS: &str = "SELECT credential, from_at, to_at FROM gap";
+/// What has something in common with the period from `?1` to `?2`.
+pub(super) const OVERLAPS: &str = "WHERE from_at < ?2 AND (to_at IS NULL OR to_at > ?1)";
 const IN_ORDER: &str = "ORDER BY credential, from_sweep";
 
 /// Rows whose first column is a credential, in the order of credentials; read once, beside another such walk.
@@ -285,21 +265,21 @@ impl Span {
         })
     }
 
-    fn judge(&self, named: bool, healthy: &HashSet<i64>) -> Stood {
-        let health = match self.reading {
+    fn judge(&self, named: bool, healthy: &HashSet<i64>) -> Stood<Health> {
+        let what = match self.reading {
             Some(reading) if healthy.contains(&reading) => Health::Healthy,
             None if self.epoch == 0 && !named => Health::NotConnected,
             _ => Health::Trouble,
         };
         Stood {
             during: self.during,
-            health,
+            what,
         }
     }
 }
 
 /// The second and third column; what is not over lasts to the period's end.
-fn lasting(row: &Row<'_>, period: Period) -> rusqlite::Result<Period> {
+pub(super) fn lasting(row: &Row<'_>, period: Period) -> rusqlite::Result<Period> {
     let At(from) = row.get(1)?;
     let until = row.get::<_, Option<At>>(2)?.map(|At(until)| until);
     Ok(Period {
@@ -324,15 +304,9 @@ fn availability(shares: Shares) -> Availability {
 }
 
 fn unseen(stretch: &Stretch) -> Option<Unseen> {
-    let why = match stretch.mode {
-        Mode::Seeing => return None,
-        Mode::Blind => WhyUnseen::Blind,
-        Mode::Off => WhyUnseen::Off,
-        Mode::NotLooking => WhyUnseen::NotLooked,
-    };
     Some(Unseen {
         from: stretch.during.from,
         until: stretch.during.until,
-        why,
+        why: stretch.unseen?,
     })
 }

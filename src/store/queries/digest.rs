@@ -7,10 +7,9 @@ use crate::model::{Credential, EndedBy, clean};
 use crate::rules::availability::Period;
 use crate::store::row::{At, Word};
 use crate::store::{Result, Silence, Tx};
-use crate::view::availability::WhyUnseen;
 use crate::view::digest::{Brief, Digest, Failed, Few, Open};
 use crate::view::status::State;
-use crate::view::{About, report, words};
+use crate::view::{About, report};
 
 /// Lines of each list; the rest is counted, and listed by the commands.
 const LINES: usize = 25;
@@ -44,12 +43,6 @@ impl Tx<'_> {
             }
         })?;
         let added = self.each_availability(scene, period, Filter::default(), |_| {})?;
-        // A restart is not worth a line.
-        let usual = scene.policy.schedules.sweep.typical_interval();
-        let mut unseen = added.unseen;
-        unseen.retain(|unseen| {
-            unseen.why == WhyUnseen::Blind || words::between(unseen.from, unseen.until) > usual
-        });
         Ok(Digest {
             since,
             until: scene.now,
@@ -61,7 +54,7 @@ impl Tx<'_> {
             not_connected: Few::of(not_connected, LINES),
             overall: added.overall,
             providers: added.providers,
-            unseen: Few::of(unseen, LINES),
+            unseen: Few::of(added.unseen, LINES),
             failed: Few::of(self.failed_in(period)?, LINES),
         })
     }

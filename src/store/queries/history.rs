@@ -1,16 +1,17 @@
 //! What happened to one user's credentials, put together from spans, gaps, steps, events, sweeps and runs.
 
 use jiff::Timestamp;
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 
-use super::availability::Off;
 use super::status::sweep_end;
 use super::{Filter, Scene};
-use crate::model::{CredentialId, IncidentId, Provider};
+use crate::model::{CredentialId, IncidentId, Provider, WhyUnseen};
+use crate::rules::availability::Period;
 use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
 use crate::view::User;
 use crate::view::history::{Entry, History, What};
+use crate::view::status::SweepEnd;
 
 impl Tx<'_> {
     /// The history of `user` since `filter.since`, the oldest first: what lasted into that time is part of it.
@@ -26,8 +27,7 @@ impl Tx<'_> {
             }
         }
         if let Some(first) = entries.iter().map(|entry: &Entry| entry.at).min() {
-            self.blindness_into(&mut entries, first)?;
-            self.off_into(&mut entries, first, scene)?;
+            self.unseen_into(&mut entries, first, scene)?;
         }
         if let Some(since) = filter.since {
             entries.retain(|entry| {
@@ -38,6 +38,7 @@ impl Tx<'_> {
                         | What::NoAnswer { .. }
                         | What::Blind { .. }
                         | What::Off { .. }
+                        | What::NotLooked
                 );
                 let end = entry
                     .until
@@ -184,66 +185,42 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn blindness_into(&self, entries: &mut Vec<Entry>, first: Timestamp) -> Result<()> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT finished_at, blind, sight FROM sweep
-             WHERE second = 0 AND finished_at >= ?1 ORDER BY id",
-        )?;
-        let mut rows = statement.query([At(first)])?;
-        let mut open: Option<Entry> = None;
-        while let Some(row) = rows.next()? {
-            let At(at) = row.get(0)?;
-            match (row.get(1)?, &mut open) {
-                (true, None) => {
-                    let sweep = sweep_end(row.get(2)?);
-                    open = Some(Entry {
-                        at,
-                        until: None,
-                        provider: None,
-                        what: What::Blind { sweep },
-                    });
-                }
-                (false, Some(entry)) => {
-                    entry.until = Some(at);
-                    entries.extend(open.take());
-                }
-                _ => {}
-            }
-        }
-        entries.extend(open);
-        Ok(())
-    }
-
-    /// Times between runs, where they were longer than the usual time between two sweeps.
-    fn off_into(
+    /// The times in which nobody saw, from `first` on.
+    fn unseen_into(
         &self,
         entries: &mut Vec<Entry>,
         first: Timestamp,
         scene: &Scene<'_>,
     ) -> Result<()> {
-        let usual = scene.policy.schedules.sweep.typical_interval();
-        for Off {
-            from,
-            until,
-            killed,
-        } in self.times_off()?
-        {
-            // The newest run, where it did not stop in order, is taken to go on.
-            if until.is_none() && killed {
-                continue;
-            }
-            let length = until.unwrap_or(scene.now).duration_since(from);
-            if until.is_none_or(|until| until >= first)
-                && !length.is_negative()
-                && length.unsigned_abs() > usual
-            {
-                entries.push(Entry {
-                    at: from,
-                    until,
-                    provider: None,
-                    what: What::Off { killed },
-                });
-            }
+        let until = scene.now;
+        let timeline = self.timeline(Period { from: first, until })?;
+        let stops = self.stops(until)?;
+        let mut given_up = self.conn.prepare_cached(
+            "SELECT sight FROM sweep WHERE second = 0 AND blind = 1 AND finished_at <= ?1 ORDER BY id DESC LIMIT 1",
+        )?;
+        for stretch in timeline.stretches() {
+            let Period { from, until } = stretch.during;
+            let what = match stretch.unseen {
+                None | Some(WhyUnseen::NoAnswer) => continue,
+                Some(WhyUnseen::Off) => What::Off {
+                    killed: stops.iter().any(|stop| {
+                        stop.killed && stop.off.during.from <= from && from < stop.off.during.until
+                    }),
+                },
+                Some(WhyUnseen::Blind) => {
+                    let sight = given_up.query_row([At(from)], |row| row.get(0));
+                    What::Blind {
+                        sweep: sight.optional()?.map_or(SweepEnd::Unfinished, sweep_end),
+                    }
+                }
+                Some(WhyUnseen::NotLooked) => What::NotLooked,
+            };
+            entries.push(Entry {
+                at: from,
+                until: (until < scene.now).then_some(until),
+                provider: None,
+                what,
+            });
         }
         Ok(())
     }

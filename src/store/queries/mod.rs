@@ -22,6 +22,7 @@ use crate::view::{User, Who};
 pub use availability::Added;
 pub use past::{About as AckedAbout, Past, PastAnswer, PastEvents, PastGap, PastSweep};
 pub use roll::{Fleet, Pick, Roll, Wanted};
+pub use timeline::{Lifeline, Said};
 pub use users::NotOneUser;
 
 /// What holds while a question is answered.

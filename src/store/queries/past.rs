@@ -63,6 +63,8 @@ pub struct PastSweep {
     pub counts: Counts,
     /// The time watched before it, as it was counted then.
     pub watched: Duration,
+    /// How far apart sweeps were to be then.
+    pub interval: Duration,
 }
 
 /// An answer, from the look that brought it to the look that said otherwise, or to the end of the watch.
@@ -130,7 +132,7 @@ impl Tx<'_> {
             runs: self.all("SELECT started_at FROM run ORDER BY id", |row| at(row, 0))?,
             sweeps: self.all(
                 "SELECT id, run, second, started_at, finished_at, sight, asked, answered, denied, later, broken,
-                   were_healthy, watched_ms - coalesce(lag(watched_ms) OVER (ORDER BY id), 0) FROM sweep ORDER BY id",
+                   were_healthy, watched_ms - coalesce(lag(watched_ms) OVER (ORDER BY id), 0), interval_ms FROM sweep ORDER BY id",
                 sweep,
             )?,
             answers: self.all(
@@ -279,6 +281,7 @@ fn sweep(row: &Row<'_>) -> rusqlite::Result<PastSweep> {
             were_healthy: row.get(11)?,
         },
         watched: duration(row.get(12)?),
+        interval: duration(row.get(13)?),
     })
 }
 

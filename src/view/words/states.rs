@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use super::{between, duration, label};
-use crate::model::Kind;
-use crate::view::availability::WhyUnseen;
+use crate::model::{Kind, WhyUnseen};
 use crate::view::events::{Says, Unusable};
 use crate::view::status::{Line, State, SweepEnd};
 
@@ -50,6 +49,7 @@ pub fn environment(line: &Line) -> String {
 /// Why nobody saw, as the beginning of a sentence that says when.
 pub fn unseen(why: WhyUnseen) -> &'static str {
     match why {
+        WhyUnseen::NoAnswer => "no answer about it",
         WhyUnseen::Blind => "Leaf could not be asked",
         WhyUnseen::Off => "Leafwatch was off",
         WhyUnseen::NotLooked => "no sweep came to its end",
