@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::frame::{Frame, Here, Moment, Tone};
-use super::incidents::{Card, card, credential_of};
+use super::incidents::{Card, Held, card, credential_of};
 use super::site::Asked;
 use crate::model::IncidentId;
 use crate::store;
@@ -18,17 +18,8 @@ pub(super) struct Page {
     card: Card,
     happened: String,
     why: String,
-    acks: Vec<Ack>,
+    said: Vec<Held>,
     mails: Vec<Mail>,
-}
-
-#[derive(Debug)]
-struct Ack {
-    at: Moment,
-    until: Moment,
-    actor: String,
-    reason: String,
-    ended: Option<(Moment, String)>,
 }
 
 #[derive(Debug)]
@@ -64,7 +55,6 @@ pub(super) fn page(asked: &Asked<'_>, number: IncidentId) -> store::Result<Optio
         (None, Some(credential)) => asked.tx.advice_on(&asked.scene, credential, line.kind)?.why,
         _ => String::new(),
     };
-    let acks = asked.tx.acks_of(number)?;
     let mails = asked.tx.deliveries_about(asked.scene.now, number)?;
     let title = format!(
         "Incident {number}: {} – {}",
@@ -81,18 +71,7 @@ pub(super) fn page(asked: &Asked<'_>, number: IncidentId) -> store::Result<Optio
             _ => words::sentence(line.kind, stage, whose),
         },
         why,
-        acks: acks
-            .into_iter()
-            .map(|ack| Ack {
-                at: Moment::exact(ack.at, zone),
-                until: Moment::exact(ack.until, zone),
-                actor: ack.actor,
-                reason: ack.reason,
-                ended: ack
-                    .ended_at
-                    .map(|at| (Moment::exact(at, zone), ack.ended_by.unwrap_or_default())),
-            })
-            .collect(),
+        said: Held::all(&line.said, zone),
         mails: mails
             .into_iter()
             .map(|mail| Mail {

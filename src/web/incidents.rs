@@ -1,6 +1,7 @@
 //! Incidents as the overview, the list and the pages of credentials show them.
 
 use askama::Template;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::frame::{Frame, Here, Moment, Tone, capital, href};
@@ -9,6 +10,7 @@ use super::site::Asked;
 use crate::model::{Credential, EndedBy, IncidentId};
 use crate::store;
 use crate::view::About;
+use crate::view::hush::{Ack, Said, Silence};
 use crate::view::incidents::{Line, Step};
 use crate::view::words;
 
@@ -35,7 +37,66 @@ pub(super) struct Card {
     pub(super) acts: String,
     pub(super) next: String,
     pub(super) told: String,
+    /// What holds mails about it back now.
+    pub(super) held: Vec<Held>,
     pub(super) steps: Vec<(Moment, String, String)>,
+}
+
+/// What somebody said about an incident: an ack or a silence.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    /// `Acknowledged`, `Silenced`.
+    pub(super) what: String,
+    pub(super) by: String,
+    pub(super) at: Moment,
+    pub(super) until: Moment,
+    pub(super) reason: String,
+    /// When and by whom or what it ended before its time.
+    pub(super) ended: Option<(Moment, String)>,
+}
+
+impl Held {
+    fn ack(ack: &Ack, zone: &TimeZone) -> Held {
+        Held {
+            what: "Acknowledged".to_owned(),
+            by: ack.actor.clone(),
+            at: Moment::exact(ack.at, zone),
+            until: Moment::exact(ack.until, zone),
+            reason: ack.reason.clone(),
+            ended: ended(ack.ended_at, ack.ended_by.as_ref(), zone),
+        }
+    }
+
+    fn silence(silence: &Silence, zone: &TimeZone) -> Held {
+        Held {
+            what: format!("Silenced (silence {})", silence.number),
+            by: silence.actor.clone(),
+            at: Moment::exact(silence.at, zone),
+            until: Moment::exact(silence.until, zone),
+            reason: silence.reason.clone(),
+            ended: ended(silence.ended_at, silence.ended_by.as_ref(), zone),
+        }
+    }
+
+    /// All that was ever said about it.
+    pub(super) fn all(said: &Said, zone: &TimeZone) -> Vec<Held> {
+        let acks = said.acks.iter().map(|ack| Held::ack(ack, zone));
+        let silences = said.silences.iter();
+        acks.chain(silences.map(|silence| Held::silence(silence, zone)))
+            .collect()
+    }
+
+    /// What holds now.
+    fn now(said: &Said, now: Timestamp, zone: &TimeZone) -> Vec<Held> {
+        let mut said = said.clone();
+        said.acks.retain(|ack| ack.holds(now));
+        said.silences.retain(|silence| silence.holds(now));
+        Held::all(&said, zone)
+    }
+}
+
+fn ended(at: Option<Timestamp>, by: Option<&String>, zone: &TimeZone) -> Option<(Moment, String)> {
+    at.map(|at| (Moment::exact(at, zone), by.cloned().unwrap_or_default()))
 }
 
 /// The incident as it is shown; while it is open with what to do.
@@ -75,6 +136,10 @@ pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
             .map_or_else(String::new, |advice| capital(advice.who)),
         next: advice.map_or_else(String::new, |advice| advice.next),
         told: words::told(&line.told),
+        held: match line.ended_at {
+            Some(_) => Vec::new(),
+            None => Held::now(&line.said, asked.scene.now, zone),
+        },
         steps: line.steps.iter().map(|one| step(one, zone)).collect(),
     })
 }

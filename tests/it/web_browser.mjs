@@ -1,6 +1,7 @@
 // Looks at the page as people do. Called by web_browser.rs; exits with 1 and says what is wrong.
 import { createRequire } from "node:module";
 import { mkdirSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
 const { MODULES, CHROMIUM, PICTURES } = process.env;
@@ -99,10 +100,107 @@ async function follow(browser) {
   await Promise.all(WIDTHS.map(one));
 }
 
+// Between the browser and the page, over real sockets: it hands on, refuses, answers with an error, or holds its breath.
+async function doorway() {
+  const open = new Set();
+  let mode = "pass";
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => open.delete(socket));
+    if (mode === "refuse") socket.destroy();
+    else if (mode === "hang") socket.resume();
+    else if (mode === "error") socket.end("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+    else {
+      const { host, hostname, port } = new URL(base);
+      const on = connect(Number(port), hostname);
+      on.on("error", () => socket.destroy());
+      // The page answers under its own name only.
+      socket.on("data", (asked) => on.write(asked.toString("latin1").replaceAll(`127.0.0.1:${server.address().port}`, host), "latin1"));
+      on.pipe(socket);
+    }
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const turn = (to) => {
+    mode = to;
+    for (const socket of open) socket.destroy();
+  };
+  return { url: `http://127.0.0.1:${server.address().port}`, turn, close: () => (turn("refuse"), server.close()) };
+}
+
+// A page that loses the daemon says so at the next refresh, above everything and in its title, and takes it back.
+async function lost(browser) {
+  const door = await doorway();
+  mkdirSync(PICTURES, { recursive: true });
+  for (const [viewport, colorScheme] of [[WIDTHS[0], "light"], [WIDTHS[1], "dark"]]) {
+    const context = await browser.newContext({ viewport, colorScheme });
+    const page = await context.newPage();
+    // A minute is over, and its patience is at an end, where this script says so.
+    await page.addInitScript(() => {
+      const [soon, now] = [setTimeout, Date.now];
+      let ahead = 0;
+      Date.now = () => now() + ahead;
+      globalThis.setInterval = (call, every) => {
+        globalThis.aMinutePasses = () => ((ahead += every), call());
+      };
+      globalThis.setTimeout = (call, wait) => (wait < 10_000 ? soon(call, wait) : void (globalThis.patienceEnds = call));
+    });
+    door.turn("pass");
+    await page.goto(door.url, { waitUntil: "networkidle" });
+    const minute = () => page.evaluate(() => globalThis.aMinutePasses());
+    const inVain = () =>
+      page.evaluate(() => {
+        const asked = globalThis.aMinutePasses();
+        globalThis.patienceEnds();
+        return asked;
+      });
+    const notice = page.locator("#lost");
+    const title = await page.title();
+    const then = await page.locator("footer time").textContent();
+    const says = async (where, head) => {
+      const said = (await notice.allInnerTexts()).join();
+      if (!said.includes(head) || !said.includes(then)) wrong.push(`${where}: says "${said}"`);
+      if (!(await page.title()).startsWith(head)) wrong.push(`${where}: its title is ${await page.title()}`);
+    };
+    const isQuiet = async (where) => {
+      if ((await notice.count()) > 0) wrong.push(`${where}: says ${await notice.innerText()}`);
+      if ((await page.title()) !== title) wrong.push(`${where}: its title is ${await page.title()}`);
+    };
+    for (const [mode, head] of [["refuse", "No answer"], ["error", "Leafwatch answers with an error (HTTP 503)"], ["hang", "No answer"]]) {
+      await minute();
+      await isQuiet(`before ${mode}`);
+      door.turn(mode);
+      await (mode === "hang" ? inVain() : minute());
+      await says(mode, head);
+      await accessible(page, `${mode} at ${viewport.width}`);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (wider > 0) wrong.push(`${mode}: ${wider} px wider than the window`);
+      await page.screenshot({ path: join(PICTURES, `lost-${mode}-${viewport.width}-${colorScheme}.png`) });
+      door.turn("pass");
+    }
+    await minute();
+    await isQuiet("after all");
+    // Also while somebody writes, and nothing of the page may be exchanged.
+    await page.locator("input[name=name]").fill("hill");
+    door.turn("refuse");
+    await minute();
+    await says("while writing", "No answer");
+    door.turn("pass");
+    for (let minutes = 0; minutes < 3; minutes++) await minute();
+    await says("still writing", "This page is old");
+    if ((await page.locator("input[name=name]").inputValue()) !== "hill") wrong.push("what was written is gone");
+    await page.locator("input[name=name]").evaluate((input) => input.blur());
+    await minute();
+    await isQuiet("after writing");
+    await context.close();
+  }
+  door.close();
+}
+
 // The last for containers, in which there is no other sandbox for it.
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
 try {
-  await { pages, follow }[part](browser);
+  await { pages, follow, lost }[part](browser);
 } finally {
   await browser.close();
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::desk::user;
 use crate::support::site::{Served, open, say_skipped};
-use crate::support::story::long_story_in;
+use crate::support::story::{long_story_in, story_in};
 
 /// The folder with playwright-core and axe-core, and the browser; none where either is missing.
 fn browser() -> Option<(PathBuf, PathBuf)> {
@@ -80,6 +80,16 @@ async fn every_page_at_two_widths_light_and_dark() {
     let base = site.url("");
     let pages = ["/", &credential, "/incidents", "/incidents/1", "/nowhere"];
     look("pages", &base, &pages).await;
+}
+
+/// The daemon is gone, answers with an error, or not at all: whoever looks at the page is told, and told when that is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_loses_the_daemon_says_so_within_two_refreshes() {
+    if browser().is_none() {
+        return;
+    }
+    let site = Served::with(story_in, open()).await;
+    look("lost", &site.url(""), &[]).await;
 }
 
 /// The demo as a newcomer meets it: from the first page to the event that says why a credential fails.

@@ -268,3 +268,89 @@ async fn a_quarter_of_a_year_is_drawn() {
         assert!(page.contains(lane), "{lane}\n{page}");
     }
 }
+
+#[tokio::test]
+async fn who_is_on_it_and_what_is_silenced_stands_where_it_is_open() {
+    use leafwatch::rules::notify::Silenced;
+    use std::time::Duration;
+
+    let site = Served::with(
+        |db| {
+            let mut desk = story_in(db);
+            let now = desk.now;
+            let until = |days: u32| now + Duration::from_secs(86_400) * days;
+            let green = Silenced {
+                user: Some(user(1)),
+                provider: None,
+                kind: None,
+            };
+            let number = desk
+                .db
+                .write(|tx| {
+                    let of = |sql: &str| -> leafwatch::model::IncidentId {
+                        let (open, _) = tx
+                            .worst_open(
+                                &leafwatch::store::Scene {
+                                    watch: &desk.watch,
+                                    policy: &desk.policy,
+                                    now,
+                                },
+                                100,
+                            )
+                            .unwrap();
+                        let found = open
+                            .iter()
+                            .find(|line| line.about.shown(line.track).starts_with(sql));
+                        found.unwrap().incident
+                    };
+                    let hillside = of("Hillside");
+                    tx.add_ack(hillside, now, until(14), "anna", "on the phone with <them>")?;
+                    let over = tx.add_silence(&green, now, until(1), "cem", "by mistake")?;
+                    tx.end_silence(over, now, "cem")?;
+                    tx.add_silence(
+                        &green,
+                        now,
+                        until(3),
+                        "ben",
+                        "moves to PRODUCTION on Thursday",
+                    )?;
+                    Ok::<_, leafwatch::store::Error>(hillside)
+                })
+                .unwrap();
+            assert!(number.0 > 0);
+            desk
+        },
+        open(),
+    )
+    .await;
+    let acknowledged = "Acknowledged by anna until Mon 16 Mar 2026, ";
+    let silenced = "Silenced (silence 2) by ben until Thu 5 Mar 2026, ";
+    for path in ["/", "/incidents"] {
+        let body = site.get(path).await.body;
+        assert!(!body.contains("<them>"), "{path}");
+        let said = text(&body);
+        assert!(said.contains(acknowledged), "{path}: {said}");
+        assert!(said.contains(silenced), "{path}: {said}");
+        assert!(said.contains(": moves to PRODUCTION on Thursday"), "{path}");
+        assert!(
+            !said.contains("by mistake"),
+            "{path}: what is over holds nothing back"
+        );
+    }
+    let page = text(&site.get(&credential(0)).await.body);
+    assert!(
+        page.contains(acknowledged) && !page.contains(silenced),
+        "{page}"
+    );
+    let page = site.get(&credential(1)).await.body;
+    assert!(text(&page).contains(silenced));
+    let (_, link) = page.split_once("href=\"/incidents/").unwrap();
+    let number = link.split('"').next().unwrap();
+    let incident = text(&site.get(&format!("/incidents/{number}")).await.body);
+    assert!(incident.contains(silenced), "{incident}");
+    // The page of the incident keeps what is over too.
+    assert!(
+        incident.contains("by mistake (ended Mon 2 Mar 2026, "),
+        "{incident}"
+    );
+}
