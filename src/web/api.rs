@@ -34,6 +34,8 @@ struct Status {
     overview: Overview,
     /// Those in trouble, the worst first; as `status` lists them.
     credentials: Vec<Line>,
+    /// How many more are.
+    left_off: u64,
 }
 
 #[derive(Serialize)]
@@ -74,30 +76,36 @@ pub(super) struct Period {
 /// As `leafwatch status --json`; whoever may see counts alone gets no names.
 pub(super) fn status(asked: &Asked<'_>, sight: Sight) -> store::Result<Response> {
     let mut watch = asked.tx.watch_state(&asked.scene)?;
-    let credentials = match sight {
+    let counts = asked.fleet()?.counts;
+    let (credentials, left_off) = match sight {
         Sight::All => {
             let wanted = Wanted {
                 pick: Some(Pick::Trouble),
                 ..Wanted::default()
             };
-            let roll = asked.tx.roll(&asked.scene, &wanted, None, MOST)?;
-            roll.lines.into_iter().map(|(_, line)| line).collect()
+            let Roll { lines, next } = asked.tx.roll(&asked.scene, &wanted, None, MOST)?;
+            let listed: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
+            let left_off = next.map_or(0, |_| {
+                u64::from(counts.trouble).saturating_sub(listed.len() as u64)
+            });
+            (listed, left_off)
         }
         Sight::Counts | Sight::Nothing => {
             // Its subject may be an address or the end of a key.
             for trouble in &mut watch.troubles {
                 trouble.subject.clear();
             }
-            Vec::new()
+            (Vec::new(), 0)
         }
     };
     Ok(document(Status {
         overview: Overview {
             at: asked.scene.now,
             watch,
-            counts: asked.fleet()?.counts,
+            counts,
         },
         credentials,
+        left_off,
     }))
 }
 

@@ -43,10 +43,13 @@ pub(super) struct Page {
     from: Moment,
     lanes: Vec<Lane>,
     incidents: Vec<Card>,
+    incidents_more: u64,
     has_events: bool,
     events_read: Option<Moment>,
     events: Vec<Event>,
+    events_more: u64,
     answers: Vec<AnswerRow>,
+    answers_more: u64,
     audiences: Vec<(String, Vec<(String, String)>)>,
     would_open: Vec<(&'static str, String)>,
     others: Vec<(String, &'static str)>,
@@ -108,7 +111,7 @@ pub(super) fn page(
     let days = days.filter(|days| DAYS.contains(days)).unwrap_or(DAYS[0]);
     let from = scene.now - SignedDuration::from_hours(24 * days);
     let lifeline = tx.lifeline(id, &tx.seen_since(scene, from)?)?;
-    let incidents = tx.newest_incidents(scene, id, INCIDENTS)?;
+    let (incidents, incidents_all) = tx.newest_incidents(scene, id, INCIDENTS)?;
     let events = tx.events_shown(id, credential.provider, None, Some(EVENTS))?;
     let mut spans: Vec<(i64, bool)> = DAYS.iter().map(|&span| (span, span == days)).collect();
     spans.sort_unstable();
@@ -161,13 +164,16 @@ pub(super) fn page(
         spans,
         from: Moment::short(lifeline.period.from, zone),
         lanes: lanes::lanes(&lifeline, &scene.policy.status_words),
+        incidents_more: incidents_all.saturating_sub(incidents.len() as u64),
         incidents: incidents
             .iter()
             .map(|incident| card(asked, incident))
             .collect::<store::Result<_>>()?,
         has_events: credential.provider.has_events(),
         events_read: explained.events_read_at.map(|at| Moment::exact(at, zone)),
+        events_more: tx.events_kept(id)?.saturating_sub(events.len() as u64),
         events: events.into_iter().map(|one| event(one, zone)).collect(),
+        answers_more: lifeline.answers.len().saturating_sub(ANSWERS) as u64,
         answers: answers(&lifeline.answers, asked),
         audiences: explained
             .would_tell
@@ -248,7 +254,11 @@ fn facts(explained: &Explained, zone: &TimeZone) -> Vec<(&'static str, String, O
             explained.epoch_since.and_then(moment),
         ));
     } else if let Some(created) = &explained.leaf_created {
-        facts.push(("Connected", created.clone(), None));
+        // As a time where it is one; else what Leaf wrote.
+        facts.push(match created.parse() {
+            Ok(at) => ("Connected", String::new(), moment(at)),
+            Err(_) => ("Connected", created.clone(), None),
+        });
     }
     if !explained.scopes.is_empty() {
         facts.push(("Scopes", explained.scopes.join(" "), None));

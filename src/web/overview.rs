@@ -88,6 +88,8 @@ struct Row {
     environment: String,
     length: String,
     last_look: Option<Moment>,
+    /// Of what is stale.
+    last_seen: Option<Moment>,
     strip: Strip,
 }
 
@@ -356,6 +358,10 @@ fn row(line: &Line, strip: Strip, asked: &Asked<'_>) -> Row {
             |since| words::duration(words::between(since, now)),
         ),
         last_look: line.last_look.map(|at| Moment::ago(at, now)),
+        last_seen: line
+            .last_look
+            .filter(|_| line.stale)
+            .map(|at| Moment::short(at, &asked.scene.policy.schedules.zone)),
         strip,
     }
 }

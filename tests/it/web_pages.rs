@@ -2,7 +2,7 @@
 
 use leafwatch::config::Web;
 
-use crate::support::desk::{Desk, user};
+use crate::support::desk::{Desk, HOUR, deere, later, status, user};
 use crate::support::site::{Served, open};
 use crate::support::story::{NAMES, long_story_in, story_in};
 
@@ -284,40 +284,24 @@ async fn who_is_on_it_and_what_is_silenced_stands_where_it_is_open() {
                 provider: None,
                 kind: None,
             };
-            let number = desk
-                .db
+            let hillside = desk.db.read(|tx| tx.number_of(deere(0))).unwrap().unwrap();
+            desk.db
                 .write(|tx| {
-                    let of = |sql: &str| -> leafwatch::model::IncidentId {
-                        let (open, _) = tx
-                            .worst_open(
-                                &leafwatch::store::Scene {
-                                    watch: &desk.watch,
-                                    policy: &desk.policy,
-                                    now,
-                                },
-                                100,
-                            )
-                            .unwrap();
-                        let found = open
-                            .iter()
-                            .find(|line| line.about.shown(line.track).starts_with(sql));
-                        found.unwrap().incident
-                    };
-                    let hillside = of("Hillside");
-                    tx.add_ack(hillside, now, until(14), "anna", "on the phone with <them>")?;
+                    let open = tx.known(hillside, &desk.policy, now, now)?.incidents;
+                    tx.add_ack(
+                        open[0].id,
+                        now,
+                        until(14),
+                        "anna",
+                        "on the phone with <them>",
+                    )?;
                     let over = tx.add_silence(&green, now, until(1), "cem", "by mistake")?;
                     tx.end_silence(over, now, "cem")?;
-                    tx.add_silence(
-                        &green,
-                        now,
-                        until(3),
-                        "ben",
-                        "moves to PRODUCTION on Thursday",
-                    )?;
-                    Ok::<_, leafwatch::store::Error>(hillside)
+                    let reason = "moves to PRODUCTION on Thursday";
+                    tx.add_silence(&green, now, until(3), "ben", reason)?;
+                    Ok::<_, leafwatch::store::Error>(())
                 })
                 .unwrap();
-            assert!(number.0 > 0);
             desk
         },
         open(),
@@ -353,4 +337,80 @@ async fn who_is_on_it_and_what_is_silenced_stands_where_it_is_open() {
         incident.contains("by mistake (ended Mon 2 Mar 2026, "),
         "{incident}"
     );
+}
+
+#[tokio::test]
+async fn a_list_that_was_cut_says_how_many_more_there_are() {
+    let site = Served::with(
+        |db| {
+            let users = vec![crate::support::desk::plain_user(0, None)];
+            let providers = vec![leafwatch::model::Provider::JOHN_DEERE];
+            let mut desk = Desk::kept_in(db, leafwatch::model::WatchList::new(users, providers));
+            desk.policy.schedules.sweep = leafwatch::model::Schedule::Every(7 * HOUR);
+            desk.sweep();
+            for _ in 0..27 {
+                for word in ["INVALID", "OK"] {
+                    desk.says(0, status(word));
+                    desk.sweep_after(7 * HOUR);
+                }
+            }
+            let events: Vec<(u64, u16, &str)> = (0..63).map(|n| (n, 200, "{}")).collect();
+            desk.events(0, &events);
+            desk.now += HOUR;
+            desk
+        },
+        open(),
+    )
+    .await;
+    let page = text(&site.get(&credential(0)).await.body);
+    for more in [
+        "7 more; leafwatch history has them all.",
+        "13 more; leafwatch events has them all.",
+        "5 more; leafwatch history has them all.",
+    ] {
+        assert!(page.contains(more), "{more}\n{page}");
+    }
+    let whole = text(
+        &Served::with(story_in, open())
+            .await
+            .get(&credential(0))
+            .await
+            .body,
+    );
+    assert!(!whole.contains(" more; "), "{whole}");
+}
+
+#[tokio::test]
+async fn what_is_stale_says_when_it_was_last_seen() {
+    let site = Served::with(
+        |db| {
+            let mut desk = story_in(db);
+            for number in 0..12 {
+                desk.says(number, later());
+            }
+            for _ in 0..3 {
+                desk.sweep_after(HOUR);
+            }
+            desk
+        },
+        open(),
+    )
+    .await;
+    let overview = text(&site.get("/").await.body);
+    assert!(
+        overview.contains("Leafwatch has been blind for 2 h"),
+        "{overview}"
+    );
+    assert!(
+        overview.contains("12 credentials shown as last seen"),
+        "{overview}"
+    );
+    let seen = "healthy, stale last seen 2026-03-02 06:47 CST";
+    assert!(overview.contains(seen), "{overview}");
+    let page = text(&site.get(&credential(9)).await.body);
+    let fact = "Last look stale, not seen since Mon 2 Mar 2026, 06:47 CST (12:47 UTC)";
+    assert!(page.contains(fact), "{page}");
+    let value = site.get("/api/v1/status").await.json();
+    assert_eq!(value["counts"]["stale"], 12);
+    assert_eq!(value["left_off"], 0);
 }

@@ -129,7 +129,7 @@ impl Tx<'_> {
             "SELECT started_at, finished_at, sight = 0, blind, interval_ms FROM sweep
              WHERE second = 0 AND finished_at IS NOT NULL AND started_at < ?2 AND id >= coalesce(
                (SELECT id FROM sweep WHERE second = 0 AND sight = 0 AND blind = 0 AND finished_at <= ?1
-                  AND id < coalesce((SELECT min(id) FROM sweep WHERE started_at > ?1), 1 << 62)
+                  AND id < coalesce((SELECT min(id) FROM sweep INDEXED BY sweep_at WHERE started_at > ?1), 1 << 62)
                 ORDER BY id DESC LIMIT 1), 0)
              ORDER BY id",
         )?;

@@ -60,6 +60,14 @@ impl Tx<'_> {
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
+
+    /// How many events of a credential are kept.
+    pub fn events_kept(&self, id: CredentialId) -> Result<u64> {
+        let sql = "SELECT count(*) FROM event WHERE credential = ?1";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let kept: u32 = statement.query_row([id.0], |row| row.get(0))?;
+        Ok(u64::from(kept))
+    }
 }
 
 fn entry(

@@ -54,13 +54,13 @@ impl Tx<'_> {
         }
     }
 
-    /// The newest incidents of one credential, at most `limit`: those still open first.
+    /// The newest incidents of one credential, at most `limit`, and how many it had: those still open first.
     pub fn newest_incidents(
         &self,
         scene: &Scene<'_>,
         credential: CredentialId,
         limit: u32,
-    ) -> Result<Vec<Line>> {
+    ) -> Result<(Vec<Line>, u64)> {
         let silences = self.silences(scene.now, true)?;
         let mut statement = self.conn.prepare_cached(&shown(
             "WHERE i.credential = ?1 ORDER BY i.ended_at IS NOT NULL, i.opened_at DESC, i.id DESC LIMIT ?2"
@@ -70,7 +70,12 @@ impl Tx<'_> {
         while let Some(row) = rows.next()? {
             lines.push(self.incident_line(scene, row, &silences)?);
         }
-        Ok(lines)
+        let all = "SELECT count(*) FROM incident WHERE credential = ?1";
+        let all: u32 = self
+            .conn
+            .prepare_cached(all)?
+            .query_row([credential.0], |row| row.get(0))?;
+        Ok((lines, u64::from(all)))
     }
 
     /// The worst open incidents, at most `limit`, and how many are open: what recovers after what does not, then worse,
