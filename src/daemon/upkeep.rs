@@ -16,6 +16,7 @@ use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::rules::notify;
 use crate::store::{Error, Tx};
+use crate::view::words;
 
 /// Events are asked about, and history is pruned, this often.
 const DAILY: SignedDuration = SignedDuration::from_hours(24);
@@ -231,7 +232,10 @@ fn expiring(settings: &Settings, expires: Option<Timestamp>, now: Timestamp) -> 
     Some(Condition {
         kind: Kind::TokenExpiring,
         subject: String::new(),
-        why: format!("the token in leaf.token_file ends at {expires}"),
+        why: format!(
+            "the token in leaf.token_file ends on {}",
+            words::time(expires, &settings.policy.schedules.zone)
+        ),
     })
 }
 

@@ -73,6 +73,8 @@ fn advice(fault: &Fault) -> &'static str {
         Phase::MailFrom => "check email.from and email.bounce_to: may this login send as them?",
         Phase::RcptTo => "check the address, and whether the server takes mail for it",
         Phase::Data | Phase::Body => "ask who runs the mail server why it does not take the mail",
-        Phase::Folder => "let the user that runs leafwatch write into email.directory",
+        Phase::Folder => {
+            "let the user that runs leafwatch write into email.directory; in the unit, let it lie below StateDirectory="
+        }
     }
 }

@@ -39,7 +39,7 @@ fn details(kind: Kind) -> (&'static str, &'static [&'static str]) {
         ),
         Kind::TokenExpiring => (
             "",
-            &["the token in leaf.token_file ends at 2026-12-01T00:00:00Z"],
+            &["the token in leaf.token_file ends on Tue 1 Dec 2026, 00:00 UTC"],
         ),
         Kind::WatchShrank => (
             "",
