@@ -1,16 +1,24 @@
-//! Killed with -9 at any moment, again and again: what the mail server accepted is the ledger. Nothing is lost, and
-//! nothing is told twice but for the documented window, between the server's 250 and our mark.
+//! Killed with -9 at any moment, again and again, while somebody else reads the database: what the mail server accepted is
+//! the ledger. Nothing is lost, and nothing is told twice but for the documented window, between the server's 250 and our
+//! mark.
 //!
 //! A few kills in every run; many by `LEAFWATCH_KILLS=300 cargo test --test it kill_ledger -- --nocapture`. A run is
 //! repeated by its seed: `LEAFWATCH_SEED=…`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use leafwatch::clock::Clock;
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::support::mail::Opened;
-use crate::support::world::{Setup, World};
+use crate::support::world::{Process, Setup, World};
 
 const FARMS: usize = 6;
 const READERS: [&str; 2] = ["one@example.com", "two@example.com"];
@@ -58,11 +66,16 @@ async fn kill_ledger() {
     let names: Vec<String> = (0..FARMS).map(farm).collect();
     let mut setup = Setup::quick(&names.iter().map(String::as_str).collect::<Vec<_>>());
     setup.to = READERS.map(str::to_owned).to_vec();
+    // As near to the defaults as the machine's clock allows: requests at their pace, mails that wait for each other.
+    setup.requests_per_second = 5;
+    setup.alerts =
+        "group_wait = \"500ms\"\ngroup_interval = \"2s\"\nmax_emails_per_hour = 10000".to_owned();
     // Each farm is told by itself: what many have in common would be told once, and what follows it later.
     setup.rules += "\nshared_cause_count = 1000";
     let mut world = World::in_real_time(setup).await;
     world.may_tell_twice();
     let (mut dice, mut ledger) = (Dice(seed), Ledger::default());
+    let stranger = Stranger::reads(world.database(), Dice(seed + 1));
     let mut killed = 0;
     while killed < kills {
         // What is not told to everybody yet would be folded with what comes: the ledger keeps them apart.
@@ -72,7 +85,7 @@ async fn kill_ledger() {
         for _ in 0..=dice.below(3) {
             let process = world.starts_binary();
             tokio::time::sleep(Duration::from_millis(dice.below(1_800))).await;
-            process.kill();
+            dies(process);
             ledger.run_ended(&world);
             killed += 1;
         }
@@ -85,7 +98,7 @@ async fn kill_ledger() {
             ledger.wait_until_told(&world).await;
             tokio::time::sleep(Duration::from_micros(dice.below(30_000))).await;
         }
-        process.kill();
+        dies(process);
         ledger.run_ended(&world);
         killed += 1;
     }
@@ -98,14 +111,89 @@ async fn kill_ledger() {
     }
     ledger.wait_until_told(&world).await;
     ledger.wait_until_nothing_waits(&world).await;
+    let reads = stranger.leaves();
     process.signal("TERM");
     assert_eq!(process.ended().0.code(), Some(0), "{}", process.log());
     ledger.run_ended(&world);
     let again = ledger.check(&world);
     println!(
-        "kill ledger: {killed} kills, {} handovers, lost 0, told again within the window {again}",
+        "kill ledger: {killed} kills, {reads} reads beside, {} handovers, lost 0, told again within the window {again}",
         world.smtp.accepted().len()
     );
+}
+
+/// Somebody who opens the database, reads and closes it, as `sqlite3 leafwatch.db "SELECT …"` does, at any moment.
+struct Stranger {
+    enough: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Stranger {
+    fn reads(database: PathBuf, mut dice: Dice) -> Stranger {
+        let enough = Arc::new(AtomicBool::new(false));
+        let heard = enough.clone();
+        let thread = std::thread::spawn(move || {
+            let mut reads = 0;
+            while !heard.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(dice.below(150)));
+                if ask(&database, "SELECT count(*) FROM incident") {
+                    reads += 1;
+                    close_as_the_last(&database);
+                }
+            }
+            reads
+        });
+        Stranger { enough, thread }
+    }
+
+    /// Stops, and says how often it read.
+    fn leaves(self) -> u64 {
+        self.enough.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+/// Opens it, asks, and closes it. It may write, as the one of the shell may; it makes no database where there is none.
+/// While the daemon is just making or mending it, it is told to come again.
+fn ask(database: &Path, sql: &str) -> bool {
+    let opened = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE);
+    opened.is_ok_and(|database| database.query_row(sql, [], |_| Ok(())).is_ok())
+}
+
+/// The SQLite of Debian 12 looks, when it closes, whether anybody else holds a lock, and takes the log away where nobody
+/// does; the one that is built in here is more careful, so that it has to be played.
+fn close_as_the_last(database: &Path) {
+    let beside = |end: &str| PathBuf::from(format!("{}{end}", database.display()));
+    let is_alone = |file: &File| fcntl_lock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    let Ok(file) = File::options().read(true).write(true).open(database) else {
+        return;
+    };
+    if !beside("-wal").exists() || !is_alone(&file) {
+        return;
+    }
+    drop(file);
+    if !ask(database, "PRAGMA wal_checkpoint(TRUNCATE)") {
+        return;
+    }
+    let Ok(file) = File::options().read(true).write(true).open(database) else {
+        return;
+    };
+    if is_alone(&file) {
+        for end in ["-wal", "-shm"] {
+            // It may have gone with the last to close it.
+            let _ = std::fs::remove_file(beside(end));
+        }
+    }
+}
+
+/// What it wrote until now is in the database, not in a file that somebody else's closing has taken away.
+fn dies(process: Process) {
+    let open = process.open_files().into_iter();
+    let lost: Vec<PathBuf> = open
+        .filter(|file| file.to_string_lossy().ends_with(" (deleted)"))
+        .collect();
+    assert!(lost.is_empty(), "it writes into {lost:?}");
+    process.kill();
 }
 
 fn farm(nth: usize) -> String {

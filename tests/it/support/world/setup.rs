@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) timeout: &'static str,
     /// `leaf.max_in_flight`.
     pub(crate) max_in_flight: usize,
+    /// `leaf.max_requests_per_second`; none is no limit.
+    pub(crate) requests_per_second: u32,
     pub(crate) expected_environment: Option<&'static str>,
     /// The phases of a mail have short deadlines.
     pub(crate) hurried: bool,
@@ -62,6 +64,7 @@ impl Setup {
             alerts: String::new(),
             timeout: "5s",
             max_in_flight: 4,
+            requests_per_second: 0,
             expected_environment: Some("PRODUCTION"),
             hurried: false,
         }
@@ -109,6 +112,7 @@ impl Setup {
             alerts,
             timeout,
             max_in_flight,
+            requests_per_second,
             ..
         } = self;
         let base_url = leaf.base_url();
@@ -127,7 +131,7 @@ impl Setup {
 base_url = "{base_url}"
 username = "{username}"
 password_file = "secrets/leaf-password"
-max_requests_per_second = 0
+max_requests_per_second = {requests_per_second}
 max_in_flight = {max_in_flight}
 timeout = "{timeout}"
 
