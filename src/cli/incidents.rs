@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::args::Incidents;
 use super::exit::Failure;
 use super::table::{Look, Page, Style, Table, text, whole};
-use crate::model::{EndedBy, Severity};
+use crate::model::Severity;
 use crate::store::{Db, Filter, Scene};
 use crate::view::incidents::{Heading, Line};
 use crate::view::words;
@@ -129,8 +129,10 @@ fn style(line: &Line) -> Style {
 fn ended(line: &Line, scene: &Scene<'_>) -> String {
     let length = |end| words::duration(words::between(line.began_at, end));
     match (line.ended_at, line.ended_by) {
-        (Some(end), Some(EndedBy::Unwatched)) => format!("no longer watched after {}", length(end)),
-        (Some(end), _) => format!("after {}", length(end)),
+        (Some(end), by) => match by.and_then(words::unproved) {
+            Some(unproved) => format!("{unproved}, after {}", length(end)),
+            None => format!("after {}", length(end)),
+        },
         (None, _) => format!("open for {}", length(scene.now)),
     }
 }

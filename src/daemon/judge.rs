@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::{
-    Answer, Credential, CredentialId, Event, EventVerdict, Expectation, Kind, Policy, SweepId,
-    Track, WatchList,
+    Answer, Credential, CredentialId, Event, EventVerdict, Expectation, Kind, Policy, StatusWords,
+    SweepId, Track, WatchList,
 };
 use crate::rules::failing::Sign;
 use crate::rules::fleet::{self, Census, Sight};
@@ -126,6 +126,9 @@ impl<'a> Bench<'a> {
                 told.push(look.id);
             }
         }
+        if let Some(newest) = looks.last() {
+            tx.note_leaf_clock(newest.at, newest.leaf_at)?;
+        }
         tx.note_progress(sweep, counts)?;
         Ok(told)
     }
@@ -149,6 +152,7 @@ impl<'a> Bench<'a> {
             }
         }
         tx.events_were_read(id, now)?;
+        tx.note_leaf_clock(now, leaf_now)?;
         let known = tx.known(id, self.policy, now, leaf_now)?;
         let moment = self.moment(now, leaf_now, self.watch.expectation(credential));
         let plan = incidents::decide(&known, Fact::Events, &moment);
@@ -489,7 +493,7 @@ impl<'a> Bench<'a> {
         for (word, count) in tx.standing_words()? {
             let class = |word: &String| self.policy.status_words.class(word);
             if word.as_ref().and_then(class).is_none() {
-                let subject = word.map(|word| word.trim().to_uppercase());
+                let subject = word.as_deref().map(StatusWords::key);
                 *unmapped.entry(subject.unwrap_or_default()).or_default() += count;
             }
         }
@@ -512,10 +516,7 @@ impl<'a> Bench<'a> {
                 && self.watch.expectation(credential).environment.is_none()
             {
                 sides.push(fleet::Side {
-                    subject: format!(
-                        "{} …{} ({:02x}{:02x})",
-                        credential.provider, torn.tail, torn.print[0], torn.print[1]
-                    ),
+                    subject: torn.subject(credential.provider),
                     environment: torn.environment,
                 });
             }

@@ -6,28 +6,27 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::judge::Bench;
 use super::pack::{PackError, Packer};
 use crate::mail::letter::{
     About, Connection, Doubt, Entry, Evidence, Letter, Looks, Occasion, OpenElsewhere, Shared,
     StillOpen, Tally, Telling, Thread, Told,
 };
 use crate::model::{
-    Address, Answer, Audience, Cause, Credential, CredentialId, Event, EventVerdict, Incident,
-    IncidentId, Kind, Reading, Track,
+    Address, Answer, Audience, Cause, Credential, CredentialId, EndedBy, Event, EventVerdict,
+    Incident, IncidentId, Kind, Reading, Track,
 };
-use crate::rules::diagnose::{self, Findings};
 use crate::rules::due;
 use crate::rules::fleet;
+use crate::rules::judge::{self, Access, InEnvironment};
 use crate::rules::notify::{self, Mailed, Say};
-use crate::store::{Alike, Item, Tx, cause_key};
+use crate::store::{Alike, Diagnosis, Finding, Item, Tx, cause_key};
 use crate::view::words;
 
 /// More entries than this never fit a mail; they are counted.
 const DETAILED: usize = 400;
 /// Events shown as evidence.
 const EVIDENCE: usize = 3;
-/// Events that a diagnosis is made from.
-const EVENTS: u32 = 20;
 /// Lines that say what else is open.
 const ELSEWHERE: usize = 20;
 /// Earlier mails that are referred to.
@@ -125,12 +124,12 @@ impl Writer<'_> {
             let Some(incident) = self.tx.incident(item.incident)? else {
                 continue;
             };
-            subject = incident.subject.clone();
+            subject = self.own_subject(&incident)?;
             told.push(self.told(&incident, item.say, subject_of.as_ref())?);
         }
         let Some(found) = subject_of else {
             let details = match group.first() {
-                Some(item) if item.is_trouble() => self.details(item.incident, &subject)?,
+                Some(item) if item.is_trouble() => self.details(item.incident)?,
                 _ => Vec::new(),
             };
             return Ok((
@@ -156,11 +155,7 @@ impl Writer<'_> {
             status: reading.status,
             environment: reading.environment,
             expected: watch.expectation(found.credential).environment,
-            read_at: self
-                .tx
-                .last_whole_sweep()?
-                .unwrap_or(self.now)
-                .max(found.since),
+            read_at: found.read_at,
             reconnect_url: watch.reconnect_url(found.credential),
         };
         Ok((
@@ -185,9 +180,14 @@ impl Writer<'_> {
             None => self.tx.leaf_name(credential.user)?,
         };
         let standing = self.tx.standing(id)?.0;
-        let since = standing
-            .as_ref()
-            .map_or(self.now, |standing| standing.since);
+        let read_at = match standing {
+            // A look of the sweep that ends now is one too.
+            Some(_) => {
+                let just_after = self.now + SignedDuration::from_millis(1);
+                self.tx.last_look(id, just_after, |_| true)?
+            }
+            None => None,
+        };
         let reading = standing.and_then(|standing| match standing.answer {
             Answer::Reading(reading) => Some(reading),
             Answer::Missing => None,
@@ -197,8 +197,7 @@ impl Writer<'_> {
             credential,
             name,
             reading,
-            since,
-            events: self.tx.newest_events(id, EVENTS)?,
+            read_at,
         })
     }
 
@@ -208,10 +207,8 @@ impl Writer<'_> {
         for item in group {
             if let Some(incident) = self.tx.incident(item.incident)? {
                 let still_open = self.still_open(&incident, item.say, None)?;
-                told.push(bare(
-                    &incident,
-                    telling(&incident, item.say, still_open, self.now, None),
-                ));
+                let telling = telling(&incident, item.say, still_open, self.now, None);
+                told.push(bare(&incident, item.rank.1, telling));
             }
         }
         Ok(told)
@@ -224,7 +221,7 @@ impl Writer<'_> {
         found: Option<&Found>,
     ) -> Result<Told, PackError> {
         let well_since = match say {
-            Say::Reopened => self.tx.last_end(incident.id)?,
+            Say::Reopened => self.tx.was_well_since(incident.id)?,
             _ => None,
         };
         let still_open = self.still_open(incident, say, found)?;
@@ -234,6 +231,15 @@ impl Writer<'_> {
             say,
             Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
         );
+        let diagnosis = match found {
+            Some(found) if trouble => Some(self.diagnosis(incident, found)?),
+            _ => None,
+        };
+        let kind = match say {
+            Say::Resolved { told } | Say::Closed { told } => told,
+            _ => incident.kind,
+        };
+        let (cause, events) = diagnosis.map_or((None, Vec::new()), |it| (it.cause, it.events));
         Ok(Told {
             since: match say {
                 Say::Changed { .. } | Say::Reopened => incident.kind_at,
@@ -243,16 +249,11 @@ impl Writer<'_> {
             while_off: incident.origin.while_off,
             config_changed: incident.origin.config_changed,
             looks: match found {
-                Some(found) if trouble => self.looks(incident, found)?,
+                Some(found) if trouble => self.looks(incident, say, found)?,
                 _ => None,
             },
-            cause: found.and_then(|found| self.cause(incident.kind, found)),
-            evidence: match found {
-                Some(found) if trouble && incident.track == Track::Access => {
-                    evidence(&found.events)
-                }
-                _ => Vec::new(),
-            },
+            cause,
+            evidence: evidence(&events),
             new_to_you: say == Say::NewToYou,
             next_reminder: if trouble {
                 self.next_reminder(incident, say)?
@@ -260,7 +261,7 @@ impl Writer<'_> {
                 None
             },
             times_before: Some(self.tx.times_before(incident, month_ago)?),
-            ..bare(incident, telling)
+            ..bare(incident, kind, telling)
         })
     }
 
@@ -298,87 +299,129 @@ impl Writer<'_> {
         say: Say,
         found: Option<&Found>,
     ) -> Result<Option<Box<StillOpen>>, PackError> {
-        let (Say::Resolved | Say::Brief, Some(id)) = (say, incident.credential) else {
+        let (Say::Resolved { .. } | Say::Brief, Some(id)) = (say, incident.credential) else {
             return Ok(None);
         };
-        let worst = self
-            .tx
-            .open_of(id)?
-            .into_iter()
-            .map(|open| open.kind)
-            .min_by_key(|kind| kind.rank());
-        Ok(worst.map(|kind| {
-            Box::new(StillOpen {
-                kind,
-                cause: found.and_then(|found| self.cause(kind, found)),
-            })
-        }))
+        let open = self.tx.open_of(id)?.into_iter();
+        let Some(worst) = open.min_by_key(|open| open.kind.rank()) else {
+            return Ok(None);
+        };
+        let cause = match found {
+            Some(found) => self.diagnosis(&worst, found)?.cause,
+            None => None,
+        };
+        Ok(Some(Box::new(StillOpen {
+            kind: worst.kind,
+            cause,
+        })))
     }
 
-    fn looks(&self, incident: &Incident, found: &Found) -> Result<Option<Looks>, PackError> {
-        if incident.track != Track::Access || incident.kind == Kind::FailingEvents {
+    /// How sure it is: what the looks since it began (since it came back, where that is told) say of what it is now.
+    fn looks(
+        &self,
+        incident: &Incident,
+        say: Say,
+        found: &Found,
+    ) -> Result<Option<Looks>, PackError> {
+        let kind = incident.kind;
+        if kind == Kind::FailingEvents {
             return Ok(None);
         }
-        let words = &self.packer.bench.policy.status_words;
-        let count = self
-            .tx
-            .looks_since_then(found.id, incident.began_at, words)?;
-        let last_healthy = self.tx.last_healthy(found.id, incident.began_at, words)?;
+        let Bench { policy, watch, .. } = self.packer.bench;
+        let words = &policy.status_words;
+        let expected = watch.expectation(found.credential).environment;
+        let says = |answer: &Answer| {
+            let well = match (kind.track(), answer) {
+                (Track::Access, _) => judge::access(answer, words) == Access::Healthy,
+                (Track::Environment, Answer::Reading(reading)) => {
+                    judge::environment(reading, expected) == InEnvironment::Right
+                }
+                (Track::Sight, _) => true,
+                _ => false,
+            };
+            match well {
+                true => Finding::Well,
+                false if judge::says(answer, kind, expected, words) => Finding::So,
+                false => Finding::Else,
+            }
+        };
+        let since = match say {
+            Say::Reopened => incident.kind_at,
+            _ => incident.began_at,
+        };
+        let count = self.tx.looks_since_then(found.id, since, says)?;
+        let well = |answer: &Answer| says(answer) == Finding::Well;
+        let (so, of) = match kind.track() {
+            Track::Sight => (count.silent, count.silent + count.of),
+            _ => (count.so, count.of),
+        };
         Ok(Some(Looks {
-            bad: count.bad,
-            of: count.of,
-            last_healthy,
+            so,
+            well: count.well,
+            of,
+            last_well: self.tx.last_look(found.id, since, well)?,
         }))
     }
 
-    fn cause(&self, kind: Kind, found: &Found) -> Option<Cause> {
-        diagnose::diagnose(&Findings {
-            kind,
-            reading: found.reading.as_ref(),
-            events: &found.events,
-            expected: self
-                .packer
-                .bench
-                .watch
-                .expectation(found.credential)
-                .environment,
-            words: &self.packer.bench.policy.status_words,
-        })
+    fn diagnosis(&self, incident: &Incident, found: &Found) -> Result<Diagnosis, PackError> {
+        let Bench { policy, watch, .. } = self.packer.bench;
+        let expected = watch.expectation(found.credential).environment;
+        let trouble = (incident.kind, incident.began_at);
+        Ok(self
+            .tx
+            .diagnosis(found.id, trouble, expected, policy, self.now)?)
+    }
+
+    /// What an account or own incident is about; a status word is shown as Leaf sent it.
+    fn own_subject(&self, incident: &Incident) -> Result<String, PackError> {
+        let raw = match incident.kind {
+            Kind::UnknownStatus => self.tx.raw_words(&incident.subject)?,
+            _ => Vec::new(),
+        };
+        let raw = raw.into_iter().next();
+        Ok(raw.unwrap_or_else(|| incident.subject.clone()))
     }
 
     /// What stands beside an account or own incident.
-    fn details(&self, incident: IncidentId, subject: &str) -> Result<Vec<String>, PackError> {
+    fn details(&self, incident: IncidentId) -> Result<Vec<String>, PackError> {
         let Some(known) = self.tx.incident(incident)? else {
             return Ok(Vec::new());
         };
+        let subject = known.subject.as_str();
         let mut details: Vec<String> = self.tx.last_why(incident)?.into_iter().collect();
         match known.kind {
-            Kind::UnknownStatus if !subject.is_empty() => {
-                details.push("Add the word to the list that fits it, and reload:".to_owned());
-                details.push(format!("[rules.status_words]\nhealthy = [{subject:?}]   # or invalid, limited_permission, provider_unavailable"));
-            }
+            Kind::UnknownStatus => details.extend(self.unknown_word(subject)?),
             Kind::EnvironmentContradiction => {
-                for torn in self
-                    .tx
-                    .contradicted_keys()?
-                    .into_iter()
-                    .filter(|torn| subject.contains(&format!("…{}", torn.tail)))
-                    .take(ELSEWHERE)
-                {
-                    let found = self.subject(torn.credential)?;
-                    let name = found
-                        .name
-                        .unwrap_or_else(|| format!("Leaf user {}", found.credential.user));
-                    details.push(format!(
-                        "{}: {}",
-                        torn.environment,
-                        words::credential(&name, found.credential.provider)
-                    ));
+                let mut sides = Vec::new();
+                for torn in self.tx.contradicted_keys()? {
+                    let provider = self.tx.credential(torn.credential)?.provider;
+                    if torn.subject(provider) == subject && sides.len() < ELSEWHERE {
+                        let whose = self.subject(torn.credential)?.shown();
+                        sides.push(format!("{}: {whose}", torn.environment));
+                    }
                 }
+                details.extend(sides);
             }
             _ => {}
         }
         Ok(details)
+    }
+
+    /// The word as Leaf sent it, and the lines of config that give it a meaning.
+    fn unknown_word(&self, subject: &str) -> Result<Vec<String>, PackError> {
+        let raw = self.tx.raw_words(subject)?;
+        let Some(word) = raw.first().filter(|_| !subject.is_empty()) else {
+            return Ok(vec!["Leaf sends no status word at all.".to_owned()]);
+        };
+        let quoted: Vec<String> = raw.iter().take(3).map(|raw| words::quoted(raw)).collect();
+        Ok(vec![
+            format!("As Leaf sends it: {}", words::listed(&quoted)),
+            "Add the word to the list that fits it (healthy, invalid, limited_permission or provider_unavailable), and \
+             reload. These lines call it healthy:"
+                .to_owned(),
+            "[rules.status_words]".to_owned(),
+            format!("healthy = [{}]", words::quoted(word)),
+        ])
     }
 
     /// What `of` gives for every one of the readers.
@@ -463,14 +506,14 @@ impl Writer<'_> {
             let Some(incident) = self.tx.incident(other.incident)? else {
                 continue;
             };
-            let what = match incident.credential {
-                None => words::stem(incident.kind, &incident.subject),
+            let (what, says) = match incident.credential {
+                None => {
+                    let subject = self.own_subject(&incident)?;
+                    (words::stem(incident.kind, &subject), None)
+                }
                 Some(id) => {
                     let found = self.subject(id)?;
-                    let name = found
-                        .name
-                        .unwrap_or_else(|| format!("Leaf user {}", found.credential.user));
-                    words::credential(&name, found.credential.provider)
+                    (found.shown(), found.says(incident.kind))
                 }
             };
             let acknowledged = self.tx.is_acknowledged(incident.id, self.now)?;
@@ -478,6 +521,8 @@ impl Writer<'_> {
                 what,
                 kind: incident.kind,
                 since: incident.began_at,
+                says,
+                recovering: incident.well.is_some(),
                 acknowledged,
             });
         }
@@ -513,7 +558,10 @@ impl Writer<'_> {
                 })?
                 .pop();
             let refused = match print {
-                Some(print) => self.tx.key_is_refused(print, since)?,
+                Some(print) => {
+                    let policy = self.packer.bench.policy;
+                    self.tx.key_is_refused(print, policy, self.now)?
+                }
                 None => false,
             };
             let by_number = fleet::shared_by_number(alike.turned, alike.all, thresholds);
@@ -524,10 +572,11 @@ impl Writer<'_> {
             let members =
                 (0..entries.len()).filter(|&at| !explained[at] && belongs(&entries[at], &alike));
             let members: Vec<usize> = members.collect();
-            let Some(&first) = members.first() else {
+            if members.is_empty() {
                 continue;
-            };
-            let cause = told.unwrap_or_else(|| shared_cause(&alike, refused, &entries[first].0));
+            }
+            let of_members = members.iter().map(|&at| &entries[at].0);
+            let cause = told.unwrap_or_else(|| shared_cause(&alike, refused, of_members));
             // What its own events explain otherwise is not explained by the others.
             let of_it: Vec<usize> = members
                 .into_iter()
@@ -558,22 +607,41 @@ impl Writer<'_> {
     }
 }
 
-fn shared_cause(alike: &Alike, refused: bool, first: &Entry) -> Cause {
+/// The one cause of what turned alike: the key's, where it is refused, else the one that the most of them say. What a
+/// single one says is its own.
+fn shared_cause<'a>(
+    alike: &Alike,
+    refused: bool,
+    members: impl Iterator<Item = &'a Entry>,
+) -> Cause {
     if refused {
         let key_tail = alike.key.as_ref().map(|(_, tail)| tail.clone());
+        let key_tail = key_tail.filter(|tail| !tail.is_empty());
         return Cause::AppSecretWrong { key_tail };
     }
-    let own = first.told.first().and_then(|told| told.cause.clone());
-    own.unwrap_or(Cause::Unexplained)
+    let mut said: Vec<(&Cause, u32)> = Vec::new();
+    for cause in members.filter_map(own_cause) {
+        match said.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, times)) => *times += 1,
+            None => said.push((cause, 1)),
+        }
+    }
+    said.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    match said.first() {
+        Some((cause, 2..)) => (*cause).clone(),
+        _ => Cause::Unexplained,
+    }
+}
+
+/// What its own events and status explain.
+fn own_cause(entry: &Entry) -> Option<&Cause> {
+    let mut troubles = entry.told.iter().filter(|told| told.is_trouble());
+    let cause = troubles.next()?.cause.as_ref();
+    cause.filter(|cause| **cause != Cause::Unexplained)
 }
 
 fn fits(entry: &Entry, cause: &Cause) -> bool {
-    let own = entry
-        .told
-        .iter()
-        .find(|told| told.is_trouble())
-        .and_then(|told| told.cause.as_ref());
-    own.is_none_or(|own| own == cause || *own == Cause::Unexplained)
+    own_cause(entry).is_none_or(|own| own == cause)
 }
 
 /// What is known of a credential when it is written about.
@@ -582,8 +650,31 @@ struct Found {
     credential: Credential,
     name: Option<String>,
     reading: Option<Reading>,
-    since: Timestamp,
-    events: Vec<Event>,
+    /// When that was last read.
+    read_at: Option<Timestamp>,
+}
+
+impl Found {
+    fn shown(&self) -> String {
+        let Credential { user, provider } = self.credential;
+        let name = self.name.clone();
+        words::credential(
+            &name.unwrap_or_else(|| format!("Leaf user {user}")),
+            provider,
+        )
+    }
+
+    /// What Leaf says of it, as far as it is about trouble of `kind`, and when that was read.
+    fn says(&self, kind: Kind) -> Option<(String, Timestamp)> {
+        let word = match (&self.reading, kind.track()) {
+            (Some(reading), Track::Environment) => {
+                reading.environment.as_deref().unwrap_or("no environment")
+            }
+            (Some(reading), _) => reading.status.as_deref().unwrap_or("no status word"),
+            (None, _) => "no such connection",
+        };
+        Some((word.to_owned(), self.read_at?))
+    }
 }
 
 fn belongs((entry, key): &(Entry, Key), alike: &Alike) -> bool {
@@ -610,12 +701,12 @@ fn is_news(telling: &Telling) -> bool {
 }
 
 /// What is said of every incident, however little else.
-fn bare(incident: &Incident, telling: Telling) -> Told {
+fn bare(incident: &Incident, kind: Kind, telling: Telling) -> Told {
     Told {
         incident: Some(incident.id),
         telling,
-        kind: incident.kind,
-        severity: incident.kind.severity(),
+        kind,
+        severity: kind.severity(),
         since: incident.began_at,
         first_look: false,
         while_off: false,
@@ -647,11 +738,14 @@ fn telling(
             }
         }
         Say::Reminder | Say::NewToYou => Telling::Reminder,
-        Say::Resolved => Telling::Resolved {
+        Say::Resolved { .. } => Telling::Resolved {
             at: ended,
             still_open,
         },
-        Say::Closed => Telling::Closed { at: ended },
+        Say::Closed { .. } => Telling::Closed {
+            at: ended,
+            by: incident.ended_by.unwrap_or(EndedBy::Unwatched),
+        },
         Say::Brief => Telling::Brief {
             until: ended,
             still_open,

@@ -233,13 +233,24 @@ fn also_open(letter: &Letter) -> Vec<String> {
         .take(ALSO_OPEN)
         .map(|open: &OpenElsewhere| {
             let since = words::time(open.since, &letter.zone);
+            let mut now = String::new();
+            if let Some((word, at)) = &open.says {
+                let at = words::time(*at, &letter.zone);
+                now = format!("; Leaf says {}, read {at}", clean(word, 120));
+            }
+            if open.recovering {
+                now.push_str("; recovering");
+            }
             let on_it = if open.acknowledged {
                 " (somebody is on it)"
             } else {
                 ""
             };
             let what = clean(&open.what, 120);
-            format!("{what}: {} since {since}{on_it}", words::label(open.kind))
+            format!(
+                "{what}: {} since {since}{now}{on_it}",
+                words::label(open.kind)
+            )
         })
         .collect();
     let unnamed = letter.also_open.len().saturating_sub(ALSO_OPEN) as u64 + letter.also_open_more;

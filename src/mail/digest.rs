@@ -194,7 +194,7 @@ impl Writer<'_> {
         let digest = self.digest;
         let closed = (digest.closed > 0).then(|| {
             format!(
-                "Besides, {} ended because the credential is no longer watched; it is not known to be mended.",
+                "Besides, {} ended because our config no longer watches the credential, or expects no environment of it any more; not known to be mended.",
                 words::counted(digest.closed, "incident")
             )
         });

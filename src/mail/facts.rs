@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::letter::{About, Connection, Entry, Evidence, Letter, Looks, Telling, Told};
 use super::page::{Step, WORD_MAX, in_wrong_environment, link, provider, reconnect_mends};
-use crate::model::{Cause, Kind, clean};
+use crate::model::{Cause, EndedBy, Kind, Track, clean};
 use crate::view::words::{self, Stage};
 
 /// How much of an event's body is shown.
@@ -48,25 +48,38 @@ impl Writer<'_> {
                     None => over,
                 }
             }
-            Telling::Closed { .. } => format!(
-                "{stem} is no longer watched. It is not known to be mended (last known: {label})."
-            ),
+            Telling::Closed { by, .. } => {
+                let why = match by {
+                    EndedBy::NotExpected => {
+                        format!("Our config no longer expects an environment of {stem}.")
+                    }
+                    _ => format!("{stem} is no longer watched."),
+                };
+                format!("{why} It is not known to be mended (last known: {label}).")
+            }
             Telling::Brief { until, still_open } => {
                 let (from, to) = (self.time(told.since), self.time(*until));
                 let end = match still_open {
                     Some(open) => format!("But: {}", say(entry, open.kind, Stage::Still)),
                     None => "It is over; there is nothing to do.".to_owned(),
                 };
-                let was = words::was(told.kind);
-                format!("{stem} {was} from {from} to {to}. {end}")
+                let was = match entry.about {
+                    About::Connection(_) => format!(" {}", words::was(told.kind)),
+                    About::Own { .. } => format!(": this {}", words::was(told.kind)),
+                };
+                format!("{stem}{was} from {from} to {to}. {end}")
             }
+        };
+        let off = match told.telling {
+            Telling::Resolved { .. } => " It was mended while Leafwatch was off.",
+            _ => " It happened while Leafwatch was off.",
         };
         for (so, words) in [
             (
                 told.config_changed,
                 " Our config changed, not the connection.",
             ),
-            (told.while_off, " It happened while Leafwatch was off."),
+            (told.while_off, off),
             (told.new_to_you, " New to you: others were told before."),
         ] {
             if so {
@@ -123,7 +136,13 @@ impl Writer<'_> {
             // Its sentence says it all, in one line.
             Telling::Brief { .. } => return Vec::new(),
             Telling::Resolved { at, .. } => facts.extend([("From", since), ("To", end(at))]),
-            Telling::Closed { at } => facts.extend([("Since", since), ("Watched until", end(at))]),
+            Telling::Closed { at, by } => {
+                let until = match by {
+                    EndedBy::NotExpected => "Expected until",
+                    _ => "Watched until",
+                };
+                facts.extend([("Since", since), (until, end(at))]);
+            }
             _ if told.first_look => {
                 facts.push(("Since", format!("already so at the first look, {since}")));
             }
@@ -134,7 +153,7 @@ impl Writer<'_> {
                 let of = words::counted(looks.of, "look");
                 (
                     "Seen",
-                    format!("in {} of {of} in that time", words::number(looks.bad)),
+                    format!("in {} of {of} in that time", words::number(looks.so)),
                 )
             }));
             return facts;
@@ -160,31 +179,45 @@ impl Writer<'_> {
     }
 
     fn sure(&self, told: &Told, looks: Looks) -> String {
-        let Looks { bad, of, .. } = looks;
+        let Looks { so, well, of, .. } = looks;
         let counted = words::counted(of, "look");
-        let mut text = match bad {
-            _ if told.telling == Telling::Reminder && bad < of => {
-                return format!(
-                    "well in {} of {counted} since it began",
-                    words::number(of - bad)
-                );
-            }
-            1 if of == 1 => "1 look said so".to_owned(),
-            _ if bad == of => format!("all {counted} said so"),
-            _ => format!("{} of {counted} said so", words::number(bad)),
+        let track = told.kind.track();
+        let (said, [last, never]) = match track {
+            Track::Sight => ("brought no answer", ["last read", "never read"]),
+            Track::Environment => (
+                "said so",
+                [
+                    "last in the expected environment",
+                    "never seen in the expected environment",
+                ],
+            ),
+            _ => ("said so", ["last healthy", "never seen healthy"]),
         };
-        text.push_str(&match looks.last_healthy {
-            Some(at) => format!("; last healthy {}", self.time(at)),
-            None => "; never seen healthy".to_owned(),
-        });
-        text
+        if told.telling == Telling::Reminder && well > 0 && track != Track::Sight {
+            return format!(
+                "well in {} of {counted} since it began",
+                words::number(well)
+            );
+        }
+        let so = match so {
+            1 if of == 1 => format!("1 look {said}"),
+            _ if so == of => format!("all {counted} {said}"),
+            _ => format!("{} of {counted} {said}", words::number(so)),
+        };
+        match looks.last_well {
+            Some(at) => format!("{so}; {last} {}", self.time(at)),
+            None => format!("{so}; {never}"),
+        }
     }
 
     pub(super) fn facts_of_connection(&self, connection: &Connection) -> Vec<Fact> {
         let word = connection.status.as_deref().unwrap_or("none");
         let word = clean(word, WORD_MAX);
-        let read_at = self.time(connection.read_at);
-        let mut facts = vec![("Status at Leaf", format!("{word}, read {read_at}"))];
+        let status = match connection.read_at {
+            Some(at) => format!("{word}, read {}", self.time(at)),
+            None => "never read".to_owned(),
+        };
+        let mut facts = vec![("Status at Leaf", status)];
         let environment = connection.environment.as_deref();
         let environment = environment.map(|word| clean(word, WORD_MAX));
         if connection.provider.has_environment() || environment.is_some() {

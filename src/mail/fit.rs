@@ -7,7 +7,7 @@ use super::letter::Letter;
 use super::page;
 
 /// How many entries are told in full at most; a reader scrolls past more.
-const FULL: usize = 25;
+pub(super) const FULL: usize = 25;
 /// More entries than this never fit, whatever they say.
 const LOOKED_AT: usize = 2_000;
 
@@ -74,10 +74,12 @@ pub(super) fn plan(letter: &Letter, room: usize) -> Result<Plan, askama::Error> 
     };
     let mut used = 0;
     let mut full_ended = false;
-    for (at, line_cost) in line_costs.into_iter().enumerate() {
+    for (at, &line_cost) in line_costs.iter().enumerate() {
         rest = rest.saturating_sub(line_cost);
         let cause = shared_by.get(&at);
-        if cause.is_none() && !full_ended && plan.full.len() < FULL {
+        // What nobody knew of and is over is one line below the rest; alone it is the mail.
+        let in_short = line_costs.len() > 1 && page::only_brief(&letter.entries[at]);
+        if cause.is_none() && !in_short && !full_ended && plan.full.len() < FULL {
             let Rendered { text, html } = render(&page::block(&letter.entries[at], letter))?;
             let cost = encoded(&text) + encoded(&html);
             // In full while the others keep their lines; where they never can, half of the room is for the worst.

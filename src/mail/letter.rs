@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::{
-    Address, Audience, Cause, Environment, IncidentId, Kind, NoticeKind, Provider, Severity, UserId,
+    Address, Audience, Cause, EndedBy, Environment, IncidentId, Kind, NoticeKind, Provider,
+    Severity, UserId,
 };
 use crate::view::words;
 
@@ -121,8 +122,8 @@ pub struct Connection {
     pub environment: Option<String>,
     /// The environment that the config expects.
     pub expected: Option<Environment>,
-    /// When that was read.
-    pub read_at: Timestamp,
+    /// When that was read; none where Leaf never answered about it.
+    pub read_at: Option<Timestamp>,
     /// The link with which the grower connects again.
     pub reconnect_url: Option<String>,
 }
@@ -194,10 +195,12 @@ pub enum Telling {
         /// What is still open of the same credential.
         still_open: Option<Box<StillOpen>>,
     },
-    /// It is no longer watched.
+    /// It is over by our config.
     Closed {
-        /// When it was taken out.
+        /// When.
         at: Timestamp,
+        /// How.
+        by: EndedBy,
     },
     /// It began and ended before any mail told of it.
     Brief {
@@ -255,11 +258,13 @@ impl Told {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looks {
     /// Looks that said so.
-    pub bad: u64,
-    /// All looks since it began that brought an answer.
+    pub so: u64,
+    /// Looks that found it well.
+    pub well: u64,
+    /// All looks that are counted.
     pub of: u64,
-    /// The last healthy look before it began.
-    pub last_healthy: Option<Timestamp>,
+    /// The last look before it began that found it well.
+    pub last_well: Option<Timestamp>,
 }
 
 /// One event that shows it.
@@ -308,6 +313,10 @@ pub struct OpenElsewhere {
     pub kind: Kind,
     /// Since when.
     pub since: Timestamp,
+    /// What Leaf says of it now, and when that was read.
+    pub says: Option<(String, Timestamp)>,
+    /// The newest looks are good, and no complete proof yet.
+    pub recovering: bool,
     /// Somebody said that they are on it.
     pub acknowledged: bool,
 }

@@ -1,6 +1,7 @@
 //! A letter turned into the words of its body: the same for text and HTML, in the order in which a reader needs them.
 
 use super::facts::Writer;
+use super::fit::FULL;
 use super::letter::{About, Connection, Entry, Letter, Shared, Telling, Told};
 use crate::model::{Audience, Cause, Kind, Provider, Severity, clean};
 use crate::view::words;
@@ -9,6 +10,8 @@ use crate::view::words;
 pub(super) const WORD_MAX: usize = 120;
 /// How many lines of detail an own incident may have.
 const DETAIL_LINES: usize = 20;
+/// How long such a line may be, in characters: a status word with every letter escaped fits.
+const DETAIL_MAX: usize = 1000;
 
 /// How a block looks at a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,18 +108,13 @@ pub(super) fn block(entry: &Entry, letter: &Letter) -> Block {
             if !only_brief(entry) {
                 block.facts.extend(writer.facts_of_connection(connection));
             }
-            let alone = letter.tally.total() == 1 && !in_wrong_environment(connection);
-            if let ([told], true) = (troubles.as_slice(), alone) {
-                let link = link(connection, told.kind, told.cause.as_ref());
-                let cause = told.cause.as_ref();
-                block.forward =
-                    words::for_the_grower(told.kind, cause, connection.provider, link.as_deref())
-                        .map(|text| clean(&text, 1000));
-            }
+            block.forward = forward(entry, letter);
         }
         About::Own { details, .. } => {
             let shown = details.iter().take(DETAIL_LINES);
-            block.details.extend(shown.map(|line| clean(line, 240)));
+            block
+                .details
+                .extend(shown.map(|line| clean(line, DETAIL_MAX)));
             if details.len() > DETAIL_LINES {
                 let more = (details.len() - DETAIL_LINES) as u64;
                 block
@@ -172,7 +170,7 @@ pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
             link: None,
             whys: vec![format!("Likely cause: {}", clean(&advice.why, 500))],
         }],
-        forward: None,
+        forward: shared_words(shared, letter),
         facts: vec![("Who mends it", advice.who.to_owned())],
         details: Vec::new(),
         evidence: evidence.map_or_else(Vec::new, |told| Writer { letter }.evidence(&told.evidence)),
@@ -189,6 +187,28 @@ pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
         page: None,
         members: Vec::new(),
     }
+}
+
+/// Words for every grower of a shared cause; where each has a link of its own, it stands in the grower's line.
+fn shared_words(shared: &Shared, letter: &Letter) -> Option<String> {
+    let members = shared
+        .entries
+        .iter()
+        .filter_map(|&at| letter.entries.get(at));
+    let mut links: Vec<Option<String>> = members.map(entry_link).collect();
+    links.dedup();
+    let link = match links.as_slice() {
+        [one] => one.clone(),
+        [] => None,
+        _ => Some("[the link in the grower's line below]".to_owned()),
+    };
+    words::for_the_grower(
+        shared.kind,
+        Some(&shared.cause),
+        shared.provider,
+        link.as_deref(),
+    )
+    .map(|text| clean(&text, 1000))
 }
 
 /// One entry in one line.
@@ -211,17 +231,90 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
                 "{label} no more, after {}",
                 words::duration(words::between(told.since, *at))
             ),
-            Telling::Closed { .. } => "no longer watched".to_owned(),
+            Telling::Closed { by, .. } => words::unproved(*by).unwrap_or("closed").to_owned(),
             Telling::Brief { until, .. } => {
                 let was = words::was(told.kind);
                 format!("{was} from {since} to {}", writer.time(*until))
             }
         });
     }
-    if letter.reader == Audience::Operators {
-        parts.push(format!("incident {}", incidents(entry)));
+    let numbers = incidents(entry);
+    if !numbers.is_empty() {
+        parts.push(format!("incident {numbers}"));
     }
-    format!("{}: {}", clean(&entry.stem(), WORD_MAX), parts.join("; "))
+    if let Some(link) = entry_link(entry) {
+        parts.push(format!("for the grower, to connect again: {link}"));
+    }
+    let colon = if only_brief(entry) { "" } else { ":" };
+    let stem = clean(&entry.stem(), WORD_MAX);
+    format!("{stem}{colon} {}", parts.join("; "))
+}
+
+/// What may be passed on to the grower. In a mail of many the same words are said once; those with a link differ.
+fn forward(entry: &Entry, letter: &Letter) -> Option<String> {
+    let words = grower_words(entry)?;
+    let before = letter
+        .entries
+        .iter()
+        .enumerate()
+        .take(FULL)
+        .take_while(|(_, other)| !std::ptr::eq(*other, entry));
+    let explained = |at| {
+        letter
+            .shared
+            .iter()
+            .any(|cause| cause.entries.contains(&at))
+    };
+    let said = before
+        .filter(|(at, _)| !explained(*at))
+        .any(|(_, other)| grower_words(other).as_ref() == Some(&words));
+    (!said).then_some(words)
+}
+
+/// Words for the grower: where one trouble is told that a grower can mend, or that it is over.
+fn grower_words(entry: &Entry) -> Option<String> {
+    let About::Connection(connection) = &entry.about else {
+        return None;
+    };
+    let provider = connection.provider;
+    let mut troubles = entry.told.iter().filter(|told| told.is_trouble());
+    let words = match (troubles.next(), troubles.next()) {
+        (Some(told), None) if !in_wrong_environment(connection) => {
+            let cause = told.cause.as_ref();
+            let link = link(connection, told.kind, cause);
+            words::for_the_grower(told.kind, cause, provider, link.as_deref())
+        }
+        (None, _) => {
+            let over = |told: &&Told| {
+                matches!(
+                    told.telling,
+                    Telling::Resolved {
+                        still_open: None,
+                        ..
+                    }
+                )
+            };
+            let mended = entry.told.iter().find(over)?;
+            let open = entry
+                .told
+                .iter()
+                .any(|told| told.telling.still_open().is_some());
+            (!open)
+                .then(|| words::over_for_the_grower(mended.kind, provider))
+                .flatten()
+        }
+        _ => None,
+    };
+    words.map(|words| clean(&words, 1000))
+}
+
+/// The link with which the grower mends what is told of the entry.
+fn entry_link(entry: &Entry) -> Option<String> {
+    let About::Connection(connection) = &entry.about else {
+        return None;
+    };
+    let mut troubles = entry.told.iter().filter(|told| told.is_trouble());
+    troubles.find_map(|told| link(connection, told.kind, told.cause.as_ref()))
 }
 
 fn tone(told: &Told) -> Tone {
@@ -302,7 +395,7 @@ fn add_step(steps: &mut Vec<Step>, step: Option<Step>) {
 }
 
 /// Whether what is told is all over already, and has one line.
-fn only_brief(entry: &Entry) -> bool {
+pub(super) fn only_brief(entry: &Entry) -> bool {
     let brief = |told: &Told| {
         matches!(told.telling, Telling::Brief { .. }) && told.telling.still_open().is_none()
     };

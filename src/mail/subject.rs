@@ -25,7 +25,7 @@ pub(super) fn mark(sender: &Sender) -> String {
 pub(super) fn headline(letter: &Letter) -> String {
     let tally = &letter.tally;
     if let Occasion::FirstLook { watched, read } = letter.occasion {
-        return first_look(tally, watched, read);
+        return first_look(letter, watched, read);
     }
     match letter.entries.as_slice() {
         [only] if tally.total() == 1 => alone(only, letter),
@@ -33,7 +33,8 @@ pub(super) fn headline(letter: &Letter) -> String {
     }
 }
 
-fn first_look(tally: &Tally, watched: u64, read: u64) -> String {
+fn first_look(letter: &Letter, watched: u64, read: u64) -> String {
+    let tally = &letter.tally;
     let credentials = tally.credentials();
     let need = if credentials == 1 { "needs" } else { "need" };
     let among = match read < watched {
@@ -46,14 +47,14 @@ fn first_look(tally: &Tally, watched: u64, read: u64) -> String {
         kinds(tally)
     );
     if tally.own > 0 {
-        line.push_str(&format!("; {}", own(tally.own)));
+        line.push_str(&format!("; {}", own(tally.own, letter, 0)));
     }
     line
 }
 
 /// One entry: its name is the subject.
 fn alone(entry: &Entry, letter: &Letter) -> String {
-    let stem = clean(&entry.stem(), NAME_MAX);
+    let stem = name(entry);
     let lead = entry.told.iter().find(|told| told.is_trouble());
     let Some(told) = lead.or(entry.told.first()) else {
         return stem;
@@ -71,7 +72,9 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
             format!(", {}", mended(told))
         }
         Telling::Resolved { at, .. } => format!(" after {}", lasted(*at)),
-        Telling::Closed { .. } => ", no longer watched".to_owned(),
+        Telling::Closed { by, .. } => {
+            format!(", {}", words::unproved(*by).unwrap_or("closed"))
+        }
         Telling::Brief { until, .. } => {
             format!(", {} for {}", words::was(told.kind), lasted(*until))
         }
@@ -82,6 +85,17 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
         (telling, None) => words::verb(telling.notice()).to_owned(),
     };
     format!("{verb}: {stem}{what}")
+}
+
+/// The entry's name in a subject. What an unknown status word is stands in the mail, as Leaf sent it.
+fn name(entry: &Entry) -> String {
+    let stem = match (&entry.about, entry.told.first()) {
+        (About::Own { .. }, Some(told)) if told.kind == Kind::UnknownStatus => {
+            words::stem(told.kind, "")
+        }
+        _ => entry.stem(),
+    };
+    clean(&stem, NAME_MAX)
 }
 
 /// The half that is mended while another is not.
@@ -106,9 +120,10 @@ fn together(letter: &Letter) -> String {
         (1, Some(only)) if own_first.is_none() => parts.push(alone(only, letter)),
         (credentials, _) => parts.push(attention(letter, credentials)),
     }
-    match tally.own.saturating_sub(u64::from(own_first.is_some())) {
+    let first = usize::from(own_first.is_some());
+    match tally.own.saturating_sub(first as u64) {
         0 => {}
-        more => parts.push(own(more)),
+        more => parts.push(own(more, letter, first)),
     }
     let noun = if letter.entries.iter().any(is_own) {
         "incident"
@@ -193,9 +208,12 @@ fn kinds(tally: &Tally) -> String {
     words.join(", ")
 }
 
-fn own(count: u64) -> String {
-    match count {
-        1 => "1 problem of Leafwatch's own".to_owned(),
-        many => format!("{} problems of Leafwatch's own", words::number(many)),
+/// Account and own trouble of the letter, but for the first `named`: one is named, several are counted.
+fn own(count: u64, letter: &Letter, named: usize) -> String {
+    let mut entries = letter.entries.iter().filter(|entry| is_own_trouble(entry));
+    match (count, entries.nth(named)) {
+        (1, Some(only)) => name(only),
+        (1, None) => "1 problem of Leafwatch's own".to_owned(),
+        (many, _) => format!("{} problems of Leafwatch's own", words::number(many)),
     }
 }

@@ -10,7 +10,7 @@ use super::Environment;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "cause")]
 pub enum Cause {
-    /// `invalid_grant`: access was revoked, or the refresh token expired.
+    /// `invalid_grant`, or `invalid_token` on a data call: access was revoked, or the stored token expired.
     GrowerMustReconnect,
     /// `invalid_client`: the app's key or secret is wrong; every grower on that key is hit.
     AppSecretWrong {
@@ -24,7 +24,7 @@ pub enum Cause {
     },
     /// 401 or 403 on a STAGE credential, or from a provider's wrong host: environment, or approval of the app.
     EnvironmentOrApproval,
-    /// 401 on data calls of a working login: the app has no licence for them.
+    /// A bare 401 on data calls: the app has no licence for them, or the stored token expired.
     AppNotApproved,
     /// 403: the grower's organization is not connected, or the person lacks the right.
     PermissionLacking,
@@ -39,7 +39,7 @@ pub enum Cause {
         /// The one expected.
         expected: Environment,
     },
-    /// Only the status word speaks; no event explains it.
+    /// Only the status word speaks; no event says why.
     Unexplained,
 }
 

@@ -33,6 +33,8 @@ pub enum EndedBy {
     Proof,
     /// It was taken out of the config while open; not known to be mended.
     Unwatched,
+    /// The config no longer expects an environment of it; not known to be mended.
+    NotExpected,
 }
 
 impl EndedBy {
@@ -41,12 +43,13 @@ impl EndedBy {
         match self {
             EndedBy::Proof => "proof",
             EndedBy::Unwatched => "unwatched",
+            EndedBy::NotExpected => "not_expected",
         }
     }
 
     /// The one with that word.
     pub fn from_name(name: &str) -> Option<EndedBy> {
-        [EndedBy::Proof, EndedBy::Unwatched]
+        [EndedBy::Proof, EndedBy::Unwatched, EndedBy::NotExpected]
             .into_iter()
             .find(|by| by.name() == name)
     }
@@ -81,7 +84,7 @@ pub struct Incident {
     pub reopened: u32,
     /// The good looks since the last bad one, while they are no complete proof yet.
     pub well: Option<Well>,
-    /// What is to be said of its beginning.
+    /// What is to be said of how it came to be as it is now.
     pub origin: Origin,
     /// The sweep that opened it turned more than half of the fleet alike; a second sweep has not confirmed it yet.
     pub doubted: bool,
@@ -96,9 +99,11 @@ pub struct Well {
     pub looks: u32,
     /// For how long every look was good.
     pub held: Duration,
+    /// It began while the program was off.
+    pub while_off: bool,
 }
 
-/// What is special about how an incident came to be seen.
+/// What is special about how an incident came to be as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Origin {
     /// It was so when the credential was looked at for the first time.
@@ -122,6 +127,8 @@ pub struct Suspect {
     pub looks: u32,
     /// For how long every look said so; time in which nobody looked does not count.
     pub held: Duration,
+    /// It began while the program was off.
+    pub while_off: bool,
 }
 
 impl Incident {
@@ -144,7 +151,7 @@ pub enum NoticeKind {
     Reminder,
     /// It is well again.
     Resolved,
-    /// It is no longer watched.
+    /// It is over by our config, and not known to be mended.
     Closed,
 }
 

@@ -97,9 +97,14 @@ impl Default for StatusWords {
 }
 
 impl StatusWords {
+    /// What stands for `word` wherever case and blanks do not count.
+    pub fn key(word: &str) -> String {
+        word.trim().to_uppercase()
+    }
+
     /// Adds a word; one that is there already changes its meaning and its old one is returned.
     pub fn add(&mut self, word: &str, class: StatusClass) -> Option<StatusClass> {
-        self.0.insert(word.trim().to_uppercase(), class)
+        self.0.insert(StatusWords::key(word), class)
     }
 
     /// What `word` means, where it is mapped.
@@ -134,7 +139,7 @@ pub struct Thresholds {
     pub leaf_unreachable_hold: Duration,
     /// How far back failing events count, and how long without a new one ends the warning.
     pub failing_events_window: Duration,
-    /// How many of the newest events must have failed.
+    /// How many events must have failed since the last success.
     pub failing_events_count: u32,
     /// How far apart the first and the last of them must be.
     pub failing_events_spread: Duration,

@@ -116,7 +116,7 @@ kinds! {
     Missing "missing" Access Critical Support #[doc = "A credential seen before, or asked for by name, is not there."];
     LimitedPermission "limited_permission" Access Warning Support #[doc = "The status word says that permissions are lacking."];
     ProviderUnavailable "provider_unavailable" Access Warning Operators #[doc = "The status word says that the provider has trouble."];
-    FailingEvents "failing_events" Access Warning Support #[doc = "Status healthy, but the newest events failed: the early warning."];
+    FailingEvents "failing_events" Access Warning Support #[doc = "Status healthy, but its events have failed since the last success: the early warning."];
     EnvironmentMismatch "environment_mismatch" Environment Critical Support #[doc = "Another environment than the one expected."];
     Unreadable "unreadable" Sight Warning Operators #[doc = "This credential gives no answer while others do."];
     LeafLogin "leaf_login" Account Critical Operators #[doc = "Leaf refuses our login."];

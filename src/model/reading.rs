@@ -13,6 +13,13 @@ pub struct KeyPrint {
     pub tail: String,
 }
 
+impl KeyPrint {
+    /// The last characters, where they are shown.
+    pub fn shown_tail(&self) -> Option<&str> {
+        (!self.tail.is_empty()).then_some(self.tail.as_str())
+    }
+}
+
 impl fmt::Display for KeyPrint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "…{}", self.tail)

@@ -1,11 +1,7 @@
-//! Why, as far as the newest failing events and the status word tell. Never guesses beyond what they say.
+//! Why, as far as events and the status word tell. Never guesses beyond what they say; which events may speak at all
+//! is the caller's query.
 
-use crate::model::{
-    Cause, Environment, Event, EventVerdict, Kind, Reading, StatusClass, StatusWords,
-};
-
-/// How many of the newest events are asked.
-const NEWEST: usize = 20;
+use crate::model::{Cause, Environment, Event, EventVerdict, Kind, Reading};
 
 /// What a diagnosis is made from.
 #[derive(Debug, Clone, Copy)]
@@ -14,17 +10,24 @@ pub struct Findings<'a> {
     pub kind: Kind,
     /// What Leaf says of the credential now; none while it is missing.
     pub reading: Option<&'a Reading>,
-    /// Its events, newest first.
+    /// The events that may say why, newest first: none of before the last success is among them.
     pub events: &'a [Event],
     /// The environment expected of it.
     pub expected: Option<Environment>,
-    /// What status words mean.
-    pub words: &'a StatusWords,
+}
+
+/// Whether the cause of trouble of `kind` is asked of events at all.
+pub fn asks_events(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Invalid | Kind::LimitedPermission | Kind::FailingEvents
+    )
 }
 
 /// The likely cause; none for trouble that is no credential's.
 pub fn diagnose(findings: &Findings<'_>) -> Option<Cause> {
     match findings.kind {
+        kind if asks_events(kind) => Some(from_events(findings)),
         Kind::EnvironmentMismatch => Some(
             findings
                 .expected
@@ -34,54 +37,39 @@ pub fn diagnose(findings: &Findings<'_>) -> Option<Cause> {
         ),
         Kind::Missing => Some(Cause::CredentialGone),
         Kind::ProviderUnavailable => Some(Cause::ProviderTrouble),
-        Kind::Invalid | Kind::LimitedPermission | Kind::FailingEvents => {
-            Some(from_events(findings))
-        }
         _ => None,
     }
 }
 
 fn from_events(findings: &Findings<'_>) -> Cause {
-    let key_tail = findings
-        .reading
-        .and_then(|reading| reading.key.as_ref())
-        .map(|key| key.tail.clone());
+    let key = findings.reading.and_then(|reading| reading.key.as_ref());
+    let key_tail = key.and_then(|key| key.shown_tail());
     let environment = findings
         .reading
         .and_then(|reading| reading.environment.as_deref());
     let stage = environment.is_some_and(|word| Environment::Stage.is(word));
-    let failures = findings
-        .events
-        .iter()
-        .take(NEWEST)
-        .take_while(|event| event.verdict() != EventVerdict::Success);
-    let mut trouble = false;
-    for event in failures {
-        if let Some(cause) = from_event(event, stage, key_tail.as_ref()) {
-            return cause;
-        }
-        trouble |= matches!(event.status_code, Some(429 | 500..=599));
-    }
-    let class = findings
-        .reading
-        .and_then(|reading| findings.words.class(reading.status.as_deref()?));
-    match class {
-        Some(StatusClass::LimitedPermission) => Cause::PermissionLacking,
-        Some(StatusClass::ProviderUnavailable) => Cause::ProviderTrouble,
-        _ if trouble => Cause::ProviderTrouble,
-        _ => Cause::Unexplained,
+    let says = |event| from_event(event, stage, key_tail);
+    let trouble = |event: &Event| matches!(event.status_code, Some(429 | 500..=599));
+    match findings.events.iter().find_map(says) {
+        Some(cause) => cause,
+        None if findings.events.iter().any(trouble) => Cause::ProviderTrouble,
+        None => Cause::Unexplained,
     }
 }
 
 /// What one failed event says. Classified on OAuth's error word; the text beside it is unstable (RFC 6749 section 5.2).
-fn from_event(event: &Event, stage: bool, key_tail: Option<&String>) -> Option<Cause> {
+fn from_event(event: &Event, stage: bool, key_tail: Option<&str>) -> Option<Cause> {
+    if event.status_code.is_some() && event.verdict() != EventVerdict::Failure {
+        return None;
+    }
     let body = event.body.to_ascii_lowercase();
     if body.contains("invalid_client") {
         return Some(Cause::AppSecretWrong {
-            key_tail: key_tail.cloned(),
+            key_tail: key_tail.map(str::to_owned),
         });
     }
-    if body.contains("invalid_grant") {
+    // The second is of the requests for data (RFC 6750 section 3.1): it is the stored token that is refused.
+    if body.contains("invalid_grant") || body.contains("invalid_token") {
         return Some(Cause::GrowerMustReconnect);
     }
     match event.status_code {
@@ -124,6 +112,7 @@ fn terms_location(headers: &str) -> Option<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::KeyPrint;
 
     fn event(status_code: u16, body: &str, headers: &str) -> Event {
         let (body, headers) = (body.to_owned(), headers.to_owned());
@@ -142,13 +131,11 @@ mod tests {
             environment: Some(environment.to_owned()),
             ..Reading::default()
         };
-        let words = StatusWords::default();
         let findings = Findings {
             kind: Kind::Invalid,
             reading: Some(&reading),
             events,
             expected: None,
-            words: &words,
         };
         diagnose(&findings).unwrap()
     }
@@ -200,16 +187,55 @@ mod tests {
     }
 
     #[test]
-    fn a_success_settles_what_came_before() {
-        let events = [event(200, "", ""), event(400, "invalid_grant", "")];
-        assert_eq!(cause(&events, "INVALID", "PRODUCTION"), Cause::Unexplained);
+    fn a_refused_token_is_no_accepted_login() {
+        let refused = event(401, r#"{"error":"invalid_token"}"#, "");
+        for environment in ["PRODUCTION", "STAGE"] {
+            let refused = std::slice::from_ref(&refused);
+            assert_eq!(
+                cause(refused, "INVALID", environment),
+                Cause::GrowerMustReconnect
+            );
+        }
+    }
+
+    #[test]
+    fn the_newest_that_failed_speaks_and_trouble_of_the_provider_only_where_none_did() {
+        let [busy, grant] = [event(503, "", ""), event(400, "invalid_grant", "")];
         assert_eq!(
-            cause(&[event(503, "", "")], "INVALID", "PRODUCTION"),
-            Cause::ProviderTrouble
+            cause(&[busy.clone(), grant], "INVALID", "PRODUCTION"),
+            Cause::GrowerMustReconnect
         );
         assert_eq!(
-            cause(&[], "MISSING_PERMISSION", "PRODUCTION"),
-            Cause::PermissionLacking
+            cause(&[busy], "INVALID", "PRODUCTION"),
+            Cause::ProviderTrouble
+        );
+    }
+
+    #[test]
+    fn without_an_event_nothing_is_named() {
+        for word in ["INVALID", "MISSING_PERMISSION", "TEMPORARILY_UNAVAILABLE"] {
+            assert_eq!(cause(&[], word, "PRODUCTION"), Cause::Unexplained);
+        }
+    }
+
+    #[test]
+    fn a_key_too_short_to_be_shown_has_no_tail() {
+        let reading = Reading {
+            key: Some(KeyPrint {
+                print: [1; 16],
+                tail: String::new(),
+            }),
+            ..Reading::default()
+        };
+        let findings = Findings {
+            kind: Kind::Invalid,
+            reading: Some(&reading),
+            events: &[event(401, "invalid_client", "")],
+            expected: None,
+        };
+        assert_eq!(
+            diagnose(&findings),
+            Some(Cause::AppSecretWrong { key_tail: None })
         );
     }
 }

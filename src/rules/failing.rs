@@ -1,4 +1,4 @@
-//! The early warning: what the newest events say about a credential whose status still says that it is well.
+//! The early warning: what the events since the last success say about a credential whose status still says that it is well.
 
 use jiff::Timestamp;
 
@@ -16,6 +16,8 @@ pub struct Sign {
     pub failed: bool,
     /// Whether it refused with `invalid_grant` or `invalid_client`.
     pub fatal: bool,
+    /// Whether a 403 is all it says: one request of many may be forbidden.
+    pub forbidden: bool,
 }
 
 impl Sign {
@@ -31,12 +33,17 @@ impl Sign {
             let body = event.body.to_ascii_lowercase();
             FATAL.iter().any(|word| body.contains(word))
         };
-        Some(Sign { at, failed, fatal })
+        Some(Sign {
+            at,
+            failed,
+            fatal,
+            forbidden: event.status_code == Some(403) && !fatal,
+        })
     }
 }
 
-/// The signs that count: of this epoch, not older than the window, not after Leaf's now, and newer than the last
-/// look whose status word was bad (Leaf judged the credential anew after them). Newest first.
+/// The signs that count: not older than the window nor than `since`, and not after Leaf's now. Newest first; of one
+/// moment a success comes first.
 pub fn counting(
     signs: &[Sign],
     since: Option<Timestamp>,
@@ -51,12 +58,19 @@ pub fn counting(
             sign.at <= leaf_now && sign.at >= oldest && since.is_none_or(|since| sign.at >= since)
         })
         .collect();
-    counting.sort_by_key(|sign| std::cmp::Reverse(sign.at));
+    counting.sort_by_key(|sign| (std::cmp::Reverse(sign.at), sign.failed));
     counting
 }
 
-/// Whether `signs` (newest first, as [`counting`] gives them) make the warning, and why.
-pub fn warns(signs: &[Sign], thresholds: &Thresholds) -> Option<String> {
+/// Those of `signs` (newest first, as [`counting`] gives them) that failed since the last success.
+pub fn since_success(signs: &[Sign]) -> &[Sign] {
+    let success = signs.iter().position(|sign| !sign.failed);
+    &signs[..success.unwrap_or(signs.len())]
+}
+
+/// Whether `signs` (newest first, as [`counting`] gives them) make the warning, and why. Where Leaf never logged a
+/// success of the provider it may log failures only, and 403 alone says nothing of all that went well.
+pub fn warns(signs: &[Sign], logs_success: bool, thresholds: &Thresholds) -> Option<String> {
     if let [first, second, ..] = signs
         && first.fatal
         && second.fatal
@@ -65,14 +79,16 @@ pub fn warns(signs: &[Sign], thresholds: &Thresholds) -> Option<String> {
             "the newest 2 events say that the provider no longer accepts the credential".to_owned(),
         );
     }
-    let count = thresholds.failing_events_count.max(1) as usize;
-    let newest = signs.get(..count)?;
-    let spread = newest[0]
-        .at
-        .duration_since(newest[count - 1].at)
-        .unsigned_abs();
-    let holds = newest.iter().all(|sign| sign.failed) && spread >= thresholds.failing_events_spread;
-    holds.then(|| format!("the newest {count} events that speak of the credential failed"))
+    let failed = since_success(signs);
+    let (newest, oldest) = (failed.first()?, failed.last()?);
+    let spread = newest.at.duration_since(oldest.at).unsigned_abs();
+    let holds = failed.len() >= thresholds.failing_events_count.max(1) as usize
+        && spread >= thresholds.failing_events_spread
+        && (logs_success || failed.iter().any(|sign| !sign.forbidden));
+    holds.then(|| {
+        let count = failed.len();
+        format!("{count} events that speak of the credential failed, and none succeeded since")
+    })
 }
 
 /// Whether the newest event that counts is a success: the proof that ends the warning early.

@@ -8,10 +8,11 @@ mod steady;
 
 use jiff::Timestamp;
 
-use crate::model::{Answer, Expectation, Incident, Kind, Policy, Suspect, Track};
-use crate::rules::failing::Sign;
-use crate::rules::judge::{self, InEnvironment};
+use crate::model::{Answer, EndedBy, Expectation, Incident, Kind, Policy, Suspect, Track};
+use crate::rules::failing::{self, Sign};
+use crate::rules::judge::{self, Access, InEnvironment};
 
+use plan::Began;
 pub use plan::{Epoch, NewSpan, Plan, Step, SuspectChange, What};
 pub use steady::{Condition, Steady, settle};
 
@@ -22,6 +23,15 @@ pub struct Standing {
     pub answer: Answer,
     /// Since when it says so.
     pub since: Timestamp,
+}
+
+/// The client key that a credential last named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedKey {
+    /// Its print.
+    pub print: [u8; 16],
+    /// Since when, by our clock, where another one was named before. Events carry no key: older ones may be the other's.
+    pub since: Option<Timestamp>,
 }
 
 /// All that is known of one credential when a fact about it arrives.
@@ -41,6 +51,10 @@ pub struct Known {
     pub signs: Vec<Sign>,
     /// When a look last found a status word that is trouble by itself, before the answer that stands; by our clock.
     pub last_bad_word: Option<Timestamp>,
+    /// The client key that it last named.
+    pub key: Option<NamedKey>,
+    /// Whether Leaf ever logged a success of its provider.
+    pub logs_success: bool,
 }
 
 impl Known {
@@ -62,6 +76,34 @@ impl Known {
 
     fn suspect(&self, kind: Kind) -> Option<&Suspect> {
         self.suspects.iter().find(|suspect| suspect.kind == kind)
+    }
+
+    /// The signs that count for the early warning beside `answer`, newest first: of the life that began at `epoch` and
+    /// of the client key that it names, newer than the last look whose status word was bad (Leaf judged the credential
+    /// anew after them).
+    pub fn counting_signs(
+        &self,
+        answer: &Answer,
+        epoch: Option<Timestamp>,
+        (now, leaf_now): (Timestamp, Timestamp),
+        policy: &Policy,
+    ) -> Vec<Sign> {
+        let by_leaf = |at: Timestamp| at + leaf_now.duration_since(now);
+        let standing = self.standing.as_ref().map(|standing| &standing.answer);
+        let bad_now = standing.is_some_and(|told| {
+            matches!(judge::access(told, &policy.status_words), Access::Bad(_))
+        });
+        let named = match answer {
+            Answer::Reading(reading) => reading.key.as_ref(),
+            Answer::Missing => None,
+        };
+        let new_key = (self.key.zip(named)).is_some_and(|(before, now)| before.print != now.print);
+        if bad_now || new_key {
+            return Vec::new();
+        }
+        let key_since = self.key.and_then(|key| key.since);
+        let since = epoch.max(self.last_bad_word.max(key_since).map(by_leaf));
+        failing::counting(&self.signs, since, leaf_now, &policy.thresholds)
     }
 
     /// Whether Leaf ever described this credential.
@@ -146,12 +188,12 @@ fn on_environment(
             Some(incident) => plan.bad_look(incident),
             None => {
                 let why = "the environment is another one than the one expected";
+                let kind = Kind::EnvironmentMismatch;
                 plan.begin(
                     known,
-                    Kind::EnvironmentMismatch,
-                    moment.now,
+                    kind,
+                    Began::now(moment),
                     Some(answer),
-                    moment,
                     why.to_owned(),
                 );
             }
@@ -171,6 +213,7 @@ fn on_environment(
             if let Some(incident) = open {
                 plan.close(
                     incident,
+                    EndedBy::NotExpected,
                     "our config no longer expects an environment of it",
                 );
             }
@@ -196,15 +239,15 @@ fn on_no_answer(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
         (Some(incident), _) => plan.bad_look(incident),
         (None, None) if known.ended(Track::Sight).is_some() => {
             let why = "it gives no answer again".to_owned();
-            plan.begin(known, Kind::Unreadable, moment.now, None, moment, why);
+            plan.begin(known, Kind::Unreadable, Began::now(moment), None, why);
         }
-        (None, None) => plan.suspects.push(SuspectChange::Begin(Kind::Unreadable)),
+        (None, None) => plan.suspect(known, Kind::Unreadable, moment),
         (None, Some(suspect)) if suspect.held >= moment.policy.thresholds.unreadable_hold => {
             let why = format!(
                 "no answer about it in {} whole sweeps running",
                 suspect.looks
             );
-            plan.begin(known, Kind::Unreadable, suspect.began_at, None, moment, why);
+            plan.begin(known, Kind::Unreadable, Began::of(suspect), None, why);
         }
         (None, Some(_)) => {}
     }
@@ -220,6 +263,7 @@ fn on_unwatched(known: &Known, plan: &mut Plan) {
     for incident in known.incidents.iter().filter(|incident| incident.is_open()) {
         plan.close(
             incident,
+            EndedBy::Unwatched,
             "taken out of the config while open; not known to be mended",
         );
     }

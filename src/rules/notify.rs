@@ -232,9 +232,15 @@ pub enum Say {
     /// It is still so, and this address was not told before.
     NewToYou,
     /// It is over.
-    Resolved,
-    /// It is no longer watched.
-    Closed,
+    Resolved {
+        /// The kind that was told.
+        told: Kind,
+    },
+    /// It is over by our config.
+    Closed {
+        /// The kind that was told.
+        told: Kind,
+    },
     /// It began and ended since the last mail: one line.
     Brief,
 }
@@ -247,8 +253,8 @@ impl Say {
             Say::Changed { .. } => NoticeKind::Changed,
             Say::Reopened => NoticeKind::Reopened,
             Say::Reminder | Say::NewToYou => NoticeKind::Reminder,
-            Say::Resolved | Say::Brief => NoticeKind::Resolved,
-            Say::Closed => NoticeKind::Closed,
+            Say::Resolved { .. } | Say::Brief => NoticeKind::Resolved,
+            Say::Closed { .. } => NoticeKind::Closed,
         }
     }
 
@@ -259,8 +265,8 @@ impl Say {
             Say::Changed { .. } => "changed",
             Say::Reopened => "reopened",
             Say::Reminder | Say::NewToYou => "reminder",
-            Say::Resolved => "resolved",
-            Say::Closed => "closed",
+            Say::Resolved { .. } => "resolved",
+            Say::Closed { .. } => "closed",
             Say::Brief => "brief",
         }
     }
@@ -269,16 +275,22 @@ impl Say {
 /// The difference between what an address knows and what is: all that happened meanwhile is folded into it. `None`
 /// where it knows already.
 pub fn say(incident: &Incident, told: Option<Told>, remind: bool) -> Option<Say> {
-    let by_proof = incident.ended_by != Some(EndedBy::Unwatched);
+    let by_proof = matches!(incident.ended_by, None | Some(EndedBy::Proof));
     match (told, incident.is_open()) {
         (None, true) => Some(Say::Opened),
         (None, false) => by_proof.then_some(Say::Brief),
         (Some(told), true) if !told.open || told.turn != incident.reopened => Some(Say::Reopened),
         (Some(told), true) if told.kind != incident.kind => Some(Say::Changed { from: told.kind }),
         (Some(_), true) => remind.then_some(Say::Reminder),
-        (Some(told), false) if told.open => {
-            Some(if by_proof { Say::Resolved } else { Say::Closed })
-        }
+        (
+            Some(Told {
+                kind, open: true, ..
+            }),
+            false,
+        ) => Some(match by_proof {
+            true => Say::Resolved { told: kind },
+            false => Say::Closed { told: kind },
+        }),
         (Some(told), false) => (by_proof && told.turn != incident.reopened).then_some(Say::Brief),
     }
 }

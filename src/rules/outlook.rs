@@ -2,12 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
-use crate::model::{Incident, Kind, Policy, Thresholds};
-use crate::rules::failing::{self, Sign};
+use crate::model::{Incident, Kind, Thresholds};
 use crate::rules::incidents::Known;
-use crate::rules::judge::{self, Access};
 
 /// Looks, and time in which every look said the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,20 +39,4 @@ pub fn to_end(incident: &Incident, thresholds: &Thresholds) -> Needed {
             _ => thresholds.flap_window,
         },
     }
-}
-
-/// The signs of events that count for the early warning now, newest first.
-pub fn counting_signs(known: &Known, policy: &Policy, leaf_now: Timestamp) -> Vec<Sign> {
-    let bad_now = known.standing.as_ref().is_some_and(|standing| {
-        matches!(
-            judge::access(&standing.answer, &policy.status_words),
-            Access::Bad(_)
-        )
-    });
-    let last_bad_word = match bad_now {
-        true => Some(leaf_now),
-        false => known.last_bad_word,
-    };
-    let since = known.epoch.since.max(last_bad_word);
-    failing::counting(&known.signs, since, leaf_now, &policy.thresholds)
 }

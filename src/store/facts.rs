@@ -4,19 +4,35 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::incidents::{COLUMNS, incident};
-use super::row::{At, Word};
+use super::row::{self, At, Word};
 use super::{Result, Tx};
 use crate::model::{
-    CredentialId, Incident, IncidentId, Kind, StatusClass, StatusWords, SweepId, UserId,
+    Answer, CredentialId, Incident, IncidentId, Kind, StatusWords, SweepId, UserId,
 };
+use crate::rules::judge::{self, Access};
+
+/// What one answer says of the trouble that is spoken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// That it is so.
+    So,
+    /// That all is well in this.
+    Well,
+    /// Neither.
+    Else,
+}
 
 /// How many looks since something began found it, of how many that brought an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LookCount {
-    /// Looks at trouble of the status word, or at nothing there.
-    pub bad: u64,
-    /// All looks with an answer.
+    /// Looks that said so.
+    pub so: u64,
+    /// Looks that found all well in this.
+    pub well: u64,
+    /// Looks that brought an answer.
     pub of: u64,
+    /// Looks that brought none.
+    pub silent: u64,
 }
 
 /// Credentials of one key or provider that turned to one kind.
@@ -45,6 +61,9 @@ pub struct OpenTold {
     pub began_at: Timestamp,
 }
 
+/// The number of the sweep that ended what stands still.
+const STANDS: i64 = 1 << 60;
+
 impl Tx<'_> {
     /// The name that Leaf has of a user, where it was read.
     pub fn leaf_name(&self, user: UserId) -> Result<Option<String>> {
@@ -56,37 +75,78 @@ impl Tx<'_> {
             .optional()?)
     }
 
-    /// Looks since `since`: the status word of each span that stood in that time, weighed by the whole sweeps it
-    /// stood through. A span that began in a sweep that still runs counts as one look.
+    /// Looks from `since` on: what each answer that stood in that time says, weighed by the whole sweeps that it stood
+    /// through. One that began in a sweep that still runs counts as one look.
     pub fn looks_since_then(
         &self,
         credential: CredentialId,
         since: Timestamp,
-        words: &StatusWords,
+        says: impl Fn(&Answer) -> Finding,
     ) -> Result<LookCount> {
+        let from =
+            "SELECT id FROM sweep WHERE started_at <= ?1 ORDER BY started_at DESC, id DESC LIMIT 1";
+        let from: Option<i64> = self
+            .conn
+            .prepare_cached(from)?
+            .query_row([At(since)], |row| row.get(0))
+            .optional()?;
+        let from = from.unwrap_or(0);
+        let mut gaps = Vec::new();
         let mut statement = self.conn.prepare_cached(
-            "SELECT r.status, s.reading IS NULL, max(1,
-               (SELECT looks FROM sweep WHERE id < coalesce(s.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
-             - coalesce((SELECT looks FROM sweep WHERE id < s.from_sweep ORDER BY id DESC LIMIT 1), 0)
-             - coalesce((SELECT sum(
-                  (SELECT looks FROM sweep WHERE id < coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
-                - (SELECT looks FROM sweep WHERE id < g.from_sweep ORDER BY id DESC LIMIT 1))
-                FROM gap g WHERE g.credential = s.credential AND g.from_sweep > s.from_sweep
-                  AND g.from_sweep < coalesce(s.to_sweep, 1 << 60)), 0))
-             FROM span s LEFT JOIN reading r ON r.id = s.reading
-             WHERE s.credential = ?1 AND s.from_at >= ?2 ORDER BY s.from_sweep",
+            "SELECT from_sweep, coalesce(to_sweep, 1 << 60) FROM gap
+             WHERE credential = ?1 AND coalesce(to_sweep, 1 << 60) > ?2",
         )?;
-        let mut rows = statement.query(params![credential.0, At(since)])?;
-        let mut count = LookCount::default();
+        let mut rows = statement.query(params![credential.0, from])?;
         while let Some(row) = rows.next()? {
-            let (status, missing, looks): (Option<String>, bool, i64) =
-                (row.get(0)?, row.get(1)?, row.get(2)?);
-            let looks = u64::try_from(looks).unwrap_or(0);
-            let healthy = status.and_then(|word| words.class(&word)) == Some(StatusClass::Healthy);
+            let (began, ended): (i64, i64) = (row.get(0)?, row.get(1)?);
+            gaps.push((began.max(from), ended));
+        }
+        let silent_now = gaps.iter().any(|(_, ended)| *ended == STANDS);
+        let mut count = LookCount::default();
+        for &(began, ended) in &gaps {
+            count.silent += self.whole_sweeps(began, ended)?;
+        }
+        let mut statement = self.conn.prepare_cached(
+            "SELECT s.from_sweep, coalesce(s.to_sweep, 1 << 60), s.reading IS NULL, r.status, r.environment, r.scopes,
+               r.key_print, r.key_tail FROM span s LEFT JOIN reading r ON r.id = s.reading
+             WHERE s.credential = ?1 AND coalesce(s.to_sweep, 1 << 60) > ?2 ORDER BY s.from_sweep",
+        )?;
+        let mut rows = statement.query(params![credential.0, from])?;
+        while let Some(row) = rows.next()? {
+            let (first, ended): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let began = first.max(from);
+            let mut looks = self.whole_sweeps(began, ended)?;
+            for &(silent, until) in &gaps {
+                let silent = self.whole_sweeps(silent.max(began), until.min(ended))?;
+                looks = looks.saturating_sub(silent);
+            }
+            let answer = match row.get(2)? {
+                true => Answer::Missing,
+                false => Answer::Reading(row::reading(row, 3)?),
+            };
+            // Its first look, or the one that is spoken of, may be of a sweep that has not ended.
+            let asked_now = count.of == 0 && ended == STANDS && !silent_now;
+            let looks = looks.max(u64::from(first >= from || asked_now));
             count.of += looks;
-            count.bad += if missing || !healthy { looks } else { 0 };
+            match says(&answer) {
+                Finding::So => count.so += looks,
+                Finding::Well => count.well += looks,
+                Finding::Else => {}
+            }
         }
         Ok(count)
+    }
+
+    /// How many whole sweeps there were from sweep `from` to before sweep `to`.
+    fn whole_sweeps(&self, from: i64, to: i64) -> Result<u64> {
+        let sql =
+            "SELECT coalesce((SELECT looks FROM sweep WHERE id < ?2 ORDER BY id DESC LIMIT 1), 0)
+                   - coalesce((SELECT looks FROM sweep WHERE id < ?1 ORDER BY id DESC LIMIT 1), 0)";
+        let looks: i64 = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([from, to.max(from)], |row| row.get(0))?;
+        Ok(u64::try_from(looks).unwrap_or(0))
     }
 
     /// The last look before `before` that found a healthy word.
@@ -96,37 +156,48 @@ impl Tx<'_> {
         before: Timestamp,
         words: &StatusWords,
     ) -> Result<Option<Timestamp>> {
+        self.last_look(credential, before, |answer| {
+            judge::access(answer, words) == Access::Healthy
+        })
+    }
+
+    /// The last look before `before` with an answer that is `wanted`: the end of the last whole sweep in which the
+    /// credential gave it. A look at which it gave none is no look at it.
+    pub fn last_look(
+        &self,
+        credential: CredentialId,
+        before: Timestamp,
+        wanted: impl Fn(&Answer) -> bool,
+    ) -> Result<Option<Timestamp>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT r.status, s.from_at, s.to_sweep FROM span s JOIN reading r ON r.id = s.reading
-             WHERE s.credential = ?1 AND s.from_at < ?2 ORDER BY s.from_sweep DESC LIMIT 50",
+            "SELECT s.from_sweep, coalesce(s.to_sweep, 1 << 60), s.from_at, s.reading IS NULL, r.status, r.environment,
+               r.scopes, r.key_print, r.key_tail FROM span s LEFT JOIN reading r ON r.id = s.reading
+             WHERE s.credential = ?1 AND s.from_at < ?2 ORDER BY s.from_sweep DESC",
+        )?;
+        let mut last = self.conn.prepare_cached(
+            "SELECT w.finished_at FROM sweep w WHERE w.id >= ?2 AND w.id < ?3 AND w.sight = 0 AND w.second = 0
+               AND w.finished_at < ?4 AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.credential = ?1
+                 AND g.from_sweep <= w.id AND coalesce(g.to_sweep, 1 << 60) > w.id)
+             ORDER BY w.id DESC LIMIT 1",
         )?;
         let mut rows = statement.query(params![credential.0, At(before)])?;
         while let Some(row) = rows.next()? {
-            let status: Option<String> = row.get(0)?;
-            if status.and_then(|word| words.class(&word)) == Some(StatusClass::Healthy) {
-                let (At(from), to): (At, Option<i64>) = (row.get(1)?, row.get(2)?);
-                let sweep = self.whole_sweep_before(to, before)?;
-                return Ok(Some(sweep.map_or(from, |sweep| sweep.max(from))));
+            let answer = match row.get(3)? {
+                true => Answer::Missing,
+                false => Answer::Reading(row::reading(row, 4)?),
+            };
+            if wanted(&answer) {
+                let (first, ended): (i64, i64) = (row.get(0)?, row.get(1)?);
+                let At(from) = row.get(2)?;
+                let sweep: Option<At> = last
+                    .query_row(params![credential.0, first, ended, At(before)], |row| {
+                        row.get(0)
+                    })
+                    .optional()?;
+                return Ok(Some(sweep.map_or(from, |At(sweep)| sweep.max(from))));
             }
         }
         Ok(None)
-    }
-
-    fn whole_sweep_before(
-        &self,
-        sweep: Option<i64>,
-        before: Timestamp,
-    ) -> Result<Option<Timestamp>> {
-        let sql = "SELECT finished_at FROM sweep WHERE id < ?1 AND sight = 0 AND second = 0 AND finished_at < ?2
-                   ORDER BY id DESC LIMIT 1";
-        let at: Option<At> = self
-            .conn
-            .prepare_cached(sql)?
-            .query_row(params![sweep.unwrap_or(i64::MAX), At(before)], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        Ok(at.map(|At(at)| at))
     }
 
     /// How often this track of a credential had trouble since `since`, this incident aside.
@@ -142,15 +213,19 @@ impl Tx<'_> {
         Ok(u64::from(others + this.reopened))
     }
 
-    /// When an incident last ended before it came back.
-    pub fn last_end(&self, incident: IncidentId) -> Result<Option<Timestamp>> {
-        let sql = "SELECT at FROM step WHERE incident = ?1 AND what IN ('resolved', 'well') ORDER BY id DESC LIMIT 1";
-        let at: Option<At> = self
-            .conn
-            .prepare_cached(sql)?
-            .query_row([incident.0], |row| row.get(0))
-            .optional()?;
-        Ok(at.map(|At(at)| at))
+    /// Since when an incident was well before it last came back: the first look of the run of good ones.
+    pub fn was_well_since(&self, incident: IncidentId) -> Result<Option<Timestamp>> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT what, at FROM step WHERE incident = ?1
+               AND id < (SELECT max(id) FROM step WHERE incident = ?1 AND what = 'reopened') ORDER BY id DESC LIMIT 2",
+        )?;
+        let rows = statement.query_map([incident.0], |row| {
+            let At(at) = row.get(1)?;
+            Ok((row.get::<_, String>(0)?, at))
+        })?;
+        let steps: Vec<(String, Timestamp)> = rows.collect::<rusqlite::Result<_>>()?;
+        let first = steps.get(1).filter(|(what, _)| what == "well");
+        Ok(first.or(steps.first()).map(|(_, at)| *at))
     }
 
     /// Why the last step of an incident was taken.
@@ -274,15 +349,5 @@ impl Tx<'_> {
                 .prepare_cached(by_provider)?
                 .query_row([Word(provider)], |row| row.get(0))?,
         })
-    }
-
-    /// Whether an event since `since`, of a credential of this key, says `invalid_client`.
-    pub fn key_is_refused(&self, key: &[u8; 16], since: Timestamp) -> Result<bool> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT 1 FROM event e WHERE coalesce(e.at, e.seen_at) >= ?2 AND e.body LIKE '%invalid_client%' AND e.credential IN
-               (SELECT s.credential FROM span s JOIN reading r ON r.id = s.reading
-                WHERE s.to_sweep IS NULL AND r.key_print = ?1)",
-        )?;
-        Ok(statement.exists(params![&key[..], At(since)])?)
     }
 }

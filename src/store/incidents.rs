@@ -30,7 +30,8 @@ pub struct DueNotice {
 const NOBODY: CredentialId = CredentialId(0);
 
 pub(super) const COLUMNS: &str = "i.id, i.credential, i.track, i.subject, i.kind, i.began_at, i.opened_at, i.opened_sweep, i.kind_at,
-  i.ended_at, i.ended_by, i.reopened, i.well_sweep, i.well_at, i.first_look, i.while_off, i.config_changed, i.doubted";
+  i.ended_at, i.ended_by, i.reopened, i.well_sweep, i.well_at, i.first_look, i.while_off, i.config_changed, i.doubted,
+  i.well_while_off";
 
 /// When and in which sweep something is written.
 #[derive(Debug, Clone, Copy)]
@@ -59,10 +60,12 @@ impl Tx<'_> {
         }
         let window = policy.thresholds.failing_events_window;
         let signs = self.signs(credential, leaf_now - window, leaf_now)?;
-        let last_bad_word = match signs.is_empty() {
-            true => None,
-            false => self.last_bad_word(credential, &policy.status_words, now - window)?,
-        };
+        let (mut last_bad_word, mut key, mut logs_success) = (None, None, false);
+        if !signs.is_empty() {
+            last_bad_word = self.last_bad_word(credential, &policy.status_words, now - window)?;
+            key = self.named_key(credential)?;
+            logs_success = self.logs_success(credential)?;
+        }
         Ok(Known {
             in_gap,
             incidents: self.incidents_of(credential, policy, now)?,
@@ -71,6 +74,8 @@ impl Tx<'_> {
             epoch,
             signs,
             last_bad_word,
+            key,
+            logs_success,
         })
     }
 
@@ -89,7 +94,7 @@ impl Tx<'_> {
                 && own.is_none_or(|kind| kind == incident.kind)
         });
         let mut statement = self.conn.prepare_cached(
-            "SELECT kind, subject, began_at, 1 + more_looks, held_ms FROM suspect WHERE credential = 0 AND subject = ?1",
+            "SELECT kind, subject, began_at, 1 + more_looks, held_ms, while_off FROM suspect WHERE credential = 0 AND subject = ?1",
         )?;
         let rows = statement.query_map([subject], suspect)?;
         let mut suspects: Vec<Suspect> = rows.collect::<rusqlite::Result<_>>()?;
@@ -141,10 +146,10 @@ impl Tx<'_> {
 
     fn suspects_of(&self, credential: CredentialId) -> Result<Vec<Suspect>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT kind, subject, began_at, more_looks, held_ms, began_sweep FROM suspect WHERE credential = ?1",
+            "SELECT kind, subject, began_at, more_looks, held_ms, while_off, began_sweep FROM suspect WHERE credential = ?1",
         )?;
         let rows = statement.query_map([credential.0], |row| {
-            Ok((suspect(row)?, SweepId(row.get(5)?)))
+            Ok((suspect(row)?, SweepId(row.get(6)?)))
         })?;
         let mut suspects = Vec::new();
         for row in rows {
@@ -251,10 +256,17 @@ impl Tx<'_> {
         stamp: Stamp,
     ) -> Result<()> {
         let changed = match change {
-            SuspectChange::Begin(kind) => self.execute(
-                "INSERT INTO suspect (credential, kind, subject, began_at, began_sweep) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO NOTHING",
-                params![credential.0, Word(kind), subject, At(stamp.now), stamp.sweep.0],
+            SuspectChange::Begin { kind, while_off } => self.execute(
+                "INSERT INTO suspect (credential, kind, subject, began_at, began_sweep, while_off)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                params![
+                    credential.0,
+                    Word(kind),
+                    subject,
+                    At(stamp.now),
+                    stamp.sweep.0,
+                    while_off
+                ],
             ),
             SuspectChange::Again(kind, held) => self.execute(
                 "UPDATE suspect SET more_looks = more_looks + 1, held_ms = held_ms + ?4
@@ -297,28 +309,29 @@ impl Tx<'_> {
                 )?;
                 return Ok((IncidentId(id), *kind));
             }
-            What::Change { id, kind, config_changed } => self.execute(
-                "UPDATE incident SET kind = ?2, kind_at = ?3, well_sweep = NULL, well_at = NULL, config_changed = ?4
-                 WHERE id = ?1",
-                params![id.0, Word(*kind), now, config_changed],
+            What::Change { id, kind, config_changed, while_off } => self.execute(
+                "UPDATE incident SET kind = ?2, kind_at = ?3, well_sweep = NULL, well_at = NULL, config_changed = ?4,
+                   while_off = ?5 WHERE id = ?1",
+                params![id.0, Word(*kind), now, config_changed, while_off],
             )?,
-            What::Reopen { id, kind } => self.execute(
+            What::Reopen { id, kind, while_off } => self.execute(
                 "UPDATE incident SET ended_at = NULL, ended_by = NULL, kind = ?2, kind_at = ?3, reopened = reopened + 1,
-                   well_sweep = NULL, well_at = NULL, config_changed = 0, opened_sweep = ?4, doubted = 0 WHERE id = ?1",
-                params![id.0, Word(*kind), now, stamp.sweep.0],
+                   well_sweep = NULL, well_at = NULL, config_changed = 0, opened_sweep = ?4, doubted = 0, while_off = ?5
+                 WHERE id = ?1",
+                params![id.0, Word(*kind), now, stamp.sweep.0, while_off],
             )?,
-            What::Well { id } => self.execute(
-                "UPDATE incident SET well_sweep = ?2, well_at = ?3 WHERE id = ?1",
-                params![id.0, stamp.sweep.0, now],
+            What::Well { id, while_off } => self.execute(
+                "UPDATE incident SET well_sweep = ?2, well_at = ?3, well_while_off = ?4 WHERE id = ?1",
+                params![id.0, stamp.sweep.0, now, while_off],
             )?,
             What::Relapse { id } => {
                 self.execute("UPDATE incident SET well_sweep = NULL, well_at = NULL WHERE id = ?1", [id.0])?
             }
-            What::End { id, by, config_changed } => self.execute(
+            What::End { id, by, config_changed, while_off } => self.execute(
                 // What ends in doubt stays so: those who were spared need not hear of it.
                 "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL,
-                   config_changed = ?4 WHERE id = ?1",
-                params![id.0, now, Word(*by), config_changed],
+                   config_changed = ?4, while_off = ?5 WHERE id = ?1",
+                params![id.0, now, Word(*by), config_changed, while_off],
             )?,
         };
         let id = step.what.incident().unwrap_or(IncidentId(0));
@@ -493,6 +506,7 @@ fn suspect(row: &Row<'_>) -> rusqlite::Result<Suspect> {
         began_at,
         looks: row.get(3)?,
         held: duration(row.get(4)?),
+        while_off: row.get(5)?,
     })
 }
 
@@ -505,6 +519,7 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
         row.get::<_, Option<At>>(column)
             .map(|at| at.map(|At(at)| at))
     };
+    let well_while_off = row.get(18)?;
     Ok(Incident {
         id: IncidentId(row.get(0)?),
         credential: (credential > 0).then_some(CredentialId(credential)),
@@ -522,6 +537,7 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
             since,
             looks: 0,
             held: Duration::ZERO,
+            while_off: well_while_off,
         }),
         origin: Origin {
             first_look: row.get(14)?,

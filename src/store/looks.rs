@@ -6,8 +6,10 @@ use rusqlite::{OptionalExtension, params};
 
 use super::row::{self, At};
 use super::{Result, Tx};
-use crate::model::{Answer, CredentialId, NoAnswer, Reading, StatusClass, StatusWords, SweepId};
-use crate::rules::incidents::{Epoch, NewSpan, Standing};
+use crate::model::{
+    Answer, CredentialId, NoAnswer, Provider, Reading, StatusClass, StatusWords, SweepId,
+};
+use crate::rules::incidents::{Epoch, NamedKey, NewSpan, Standing};
 
 /// A look without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,17 @@ pub struct Torn {
     pub credential: CredentialId,
     /// The environment it is in.
     pub environment: String,
+}
+
+impl Torn {
+    /// What an incident about the key is about.
+    pub fn subject(&self, provider: Provider) -> String {
+        let print = format!("{:02x}{:02x}", self.print[0], self.print[1]);
+        match self.tail.as_str() {
+            "" => format!("of your app ({provider}, {print})"),
+            tail => format!("{provider} …{tail} ({print})"),
+        }
+    }
 }
 
 impl Tx<'_> {
@@ -118,6 +131,24 @@ impl Tx<'_> {
             since = Some(from);
         }
         Ok(since)
+    }
+
+    /// The client key that a credential last named, and since when, where it named another one before.
+    pub(super) fn named_key(&self, credential: CredentialId) -> Result<Option<NamedKey>> {
+        let mut statement = self.conn.prepare_cached(
+            "WITH named AS (SELECT s.from_sweep, s.from_at, r.key_print FROM span s JOIN reading r ON r.id = s.reading
+               WHERE s.credential = ?1 AND r.key_print IS NOT NULL),
+             last AS (SELECT key_print FROM named ORDER BY from_sweep DESC LIMIT 1)
+             SELECT key_print, (SELECT min(from_at) FROM named WHERE from_sweep >
+                 (SELECT max(from_sweep) FROM named WHERE key_print <> last.key_print)) FROM last",
+        )?;
+        let found = statement.query_row([credential.0], |row| {
+            Ok(NamedKey {
+                print: row.get(0)?,
+                since: row.get::<_, Option<At>>(1)?.map(|At(at)| at),
+            })
+        });
+        Ok(found.optional()?)
     }
 
     /// Ends the answer that stands, and begins the next; one that stood for no sweep at all (taken out of the config and
@@ -249,6 +280,22 @@ impl Tx<'_> {
         )?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The newest status words that are `word`, case and blanks aside, as Leaf sent them.
+    pub fn raw_words(&self, word: &str) -> Result<Vec<String>> {
+        // From each word to the next: readings are many, words few.
+        let mut statement = self.conn.prepare_cached(
+            "WITH RECURSIVE word (status) AS (SELECT min(status) FROM reading UNION ALL
+               SELECT (SELECT min(status) FROM reading WHERE status > word.status) FROM word WHERE status IS NOT NULL)
+             SELECT status, (SELECT max(id) FROM reading WHERE reading.status = word.status) FROM word
+             WHERE status IS NOT NULL",
+        )?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut words: Vec<(String, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        words.retain(|(raw, _)| StatusWords::key(raw) == word);
+        words.sort_by_key(|(_, newest)| std::cmp::Reverse(*newest));
+        Ok(words.into_iter().map(|(raw, _)| raw).collect())
     }
 
     /// Credentials whose client key stands in more than one environment now.

@@ -33,3 +33,20 @@ UPDATE sweep SET interval_ms = coalesce((
     WHERE place = (places + 1) / 2), 900000)
   FROM pace here WHERE here.sweep = sweep.id;
 DROP TABLE pace;
+
+-- What a cause may be named from, and what happened while nobody looked.
+
+-- How far Leaf's clock is ahead of ours, as an answer last told: events are dated by it.
+CREATE TABLE leaf_clock (id INTEGER PRIMARY KEY CHECK (id = 1), ahead_ms INTEGER NOT NULL) STRICT;
+
+-- Providers of which Leaf ever logged a success; of the others it may log failures only.
+CREATE TABLE logs_success (provider TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+INSERT INTO logs_success SELECT DISTINCT c.provider FROM event e JOIN credential c ON c.id = e.credential
+  WHERE e.status_code BETWEEN 200 AND 299;
+
+-- What a suspicion or a run of good looks began with is told when it has held for long enough.
+ALTER TABLE suspect ADD COLUMN while_off INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE incident ADD COLUMN well_while_off INTEGER NOT NULL DEFAULT 0;
+
+-- The status words that there are.
+CREATE INDEX reading_status ON reading(status);

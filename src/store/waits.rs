@@ -7,17 +7,23 @@ use crate::model::{
     Answer, Cause, CredentialId, Incident, IncidentId, Kind, Provider, Severity, SweepId, Track,
     Wait, WaitsFor,
 };
-use crate::rules::diagnose::{self, Findings};
 use crate::rules::notify::{self, Say, Told};
 use crate::rules::waits::{self, CauseTold, Fate, Mailbox, News, Parcel};
 
-/// Events that a diagnosis is made from.
-const EVENTS: u32 = 20;
+/// Where in a mail something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Place {
+    Trouble,
+    Ended,
+    Brief,
+}
 
 /// One thing to say, light enough for a hundred thousand of them. Ordered the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Item {
-    /// How bad it is.
+    /// What needs somebody to act comes first, what nobody knew of and is over last.
+    place: Place,
+    /// How bad it is, or was told to be.
     pub rank: (std::cmp::Reverse<Severity>, Kind),
     /// Of which credential; none for account and own trouble.
     pub credential: Option<CredentialId>,
@@ -40,8 +46,14 @@ impl Item {
             let before = incident.origin.first_look || incident.opened_at < ended;
             incident.opened_sweep <= sweep && before
         });
+        let (place, kind) = match say {
+            Say::Resolved { told } | Say::Closed { told } => (Place::Ended, told),
+            Say::Brief => (Place::Brief, incident.kind),
+            _ => (Place::Trouble, incident.kind),
+        };
         Item {
-            rank: incident.kind.rank(),
+            place,
+            rank: kind.rank(),
             credential: incident.credential,
             incident: incident.id,
             say,
@@ -53,10 +65,7 @@ impl Item {
 
     /// Whether it needs somebody to act.
     pub fn is_trouble(self) -> bool {
-        matches!(
-            self.say,
-            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
-        )
+        self.place == Place::Trouble
     }
 
     /// What somebody knows who is told this.
@@ -203,26 +212,24 @@ impl Tx<'_> {
             return Ok(None);
         };
         let credential = self.credential(id)?;
-        let reading = self
-            .standing(id)?
-            .0
-            .and_then(|standing| match standing.answer {
+        let standing = self.standing(id)?.0;
+        let reading = standing
+            .as_ref()
+            .and_then(|standing| match &standing.answer {
                 Answer::Reading(reading) => Some(reading),
                 Answer::Missing => None,
             });
-        let key = reading.as_ref().and_then(|reading| reading.key.as_ref());
+        let key = reading.and_then(|reading| reading.key.as_ref());
         for print in [key.map(|key| &key.print), None] {
             let key = cause_key(incident.kind, credential.provider, print);
             let Some((told, cause)) = self.cause_told(&key, address)? else {
                 continue;
             };
-            let own = diagnose::diagnose(&Findings {
-                kind: incident.kind,
-                reading: reading.as_ref(),
-                events: &self.newest_events(id, EVENTS)?,
-                expected: scene.watch.expectation(credential).environment,
-                words: &scene.policy.status_words,
-            });
+            let expected = scene.watch.expectation(credential).environment;
+            let trouble = (incident.kind, incident.began_at);
+            let own = self
+                .diagnosis(id, trouble, expected, scene.policy, scene.now)?
+                .cause;
             let fits = own.is_none_or(|own| own == cause || own == Cause::Unexplained);
             let later = fits && self.was_whole_between(told.sweep, incident.opened_sweep)?;
             return Ok(later.then_some(told));

@@ -52,7 +52,10 @@ pub(super) fn page(asked: &Asked<'_>, number: IncidentId) -> store::Result<Optio
         .as_ref()
         .map(|(name, provider)| (name.as_str(), *provider));
     let why = match (line.ended_at, credential) {
-        (None, Some(credential)) => asked.tx.advice_on(&asked.scene, credential, line.kind)?.why,
+        (None, Some(credential)) => {
+            let trouble = (line.kind, line.began_at);
+            asked.tx.advice_on(&asked.scene, credential, trouble)?.why
+        }
         _ => String::new(),
     };
     let mails = asked.tx.deliveries_about(asked.scene.now, number)?;
@@ -64,11 +67,9 @@ pub(super) fn page(asked: &Asked<'_>, number: IncidentId) -> store::Result<Optio
     Ok(Some(Page {
         frame: Frame::new(asked, Here::Elsewhere, title),
         card: card(asked, &line)?,
-        happened: match line.ended_by {
-            Some(crate::model::EndedBy::Unwatched) => {
-                "It is no longer watched, and not known to be mended.".to_owned()
-            }
-            _ => words::sentence(line.kind, stage, whose),
+        happened: match line.ended_by.and_then(words::unproved) {
+            Some(unproved) => format!("Closed: {unproved}. It is not known to be mended."),
+            None => words::sentence(line.kind, stage, whose),
         },
         why,
         said: Held::all(&line.said, zone),

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::frame::{Frame, Here, Moment, Tone, capital, href};
 use super::lanes;
 use super::site::Asked;
-use crate::model::{Credential, EndedBy, IncidentId};
+use crate::model::{Credential, IncidentId};
 use crate::store;
 use crate::view::About;
 use crate::view::hush::{Ack, Said, Silence};
@@ -106,7 +106,8 @@ pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
     let advice = match (line.ended_at, credential) {
         (Some(_), _) => None,
         (None, Some(credential)) => {
-            Some(asked.tx.advice_on(&asked.scene, credential, line.kind)?)
+            let trouble = (line.kind, line.began_at);
+            Some(asked.tx.advice_on(&asked.scene, credential, trouble)?)
         }
         (None, None) => Some(words::advice(line.kind, None, None)),
     };
@@ -125,10 +126,9 @@ pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
         credential: credential.map(href),
         began: Moment::exact(line.began_at, zone),
         length: lanes::length(line.began_at, line.ended_at, asked.scene.now),
-        ended: line.ended_by.map(|by| match by {
-            EndedBy::Unwatched => "no longer watched",
-            _ => "mended",
-        }),
+        ended: line
+            .ended_by
+            .map(|by| words::unproved(by).unwrap_or("mended")),
         recovering: line.ended_at.is_none()
             && line.steps.last().is_some_and(|step| step.step == "well"),
         acts: advice

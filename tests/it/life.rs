@@ -198,6 +198,7 @@ fn failing_events_warn_early_and_become_the_status() {
 #[test]
 fn failing_events_need_an_hour_unless_they_name_the_credential() {
     let mut desk = settled(30);
+    desk.events(9, &[(5, 200, "")]);
     desk.events(3, &[(50, 403, "no"), (40, 403, "no"), (10, 403, "no")]);
     assert!(desk.steps().is_empty());
     desk.events(

@@ -9,7 +9,7 @@ use leafwatch::mail::letter::{
     Shared, StillOpen, Tally, Telling, Thread, Told,
 };
 use leafwatch::mail::{MAX_BYTES, Mail, compose};
-use leafwatch::model::{Audience, Cause, Environment, IncidentId, Kind, Provider, Track};
+use leafwatch::model::{Audience, Cause, EndedBy, Environment, IncidentId, Kind, Provider, Track};
 
 use crate::support::mail::Opened;
 
@@ -29,9 +29,10 @@ fn told(incident: i64, kind: Kind, telling: Telling) -> Told {
         config_changed: false,
         new_to_you: false,
         looks: Some(Looks {
-            bad: 1,
+            so: 1,
+            well: 0,
             of: 1,
-            last_healthy: Some(at("14:00")),
+            last_well: Some(at("14:00")),
         }),
         cause: None,
         evidence: Vec::new(),
@@ -48,7 +49,7 @@ fn connection(name: &str) -> Connection {
         status: Some("OK".to_owned()),
         environment: Some("PRODUCTION".to_owned()),
         expected: Some(Environment::Production),
-        read_at: at("14:15"),
+        read_at: Some(at("14:15")),
         reconnect_url: None,
     }
 }
@@ -163,10 +164,13 @@ fn assert_same_words(opened: &Opened) {
     let html = opened
         .html_words()
         .to_lowercase()
-        .replace("link to connect again", "");
+        .replace("for the grower: connect again", "");
     for line in opened.text.lines() {
         let line = line.trim_start_matches("- ").to_lowercase();
-        if line.starts_with("===") || line == "-- " || line.starts_with("link to connect again: ") {
+        if line.starts_with("===")
+            || line == "-- "
+            || line.starts_with("for the grower, to connect again: ")
+        {
             continue;
         }
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -264,13 +268,32 @@ fn an_incident_from_opened_to_closed_keeps_its_stem() {
     let mut reminder = say(Kind::Invalid, Telling::Reminder);
     reminder.date = "2026-11-27T14:15:00Z".parse().unwrap();
     reminder.entries[0].told[0].looks = Some(Looks {
-        bad: 90,
+        so: 90,
+        well: 10,
         of: 100,
-        last_healthy: Some(at("14:00")),
+        last_well: Some(at("14:00")),
     });
     let resolved_all = say(Kind::Invalid, resolved(None));
     let half = say(Kind::EnvironmentMismatch, resolved(Some(Kind::Invalid)));
-    let closed = say(Kind::Invalid, Telling::Closed { at: at("17:27") });
+    let closed = say(
+        Kind::Invalid,
+        Telling::Closed {
+            at: at("17:27"),
+            by: EndedBy::Unwatched,
+        },
+    );
+    let mut unexpected = say(
+        Kind::EnvironmentMismatch,
+        Telling::Closed {
+            at: at("17:27"),
+            by: EndedBy::NotExpected,
+        },
+    );
+    unexpected.entries[0].told[0].config_changed = true;
+    look!("no_longer_expected", unexpected);
+    let mut mended_off = say(Kind::Invalid, resolved(None));
+    mended_off.entries[0].told[0].while_off = true;
+    look!("resolved_while_off", mended_off);
     let brief = say(
         Kind::Invalid,
         Telling::Brief {
@@ -316,6 +339,8 @@ fn several_are_counted_and_the_worst_is_first() {
         what: "Big Creek (Climate FieldView)".to_owned(),
         kind: Kind::Missing,
         since: at("09:00"),
+        says: Some(("OK".to_owned(), at("14:00"))),
+        recovering: true,
         acknowledged: true,
     }];
     letter.also_open_more = 3;
@@ -372,6 +397,68 @@ fn a_shared_cause_is_told_once_with_the_list_below_it() {
     look!("stragglers_and_doubt", letter);
 }
 
+/// So many growers, each with a link of its own.
+fn linked(count: usize, cause: Cause) -> Vec<Entry> {
+    let mut entries = many(count, Kind::Invalid, Some(cause));
+    for (nth, entry) in entries.iter_mut().enumerate() {
+        if let About::Connection(connection) = &mut entry.about {
+            connection.reconnect_url = Some(format!("https://connect.example.com/?user={nth}"));
+        }
+    }
+    entries
+}
+
+#[test]
+fn a_mail_of_many_has_each_ones_number_link_and_words() {
+    let each = letter(linked(30, Cause::GrowerMustReconnect));
+    look!("many_links", each);
+    let (_, opened) = open(&each);
+    for nth in 0..30 {
+        let link = format!("https://connect.example.com/?user={nth}");
+        let number = 100 + nth;
+        assert!(opened.text.contains(&link), "{link}");
+        assert!(
+            [
+                format!("Incident: {number}\n"),
+                format!("incident {number};")
+            ]
+            .iter()
+            .any(|words| opened.text.contains(words)),
+            "{number}"
+        );
+    }
+    // The words that are the same for all are said once.
+    let (_, opened) = open(&letter(many(10, Kind::Invalid, None)));
+    assert_eq!(opened.text.matches("WORDS TO PASS ON").count(), 1);
+    let mut shared = letter(linked(6, Cause::GrowerMustReconnect));
+    shared.shared = vec![Shared {
+        cause: Cause::GrowerMustReconnect,
+        kind: Kind::Invalid,
+        provider: Provider::JOHN_DEERE,
+        entries: (0..6).collect(),
+        credentials: 6,
+        more: false,
+    }];
+    look!("shared_links", shared);
+}
+
+#[test]
+fn what_was_over_before_it_was_told_stands_below_in_one_line() {
+    let over = |name| {
+        let brief = Telling::Brief {
+            until: at("14:40"),
+            still_open: None,
+        };
+        entry(connection(name), vec![told(9, Kind::Invalid, brief)])
+    };
+    let letter = letter(vec![staged(), over("Sunny Acres"), over("Big Creek")]);
+    assert_eq!(
+        subject(&letter),
+        "[Leafwatch] ENVIRONMENT MISMATCH: Prairie Wind (John Deere); 2 briefly in trouble"
+    );
+    look!("briefly", letter);
+}
+
 #[test]
 fn the_first_look_and_reminders_are_summed_up() {
     let entries = many(3, Kind::Invalid, None);
@@ -383,9 +470,10 @@ fn the_first_look_and_reminders_are_summed_up() {
     for entry in &mut first.entries {
         entry.told[0].first_look = true;
         entry.told[0].looks = Some(Looks {
-            bad: 1,
+            so: 1,
+            well: 0,
             of: 1,
-            last_healthy: None,
+            last_well: None,
         });
     }
     first.tally.trouble.insert(Kind::Invalid, 298);
@@ -421,8 +509,8 @@ fn account_and_own_troubles_speak_to_operators() {
     [Leafwatch] RESOLVED: wrong Leaf account after 3 h 12 min
     [Leafwatch] CRITICAL: contradicting environments
     [Leafwatch] RESOLVED: contradicting environments after 3 h 12 min
-    [Leafwatch] WARNING: unknown status word
-    [Leafwatch] RESOLVED: unknown status word after 3 h 12 min
+    [Leafwatch] WARNING: Leaf sends an unknown status word
+    [Leafwatch] RESOLVED: Leaf sends an unknown status word after 3 h 12 min
     [Leafwatch] WARNING: one credential, several users
     [Leafwatch] RESOLVED: one credential, several users after 3 h 12 min
     [Leafwatch] WARNING: new config rejected
@@ -534,7 +622,7 @@ fn subjects_of_mixed_mails_count_credentials() {
     [Leafwatch] 2 credentials need attention: 1 invalid, 1 environment mismatch
     [Leafwatch] CRITICAL: Leaf login refused; 1 credential needs attention: 1 invalid
     [Leafwatch] CRITICAL: Leaf login refused; 2 credentials need attention: 1 invalid, 1 environment mismatch; 1 resolved
-    [Leafwatch] CRITICAL: Leaf login refused; 1 problem of Leafwatch's own
+    [Leafwatch] CRITICAL: Leaf login refused; database not writable
     ");
 }
 

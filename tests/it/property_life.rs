@@ -20,6 +20,7 @@ pub(crate) enum Word {
     Environment(Option<&'static str>),
     ConnectedAnew,
     WithoutId,
+    Key(Option<u8>),
     Missing,
     Silent(NoAnswer),
 }
@@ -50,6 +51,7 @@ fn word() -> impl Strategy<Value = Word> {
         2 => prop::sample::select(vec![Some("PRODUCTION"), Some("STAGE"), None]).prop_map(Word::Environment),
         1 => Just(Word::ConnectedAnew),
         1 => Just(Word::WithoutId),
+        1 => prop::option::of(1u8..3).prop_map(Word::Key),
         4 => Just(Word::Missing),
         5 => prop::sample::select(vec![NoAnswer::Later, NoAnswer::Denied, NoAnswer::Broken]).prop_map(Word::Silent),
     ]
@@ -222,6 +224,13 @@ impl Both {
             Word::ConnectedAnew => anew(self.ids),
             Word::WithoutId => Reading {
                 leaf_id: None,
+                ..before
+            },
+            Word::Key(key) => Reading {
+                key: key.map(|key| KeyPrint {
+                    print: [key; 16],
+                    tail: String::new(),
+                }),
                 ..before
             },
             Word::Missing | Word::Silent(_) => before,

@@ -423,6 +423,9 @@ fn rows_of_the_first_schema_live_through_all_later_steps() {
          INSERT INTO span VALUES (1, 1, 0, NULL, NULL, 1, 1, NULL, 'one', NULL);
          INSERT INTO incident (id, credential, track, subject, kind, began_at, opened_at, opened_sweep, kind_at)
            VALUES (1, 1, 'access', '', 'invalid', 0, 0, 1, 0);
+         INSERT INTO suspect (credential, kind, subject, began_at, began_sweep) VALUES (1, 'missing', '', 0, 1);
+         INSERT INTO event (id, credential, identity, at, seen_at, status_code, body, headers)
+           VALUES (1, 1, x'01', 0, 0, 200, '', '');
          INSERT INTO step VALUES (1, 1, 0, 1, 'opened', 'invalid', 'so Leaf says');
          INSERT INTO notice (id, incident, kind, at, due_at) VALUES (1, 1, 'opened', 0, 60000);",
         include_str!("../../src/store/schema_1.sql"),
@@ -441,6 +444,12 @@ fn rows_of_the_first_schema_live_through_all_later_steps() {
             known.standing.map(|standing| standing.answer),
             Some(Answer::Reading(reading("INVALID")))
         );
+        assert_eq!(known.suspects.len(), 1);
+        let logged = "SELECT provider FROM logs_success";
+        let logged: String = (db.reader())
+            .query_row(logged, [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(logged, "john-deere");
         assert_eq!(db.read(|tx| tx.due_notices(now())).unwrap().len(), 1);
     }
 }

@@ -98,7 +98,7 @@ fn counted(counts: &crate::view::report::Counts) -> String {
         format!("{} mended", number(counts.mended)),
     ];
     if counts.unwatched > 0 {
-        parts.push(format!("{} no longer watched", number(counts.unwatched)));
+        parts.push(format!("{} closed by our config", number(counts.unwatched)));
     }
     parts.push(format!("{} open at its end", number(counts.open)));
     format!(

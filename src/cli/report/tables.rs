@@ -1,7 +1,6 @@
 //! The report on a terminal.
 
 use crate::cli::table::{Page, Style, Table, text, whole};
-use crate::model::EndedBy;
 use crate::store::Scene;
 use crate::view::availability::Availability;
 use crate::view::report::{Line, Report};
@@ -138,8 +137,10 @@ pub(super) fn ended(line: &Line, report: &Report) -> String {
     let after = |end| words::duration(words::between(line.began_at, end));
     match (line.ended_at.filter(|at| *at < report.until), line.ended_by) {
         (None, _) => format!("open for {}", after(report.until)),
-        (Some(end), Some(EndedBy::Unwatched)) => format!("no longer watched after {}", after(end)),
-        (Some(end), _) => format!("after {}", after(end)),
+        (Some(end), by) => match by.and_then(words::unproved) {
+            Some(unproved) => format!("{unproved}, after {}", after(end)),
+            None => format!("after {}", after(end)),
+        },
     }
 }
 

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Known, Moment, Plan, SuspectChange, What};
+use super::plan::Began;
+use super::{Known, Moment, Plan, What};
 use crate::model::{Answer, Kind, Suspect, Track};
 use crate::rules::failing;
 use crate::rules::judge::{self, Access};
@@ -14,9 +15,8 @@ pub(super) fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, pla
         Access::Bad(kind) => becomes(
             known,
             kind,
-            moment.now,
+            Began::now(moment),
             Some(answer),
-            moment,
             plan,
             told_by(answer),
         ),
@@ -31,7 +31,7 @@ pub(super) fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, pla
                     if let Some(incident) = open {
                         plan.neutral_look(incident);
                     }
-                    suspect(known, Kind::ProviderUnavailable, plan);
+                    suspect(known, Kind::ProviderUnavailable, moment, plan);
                 }
             }
         }
@@ -43,7 +43,7 @@ pub(super) fn on_answer(known: &Known, answer: &Answer, moment: &Moment<'_>, pla
                 }
             }
             if known.was_seen() || moment.expectation.named {
-                suspect(known, Kind::Missing, plan);
+                suspect(known, Kind::Missing, moment, plan);
             } else if known.suspect(Kind::Missing).is_some() {
                 plan.drop_suspect(Kind::Missing);
             }
@@ -77,9 +77,8 @@ fn on_healthy(known: &Known, answer: &Answer, moment: &Moment<'_>, plan: &mut Pl
         (Some(_), Some(why)) => becomes(
             known,
             Kind::FailingEvents,
-            moment.now,
+            Began::now(moment),
             None,
-            moment,
             plan,
             why,
         ),
@@ -95,9 +94,8 @@ fn on_healthy(known: &Known, answer: &Answer, moment: &Moment<'_>, plan: &mut Pl
         (None, Some(why)) => becomes(
             known,
             Kind::FailingEvents,
-            moment.now,
+            Began::now(moment),
             None,
-            moment,
             plan,
             why,
         ),
@@ -116,9 +114,8 @@ pub(super) fn on_events(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
         (_, Some(why)) => becomes(
             known,
             Kind::FailingEvents,
-            moment.now,
+            Began::now(moment),
             None,
-            moment,
             plan,
             why,
         ),
@@ -165,7 +162,7 @@ pub(super) fn on_swept(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
             || (suspect.looks >= thresholds.second_look && suspect.held >= thresholds.missing_hold)
         {
             let why = format!("not there in {} looks running", suspect.looks);
-            confirmed(known, suspect, moment, plan, why);
+            confirmed(known, suspect, plan, why);
         }
     }
     if let Some(suspect) = known.suspect(Kind::ProviderUnavailable)
@@ -179,31 +176,22 @@ pub(super) fn on_swept(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
                 "the provider is unavailable in {} looks running",
                 suspect.looks
             );
-            confirmed(known, suspect, moment, plan, why);
+            confirmed(known, suspect, plan, why);
         }
     }
 }
 
-fn confirmed(known: &Known, suspect: &Suspect, moment: &Moment<'_>, plan: &mut Plan, why: String) {
+fn confirmed(known: &Known, suspect: &Suspect, plan: &mut Plan, why: String) {
     plan.drop_suspect(suspect.kind);
-    becomes(
-        known,
-        suspect.kind,
-        suspect.began_at,
-        None,
-        moment,
-        plan,
-        why,
-    );
+    becomes(known, suspect.kind, Began::of(suspect), None, plan, why);
 }
 
 /// `kind` is true by its own rule: the incident of this track takes its name, or one begins.
 fn becomes(
     known: &Known,
     kind: Kind,
-    began_at: Timestamp,
+    began: Began,
     answer: Option<&Answer>,
-    moment: &Moment<'_>,
     plan: &mut Plan,
     why: String,
 ) {
@@ -216,22 +204,23 @@ fn becomes(
                     id: incident.id,
                     kind,
                     config_changed,
+                    while_off: began.while_off,
                 },
                 why,
             );
         }
-        None => plan.begin(known, kind, began_at, answer, moment, why),
+        None => plan.begin(known, kind, began, answer, why),
     }
 }
 
-fn suspect(known: &Known, kind: Kind, plan: &mut Plan) {
+fn suspect(known: &Known, kind: Kind, moment: &Moment<'_>, plan: &mut Plan) {
     match known.suspect(kind) {
         Some(_) if plan.reconnects() => {
             plan.drop_suspect(kind);
-            plan.suspects.push(SuspectChange::Begin(kind));
+            plan.suspect(known, kind, moment);
         }
         Some(_) => {}
-        None => plan.suspects.push(SuspectChange::Begin(kind)),
+        None => plan.suspect(known, kind, moment),
     }
 }
 
@@ -245,25 +234,9 @@ fn warning(
     if judge::access(answer, &moment.policy.status_words) != Access::Healthy {
         return None;
     }
-    let since = epoch.max(last_bad_word(known, moment));
-    let signs = failing::counting(
-        &known.signs,
-        since,
-        moment.leaf_now,
-        &moment.policy.thresholds,
-    );
-    failing::warns(&signs, &moment.policy.thresholds)
-}
-
-/// When a look last found a bad word, by Leaf's clock; the standing answer counts as such up to now.
-fn last_bad_word(known: &Known, moment: &Moment<'_>) -> Option<Timestamp> {
-    let standing = known.standing.as_ref();
-    match standing.map(|standing| judge::access(&standing.answer, &moment.policy.status_words)) {
-        Some(Access::Bad(_)) => Some(moment.leaf_now),
-        _ => known
-            .last_bad_word
-            .map(|at| at + moment.leaf_now.duration_since(moment.now)),
-    }
+    let clocks = (moment.now, moment.leaf_now);
+    let signs = known.counting_signs(answer, epoch, clocks, moment.policy);
+    failing::warns(&signs, known.logs_success, &moment.policy.thresholds)
 }
 
 fn told_by(answer: &Answer) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Known, Moment};
-use crate::model::{Answer, EndedBy, Incident, IncidentId, Kind, NoticeKind, Origin};
+use crate::model::{Answer, EndedBy, Incident, IncidentId, Kind, NoticeKind, Origin, Suspect};
 
 /// What to write. Empty where nothing is to be done.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,6 +18,31 @@ pub struct Plan {
     pub suspects: Vec<SuspectChange>,
     /// What happens to incidents, each with its why.
     pub steps: Vec<Step>,
+}
+
+/// When something began, as far as looks tell.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    /// The first look that said so.
+    pub(super) at: Timestamp,
+    /// Nobody looked between the look before that one and that one: the program was off.
+    pub(super) while_off: bool,
+}
+
+impl Began {
+    pub(super) fn now(moment: &Moment<'_>) -> Began {
+        Began {
+            at: moment.now,
+            while_off: moment.after_off,
+        }
+    }
+
+    pub(super) fn of(suspect: &Suspect) -> Began {
+        Began {
+            at: suspect.began_at,
+            while_off: suspect.while_off,
+        }
+    }
 }
 
 /// One life of a credential at Leaf.
@@ -46,7 +71,12 @@ pub struct NewSpan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SuspectChange {
     /// From now on it is looked at whether it holds.
-    Begin(Kind),
+    Begin {
+        /// What.
+        kind: Kind,
+        /// Whether it began while the program was off.
+        while_off: bool,
+    },
     /// It holds on: one look more, and so much more time. Only account and own trouble is counted like this; that of
     /// credentials is counted by the numbers of the sweeps.
     Again(Kind, Duration),
@@ -85,6 +115,8 @@ pub enum What {
         kind: Kind,
         /// Whether only our config changed.
         config_changed: bool,
+        /// Whether it happened while the program was off.
+        while_off: bool,
     },
     /// It came back within the flap window.
     Reopen {
@@ -92,11 +124,15 @@ pub enum What {
         id: IncidentId,
         /// What it is now.
         kind: Kind,
+        /// Whether it happened while the program was off.
+        while_off: bool,
     },
     /// The first good look of a run that is no complete proof yet.
     Well {
         /// Which.
         id: IncidentId,
+        /// Whether it happened while the program was off.
+        while_off: bool,
     },
     /// A bad look after good ones.
     Relapse {
@@ -111,6 +147,8 @@ pub enum What {
         by: EndedBy,
         /// Whether only our config changed.
         config_changed: bool,
+        /// Whether it happened while the program was off.
+        while_off: bool,
     },
 }
 
@@ -124,10 +162,7 @@ impl What {
             What::End {
                 by: EndedBy::Proof, ..
             } => Some(NoticeKind::Resolved),
-            What::End {
-                by: EndedBy::Unwatched,
-                ..
-            } => Some(NoticeKind::Closed),
+            What::End { .. } => Some(NoticeKind::Closed),
             What::Well { .. } | What::Relapse { .. } => None,
         }
     }
@@ -138,7 +173,7 @@ impl What {
             What::Open { .. } => None,
             What::Change { id, .. }
             | What::Reopen { id, .. }
-            | What::Well { id }
+            | What::Well { id, .. }
             | What::Relapse { id }
             | What::End { id, .. } => Some(*id),
         }
@@ -226,29 +261,41 @@ impl Plan {
         &mut self,
         known: &Known,
         kind: Kind,
-        began_at: Timestamp,
+        began: Began,
         answer: Option<&Answer>,
-        moment: &Moment<'_>,
         why: String,
     ) {
+        let while_off = began.while_off && known.standing.is_some();
         if let Some(ended) = known.ended(kind.track()) {
-            self.step(What::Reopen { id: ended.id, kind }, why);
+            let id = ended.id;
+            let what = What::Reopen {
+                id,
+                kind,
+                while_off,
+            };
+            self.step(what, why);
             return;
         }
         let origin = Origin {
             first_look: known.standing.is_none() && known.epoch.number == 0,
-            while_off: moment.after_off && known.standing.is_some(),
+            while_off,
             config_changed: answer.is_some_and(|answer| known.says(answer)),
         };
         self.step(
             What::Open {
                 kind,
                 subject: String::new(),
-                began_at,
+                began_at: began.at,
                 origin,
             },
             why,
         );
+    }
+
+    /// From now on it is looked at whether trouble of `kind` holds.
+    pub(super) fn suspect(&mut self, known: &Known, kind: Kind, moment: &Moment<'_>) {
+        let while_off = moment.after_off && known.standing.is_some();
+        self.suspects.push(SuspectChange::Begin { kind, while_off });
     }
 
     /// Whether the credential was connected anew: counts and holds of its life before are not inherited.
@@ -304,6 +351,8 @@ impl Plan {
         why: &str,
         config_changed: bool,
     ) {
+        // What is asked only when something happens is mended when that happens.
+        let while_off = moment.after_off && !incident.kind.is_asked_at_events();
         let one_look = incident.reopened == 0 && moment.policy.thresholds.resolve_after <= 1;
         if one_look || incident.kind.is_asked_at_events() {
             self.step(
@@ -311,11 +360,13 @@ impl Plan {
                     id: incident.id,
                     by: EndedBy::Proof,
                     config_changed,
+                    while_off,
                 },
                 why,
             );
         } else if incident.well.is_none() || self.reconnects() {
-            self.step(What::Well { id: incident.id }, why);
+            let id = incident.id;
+            self.step(What::Well { id, while_off }, why);
         }
     }
 
@@ -338,18 +389,20 @@ impl Plan {
                     id: incident.id,
                     by: EndedBy::Proof,
                     config_changed: false,
+                    while_off: well.while_off,
                 },
                 why,
             );
         }
     }
 
-    pub(super) fn close(&mut self, incident: &Incident, why: &str) {
+    pub(super) fn close(&mut self, incident: &Incident, by: EndedBy, why: &str) {
         self.step(
             What::End {
                 id: incident.id,
-                by: EndedBy::Unwatched,
+                by,
                 config_changed: true,
+                while_off: false,
             },
             why,
         );

@@ -70,13 +70,19 @@ fn suspect_or_tell(
     let (looks, held) = suspect.map_or((1, Duration::ZERO), |suspect| {
         (suspect.looks + 1, suspect.held + elapsed)
     });
+    // What we see of ourselves and the account begins when we see it.
+    let while_off = false;
     let (looks_needed, hold) = needs(kind, &moment.policy.thresholds);
     let what = match (known.open, known.ended) {
-        (None, Some(ended)) if ended.kind == kind => What::Reopen { id: ended.id, kind },
+        (None, Some(ended)) if ended.kind == kind => What::Reopen {
+            id: ended.id,
+            kind,
+            while_off,
+        },
         _ if looks < looks_needed || held < hold => {
             plan.suspects.push(match suspect {
                 Some(_) => SuspectChange::Again(kind, elapsed),
-                None => SuspectChange::Begin(kind),
+                None => SuspectChange::Begin { kind, while_off },
             });
             return;
         }
@@ -84,8 +90,13 @@ fn suspect_or_tell(
             id: open.id,
             kind,
             config_changed: false,
+            while_off,
         },
-        (None, Some(ended)) => What::Reopen { id: ended.id, kind },
+        (None, Some(ended)) => What::Reopen {
+            id: ended.id,
+            kind,
+            while_off,
+        },
         (None, None) => What::Open {
             kind,
             subject: condition.subject.clone(),

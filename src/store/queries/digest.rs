@@ -30,7 +30,7 @@ impl Tx<'_> {
             match line.ended_by {
                 None => open.push(self.open_line(scene, line, &silences)?),
                 Some(EndedBy::Proof) => mended.push(line),
-                Some(EndedBy::Unwatched) => closed += 1,
+                Some(EndedBy::Unwatched | EndedBy::NotExpected) => closed += 1,
             }
         }
         open.sort_by_key(|open| (open.line.kind.rank(), open.line.began_at));

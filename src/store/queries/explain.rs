@@ -1,13 +1,14 @@
 //! What is known of one user, what would open or end next and why, and who would be told by which rule.
 
+use jiff::Timestamp;
+
 use super::{Filter, Scene};
 use crate::model::{
-    Answer, Cause, Credential, CredentialId, Environment, Event, Expectation, Incident, Kind,
-    Provider, Reading, Track,
+    Answer, Credential, CredentialId, Environment, Expectation, Incident, Kind, Provider, Reading,
+    Track,
 };
-use crate::rules::diagnose::{self, Findings};
 use crate::rules::incidents::Known;
-use crate::rules::{notify, outlook, quiet};
+use crate::rules::{failing, notify, outlook, quiet};
 use crate::store::row::At;
 use crate::store::{Result, Silence, Tx};
 use crate::view::deliveries::WaitingNotice;
@@ -16,9 +17,6 @@ use crate::view::explain::{
     Recipient, WouldOpen,
 };
 use crate::view::{User, words};
-
-/// Events that a diagnosis is made from.
-const EVENTS: u32 = 20;
 
 /// How many times ahead a quiet window is told.
 const OPENINGS: usize = 3;
@@ -32,9 +30,9 @@ struct Facts<'a> {
     expectation: Expectation,
     about: notify::About<'a>,
     known: Known,
-    events: Vec<Event>,
     silences: &'a [Silence],
     waiting: &'a [WaitingNotice],
+    leaf_now: Timestamp,
     blind: bool,
 }
 
@@ -47,6 +45,7 @@ impl Tx<'_> {
         filter: Filter,
     ) -> Result<Explanation> {
         let blind = self.is_blind()?;
+        let leaf_now = scene.now + self.leaf_ahead()?;
         let silences = self.silences(scene.now, true)?;
         let waiting = self.waiting_notices(scene, None)?;
         let watched = scene.watch.user(user.user);
@@ -71,10 +70,10 @@ impl Tx<'_> {
                     tags: own.map_or(&[], |own| &own.tags),
                     notify: own.map_or(&[], |own| &own.notify),
                 },
-                known: self.known(id, scene.policy, scene.now, scene.now)?,
-                events: self.newest_events(id, EVENTS)?,
+                known: self.known(id, scene.policy, scene.now, leaf_now)?,
                 silences: &silences,
                 waiting: &waiting,
+                leaf_now,
                 blind,
             };
             credentials.push(self.explained(&facts)?);
@@ -89,35 +88,23 @@ impl Tx<'_> {
         })
     }
 
-    /// What to do about trouble of `kind` of a credential, by its last answer and its newest events.
+    /// What to do about trouble of `kind` of a credential that began at `began_at`.
     pub fn advice_on(
         &self,
         scene: &Scene<'_>,
         credential: Credential,
-        kind: Kind,
+        trouble: (Kind, Timestamp),
     ) -> Result<words::Advice> {
-        let Some(id) = self.number_of(credential)? else {
-            return Ok(words::advice(kind, None, Some(credential.provider)));
+        let expected = scene.watch.expectation(credential).environment;
+        let cause = match self.number_of(credential)? {
+            Some(id) => {
+                self.diagnosis(id, trouble, expected, scene.policy, scene.now)?
+                    .cause
+            }
+            None => None,
         };
-        let standing = self.standing(id)?.0;
-        let reading = standing
-            .as_ref()
-            .and_then(|standing| match &standing.answer {
-                Answer::Reading(reading) => Some(reading),
-                Answer::Missing => None,
-            });
-        let cause = diagnose::diagnose(&Findings {
-            kind,
-            reading,
-            events: &self.newest_events(id, EVENTS)?,
-            expected: scene.watch.expectation(credential).environment,
-            words: &scene.policy.status_words,
-        });
-        Ok(words::advice(
-            kind,
-            cause.as_ref(),
-            Some(credential.provider),
-        ))
+        let provider = Some(credential.provider);
+        Ok(words::advice(trouble.0, cause.as_ref(), provider))
     }
 
     fn explained(&self, facts: &Facts<'_>) -> Result<Explained> {
@@ -143,8 +130,7 @@ impl Tx<'_> {
             leaf_created: epoch.leaf_created,
             key_tail: reading
                 .key
-                .map(|key| key.tail)
-                .filter(|tail| !tail.is_empty()),
+                .and_then(|key| key.shown_tail().map(str::to_owned)),
             scopes: reading.scopes,
             events_read_at,
             events: facts.event_summary(),
@@ -164,7 +150,10 @@ impl Tx<'_> {
     }
 
     fn open_incident(&self, facts: &Facts<'_>, incident: &Incident) -> Result<OpenIncident> {
-        let cause = facts.cause(incident.kind);
+        let (scene, trouble) = (facts.scene, (incident.kind, incident.began_at));
+        let cause = self
+            .diagnosis(facts.id, trouble, facts.expected(), scene.policy, scene.now)?
+            .cause;
         let advice = words::advice(incident.kind, cause.as_ref(), Some(facts.provider));
         let thresholds = &facts.scene.policy.thresholds;
         let needed = outlook::to_end(incident, thresholds);
@@ -232,23 +221,19 @@ impl Facts<'_> {
         self.expectation.environment
     }
 
-    fn cause(&self, kind: Kind) -> Option<Cause> {
-        diagnose::diagnose(&Findings {
-            kind,
-            reading: self.reading(),
-            events: &self.events,
-            expected: self.expected(),
-            words: &self.scene.policy.status_words,
-        })
-    }
-
     fn event_summary(&self) -> EventSummary {
         let policy = self.scene.policy;
-        let signs = outlook::counting_signs(&self.known, policy, self.scene.now);
+        let signs = self.known.standing.as_ref().map(|standing| {
+            let clocks = (self.scene.now, self.leaf_now);
+            let epoch = self.known.epoch.since;
+            self.known
+                .counting_signs(&standing.answer, epoch, clocks, policy)
+        });
+        let signs = signs.unwrap_or_default();
         let count = |signs: usize| u32::try_from(signs).unwrap_or(u32::MAX);
         EventSummary {
             speaking: count(signs.len()),
-            failing_now: count(signs.iter().take_while(|sign| sign.failed).count()),
+            failing_now: count(failing::since_success(&signs).len()),
             failures_needed: policy.thresholds.failing_events_count,
             newest_at: signs.first().map(|sign| sign.at),
             newest_failed: signs.first().map(|sign| sign.failed),

@@ -73,10 +73,10 @@ impl Tx<'_> {
 
 fn line(scene: &Scene<'_>, row: &Row<'_>) -> rusqlite::Result<Line> {
     let found = incident(row)?;
-    let about = match row.get(18)? {
+    let about = match row.get(19)? {
         Some(user) => {
-            let Word(provider) = row.get(19)?;
-            let leaf_name: Option<String> = row.get(20)?;
+            let Word(provider) = row.get(20)?;
+            let leaf_name: Option<String> = row.get(21)?;
             About::Credential(scene.who(Credential { user, provider }, leaf_name.as_deref()))
         }
         None => About::Leafwatch {
@@ -91,7 +91,7 @@ fn line(scene: &Scene<'_>, row: &Row<'_>) -> rusqlite::Result<Line> {
         severity: found.kind.severity(),
         began_at: found.began_at,
         opened_at: found.opened_at,
-        told_at: row.get::<_, Option<At>>(21)?.map(|At(at)| at),
+        told_at: row.get::<_, Option<At>>(22)?.map(|At(at)| at),
         ended_at: found.ended_at,
         ended_by: found.ended_by,
         reopened: found.reopened,

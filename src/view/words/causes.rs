@@ -35,20 +35,21 @@ pub fn advice(kind: Kind, cause: Option<&Cause>, provider: Option<Provider>) -> 
         (_, Some(cause)) if *cause != Cause::Unexplained => of_cause(cause, p),
         (Kind::Invalid, _) => advice_of(
             GROWER,
-            "Leaf says that the connection is no longer valid; no event tells why. Most often the grower withdrew the access, or it expired.",
+            "Leaf says that the connection is no longer valid; no event says why. Most often the grower withdrew the access, or it expired.",
             format!(
                 "Ask the grower to connect {p} again. If several growers fail at once, have the app's key and secret checked first."
             ),
         ),
         (Kind::Missing, _) => of_cause(&Cause::CredentialGone, p),
-        (Kind::LimitedPermission, _) => of_cause(&Cause::PermissionLacking, p),
+        (Kind::LimitedPermission, _) => Advice {
+            why: "Leaf says that permissions are lacking; no event says why. Most often the organization is not connected to the app, or the person who connected it may not share it.".to_owned(),
+            ..of_cause(&Cause::PermissionLacking, p)
+        },
         (Kind::ProviderUnavailable, _) => of_cause(&Cause::ProviderTrouble, p),
         (Kind::FailingEvents, _) => advice_of(
             GROWER,
-            format!("{p} refused the newest requests that Leaf made with this connection."),
-            format!(
-                "Look at the evidence below. If it speaks of access or consent, ask the grower to connect {p} again before data stops."
-            ),
+            format!("{p} refused requests that Leaf made with this connection; no event says why."),
+            format!("Look at its events in Leaf. If they speak of access or consent, ask the grower to connect {p} again before data stops."),
         ),
         (Kind::EnvironmentMismatch, _) => advice_of(
             DEVELOPERS,
@@ -69,14 +70,14 @@ fn of_cause(cause: &Cause, p: &str) -> Advice {
         Cause::GrowerMustReconnect => advice_of(
             GROWER,
             format!(
-                "{p} no longer accepts the stored access (“invalid_grant”): the grower withdrew it, or it expired."
+                "{p} no longer accepts the stored access: the grower withdrew it, or it expired."
             ),
             format!("Ask the grower to connect {p} again."),
         ),
         Cause::AppSecretWrong { key_tail } => {
             let key = match key_tail {
                 Some(tail) => format!("the key that ends in {tail}"),
-                None => "its key".to_owned(),
+                None => "your app's key".to_owned(),
             };
             advice_of(
                 DEVELOPERS,
@@ -107,8 +108,8 @@ fn of_cause(cause: &Cause, p: &str) -> Advice {
         ),
         Cause::AppNotApproved => advice_of(
             DEVELOPERS,
-            format!("{p} accepts the login but not the requests for data: the app has no licence for them."),
-            format!("Check for which data the app is approved at {p}."),
+            format!("{p} refuses the requests for data: the app has no licence for them, or the stored access has expired."),
+            format!("Check for which data the app is approved at {p}. If it is approved for all that it asks for, ask the grower to connect {p} again."),
         ),
         Cause::PermissionLacking => advice_of(
             GROWER,
@@ -228,14 +229,22 @@ pub fn for_the_grower(
         Some(Cause::TermsToAccept { url: None }) => {
             format!("{p} has new terms. Please sign in there and accept them.")
         }
-        Some(Cause::PermissionLacking) => format!(
-            "Please sign in at {p} and check that your organization is connected to our app."
-        ),
-        Some(Cause::Unexplained) | None if kind == Kind::Invalid => reconnect(p, link),
+        Some(Cause::PermissionLacking) => connect_organization(p),
+        Some(Cause::Unexplained | Cause::CredentialGone) | None
+            if matches!(kind, Kind::Invalid | Kind::Missing) =>
+        {
+            reconnect(p, link)
+        }
+        Some(Cause::Unexplained) | None if kind == Kind::LimitedPermission => {
+            connect_organization(p)
+        }
         _ => return None,
     };
     let happened = match kind {
         Kind::FailingEvents => format!("your connection to {p} is about to stop working."),
+        Kind::Missing => {
+            format!("your connection to {p} is gone, so your newest data does not reach us.")
+        }
         Kind::LimitedPermission => {
             format!("your connection to {p} does not let us see all the data we need.")
         }
@@ -244,6 +253,26 @@ pub fn for_the_grower(
         ),
     };
     Some(format!("Hello, {happened} {step} Thank you!"))
+}
+
+/// A few sentences to a grower whose trouble is over; none where the grower had nothing to do with it.
+pub fn over_for_the_grower(kind: Kind, provider: Provider) -> Option<String> {
+    let p = provider.display_name();
+    let happened = match kind {
+        Kind::Invalid => format!("your connection to {p} works again."),
+        Kind::Missing => format!("your connection to {p} is there again, and works."),
+        Kind::LimitedPermission => {
+            format!("your connection to {p} has the permissions that it needs again.")
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "Hello, {happened} There is nothing left for you to do. Thank you!"
+    ))
+}
+
+fn connect_organization(p: &str) -> String {
+    format!("Please sign in at {p} and check that your organization is connected to our app.")
 }
 
 fn reconnect(p: &str, link: Option<&str>) -> String {
@@ -310,7 +339,10 @@ mod tests {
         ));
         for &kind in Kind::ALL {
             let told = for_the_grower(kind, None, Provider::JOHN_DEERE, None);
-            assert_eq!(told.is_some(), kind == Kind::Invalid, "{kind}");
+            let asked = [Kind::Invalid, Kind::Missing, Kind::LimitedPermission];
+            assert_eq!(told.is_some(), asked.contains(&kind), "{kind}");
+            let over = over_for_the_grower(kind, Provider::JOHN_DEERE);
+            assert_eq!(over.is_some(), asked.contains(&kind), "{kind}");
         }
     }
 }

@@ -14,11 +14,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use causes::{Advice, advice, for_the_grower};
+use crate::model::clean;
+
+pub use causes::{Advice, advice, for_the_grower, over_for_the_grower};
 pub use hush::{ack, held_back, quiet, silence};
 pub use outlook::{CANNOT_SEE, ends, opens};
 pub use states::{
-    ago, environment, leaf_says, says, state, step, sweep_end, told, unseen, unusable,
+    ago, environment, leaf_says, says, state, step, sweep_end, told, unproved, unseen, unusable,
 };
 pub use troubles::{Stage, credential, kind, label, sentence, shout, stem, verb, was};
 pub use waits::waits;
@@ -91,6 +93,33 @@ pub fn percent(share: f64) -> String {
         10_000.0 => "100 %".to_owned(),
         _ => format!("{:.2} %", hundredths / 100.0),
     }
+}
+
+/// A foreign word as a TOML string, and as nothing but plain text: what is not seen is escaped.
+pub fn quoted(word: &str) -> String {
+    let mut out = String::from('"');
+    let mut blank = true;
+    for letter in word.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            // A second blank running, or one at the edge, would be lost where text is laid out.
+            ' ' if !blank => out.push(' '),
+            _ if letter.is_control()
+                || letter.is_whitespace()
+                || clean(letter.encode_utf8(&mut [0; 4]), 1).is_empty() =>
+            {
+                out.push_str(&format!("\\U{:08X}", u32::from(letter)));
+            }
+            _ => out.push(letter),
+        }
+        blank = letter == ' ';
+    }
+    if out.ends_with(' ') {
+        out.pop();
+        out.push_str("\\U00000020");
+    }
+    out.push('"');
+    out
 }
 
 /// A list as people say it: `a, b and c`.

@@ -28,8 +28,8 @@ pub fn opens(kind: Kind, thresholds: &Thresholds) -> Option<String> {
             duration(t.provider_unavailable_hold)
         ),
         Kind::FailingEvents => format!(
-            "while the status is healthy: when the newest {} within {} that speak of the access failed, over at least {}; \
-             or the newest 2 say invalid_grant or invalid_client",
+            "while the status is healthy: when {} within {} that speak of the access failed since the last success, over \
+             at least {}; or the newest 2 say invalid_grant or invalid_client",
             counted(u64::from(t.failing_events_count), "event"),
             duration(t.failing_events_window),
             duration(t.failing_events_spread)

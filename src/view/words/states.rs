@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{between, duration, label};
-use crate::model::{Kind, WhyUnseen};
+use crate::model::{EndedBy, Kind, WhyUnseen};
 use crate::view::events::{Says, Unusable};
 use crate::view::status::{Line, State, SweepEnd};
 
@@ -64,6 +64,15 @@ pub fn sweep_end(end: SweepEnd) -> &'static str {
         SweepEnd::Denied => "given up: Leaf denied access",
         SweepEnd::Unreachable => "given up: no usable answers from Leaf",
         SweepEnd::Stopped => "stopped",
+    }
+}
+
+/// How an incident ended that is not known to be mended; none where it was.
+pub fn unproved(by: EndedBy) -> Option<&'static str> {
+    match by {
+        EndedBy::Proof => None,
+        EndedBy::Unwatched => Some("no longer watched"),
+        EndedBy::NotExpected => Some("our config no longer expects an environment"),
     }
 }
 

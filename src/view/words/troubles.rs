@@ -89,9 +89,10 @@ pub fn verb(notice: NoticeKind) -> &'static str {
 /// about: a status word, an address, the end of a key.
 pub fn stem(kind: Kind, subject: &str) -> String {
     match (kind, subject) {
+        (Kind::UnknownStatus, "") => "Leaf sends an unknown status word".to_owned(),
         (_, "") => label(kind).to_owned(),
         (Kind::EnvironmentContradiction, key) => format!("{} under key {key}", label(kind)),
-        (Kind::UnknownStatus, word) => format!("{} “{word}”", label(kind)),
+        (Kind::UnknownStatus, word) => format!("{} “{word}”", stem(kind, "")),
         (_, about) => format!("{}: {about}", label(kind)),
     }
 }

@@ -19,8 +19,10 @@ fn details(kind: Kind) -> (&'static str, &'static [&'static str]) {
             "SUSPENDED",
             &[
                 "credentials with a status that nobody mapped: 17",
-                "Add the word to the list that fits it, and reload:",
-                "[rules.status_words]\nhealthy = [\"SUSPENDED\"]   # or invalid, limited_permission, provider_unavailable",
+                "As Leaf sends it: \"SUSPENDED\"",
+                "Add the word to the list that fits it (healthy, invalid, limited_permission or provider_unavailable), and reload. These lines call it healthy:",
+                "[rules.status_words]",
+                "healthy = [\"SUSPENDED\"]",
             ],
         ),
         Kind::SharedCredential => (

@@ -20,7 +20,13 @@ fn turns(kind: Kind) -> Vec<(&'static str, Telling)> {
         ),
         ("reminder", Telling::Reminder),
         ("resolved", resolved(None)),
-        ("closed", Telling::Closed { at: until }),
+        (
+            "closed",
+            Telling::Closed {
+                at: until,
+                by: EndedBy::Unwatched,
+            },
+        ),
         (
             "brief",
             Telling::Brief {
@@ -56,9 +62,10 @@ fn every_turn_of_every_kind_of_trouble_has_its_words() {
 fn a_reminder_of_what_flaps_says_how_often_it_was_well_and_to_whom_it_is_new() {
     let mut flapping = told(41, Kind::Invalid, Telling::Reminder);
     flapping.looks = Some(Looks {
-        bad: 52,
+        so: 52,
+        well: 44,
         of: 96,
-        last_healthy: Some(at("13:00")),
+        last_well: Some(at("13:00")),
     });
     flapping.times_before = Some(3);
     flapping.new_to_you = true;
@@ -74,6 +81,8 @@ fn what_is_acknowledged_is_marked_among_what_else_is_open() {
             what: "Blue Silo Dairy (John Deere)".to_owned(),
             kind: Kind::Missing,
             since: at("06:00"),
+            says: Some(("no such connection".to_owned(), at("14:00"))),
+            recovering: false,
             acknowledged,
         })
         .collect();

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use leafwatch::model::*;
 use leafwatch::rules::fleet::Sight;
 
-use super::desk::{HOUR, MINUTE};
+use super::desk::MINUTE;
 
 /// What one answer says of access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,9 @@ struct One {
     seen: bool,
     leaf_id: Option<String>,
     created: Option<String>,
+    /// The client key that was last named; and since when, by our clock, where another one was named before.
+    key: Option<[u8; 16]>,
+    key_since: Option<Timestamp>,
     life_since: Option<Timestamp>,
     /// When the last bad word gave way to another answer, by our clock.
     bad_until: Option<Timestamp>,
@@ -92,6 +95,8 @@ pub struct Model {
     sweeps: Vec<Sweep>,
     run: u32,
     blind: bool,
+    /// Providers of which a success was ever logged.
+    successes: BTreeSet<Provider>,
     account: Slot,
     doubt: Option<(Kind, u32, Duration)>,
     ids: u32,
@@ -214,6 +219,7 @@ impl Model {
             sweeps: Vec::new(),
             run: 0,
             blind: false,
+            successes: BTreeSet::new(),
             account: Slot::default(),
             doubt: None,
             ids: 0,
@@ -273,7 +279,9 @@ impl Model {
         let said = self.said(answer);
         let sweep = self.sweeps.len() - 1;
         let (now, leaf_now, settings) = (self.now, self.leaf_now, self.settings.clone());
+        let successes = self.successes.contains(&credential.provider);
         let one = self.ones.get_mut(&credential).unwrap();
+        let mut new_key = false;
         let mut afresh = one.standing.is_none();
         if let Answer::Reading(reading) = answer {
             let other = |before: &Option<String>, now: &Option<String>| {
@@ -290,6 +298,13 @@ impl Model {
                 one.life_since = told.or(anew.then_some(leaf_now));
             }
             afresh |= anew;
+            if let Some(key) = &reading.key {
+                new_key = one.key.is_some_and(|before| before != key.print);
+                if new_key {
+                    one.key_since = Some(now);
+                }
+                one.key = Some(key.print);
+            }
             one.seen = true;
             one.leaf_id = reading.leaf_id.clone().or(one.leaf_id.take());
             one.created = reading.leaf_created.clone().or(one.created.take());
@@ -297,7 +312,8 @@ impl Model {
         let was_bad = matches!(one.newest(), Some(Said::Bad(_))) && one.standing.is_some();
         // What an answer of now says is newer than every event: those count from the next look on.
         let bad_until = if was_bad { None } else { Some(one.bad_until) };
-        let warned = bad_until.is_some_and(|until| warned(one, until, now, leaf_now));
+        let warned =
+            !new_key && bad_until.is_some_and(|until| warned(one, until, successes, now, leaf_now));
         if was_bad && !matches!(said, Said::Bad(_)) {
             one.bad_until = Some(now);
         }
@@ -349,6 +365,11 @@ impl Model {
             let one = &self.ones[&credential];
             (one.standing.as_ref()).is_some_and(|answer| self.said(answer) == Said::Healthy)
         };
+        let succeeded = |event: &Event| matches!(event.status_code, Some(200..=299));
+        if events.iter().any(succeeded) {
+            self.successes.insert(credential.provider);
+        }
+        let successes = self.successes.contains(&credential.provider);
         let one = self.ones.get_mut(&credential).unwrap();
         for event in events {
             let Some(at) = event.at else { continue };
@@ -362,18 +383,17 @@ impl Model {
             }
         }
         let sweep = self.sweeps.len() - 1;
-        let warned = healthy && warned(one, one.bad_until, now, leaf_now);
+        let warned = healthy && warned(one, one.bad_until, successes, now, leaf_now);
         let (resolve_after, window) = (self.settings.resolve_after, self.settings.flap_window);
         if warned {
             one.access
                 .is(Kind::FailingEvents, now, window, &mut self.ids);
         } else if (one.access.open.as_ref()).is_some_and(|it| it.kind == Kind::FailingEvents) {
             let signs = signs(one, None, leaf_now);
-            let of_this_life = |sign: &&(Timestamp, bool, bool)| {
-                one.life_since.is_none_or(|since| sign.0 >= since)
-            };
+            let of_this_life = |sign: &&Sign| one.life_since.is_none_or(|since| sign.at >= since);
             let newest = signs.iter().find(of_this_life);
-            if newest.is_some_and(|newest| !newest.1) || !signs.iter().any(|sign| sign.1) {
+            if newest.is_some_and(|newest| !newest.failed) || !signs.iter().any(|sign| sign.failed)
+            {
                 one.access.good(sweep, false, now, resolve_after);
             } else {
                 one.access.not_well();
@@ -575,32 +595,62 @@ impl Model {
     }
 }
 
-/// The events that speak of the credential and count, newest first: when, failed, with a word that names it.
-fn signs(one: &One, since: Option<Timestamp>, leaf_now: Timestamp) -> Vec<(Timestamp, bool, bool)> {
-    let mut signs: Vec<_> = one
-        .events
-        .iter()
-        .filter(|(at, code, _)| {
-            *at <= leaf_now
-                && *at >= leaf_now - WINDOW
-                && since.is_none_or(|since| *at >= since)
-                && matches!(code, 200..=299 | 400 | 401 | 403)
-        })
-        .map(|(at, code, grant)| (*at, *code >= 400, *code >= 400 && *grant))
-        .collect();
-    signs.sort();
-    signs.reverse();
+/// One event that speaks of the credential.
+#[derive(Debug, Clone, Copy)]
+struct Sign {
+    at: Timestamp,
+    failed: bool,
+    /// It failed with a word that names the credential.
+    named: bool,
+    code: u16,
+}
+
+/// The events that speak of the credential and count, newest first; of one moment what succeeded first.
+fn signs(one: &One, since: Option<Timestamp>, leaf_now: Timestamp) -> Vec<Sign> {
+    let counts = |at: Timestamp| {
+        at <= leaf_now && at >= leaf_now - WINDOW && since.is_none_or(|since| at >= since)
+    };
+    let mut signs = Vec::new();
+    for &(at, code, grant) in &one.events {
+        let failed = matches!(code, 400 | 401 | 403);
+        if counts(at) && (failed || matches!(code, 200..=299)) {
+            let named = failed && grant;
+            signs.push(Sign {
+                at,
+                failed,
+                named,
+                code,
+            });
+        }
+    }
+    signs.sort_by(|a, b| b.at.cmp(&a.at).then(a.failed.cmp(&b.failed)));
     signs
 }
 
-fn warned(one: &One, bad_until: Option<Timestamp>, now: Timestamp, leaf_now: Timestamp) -> bool {
-    let bad_until = bad_until
-        .filter(|until| *until >= now - WINDOW)
-        .map(|until| until + leaf_now.duration_since(now));
-    let signs = signs(one, one.life_since.max(bad_until), leaf_now);
-    let fatal = signs.len() >= 2 && signs[..2].iter().all(|sign| sign.2);
-    let three = signs.len() >= 3
-        && signs[..3].iter().all(|sign| sign.1)
-        && signs[0].0.duration_since(signs[2].0).unsigned_abs() >= HOUR;
-    fatal || three
+fn warned(
+    one: &One,
+    bad_until: Option<Timestamp>,
+    successes: bool,
+    now: Timestamp,
+    leaf_now: Timestamp,
+) -> bool {
+    let by_leaf = |at: Timestamp| at + leaf_now.duration_since(now);
+    let bad_until = bad_until.filter(|until| *until >= now - WINDOW);
+    let since = one
+        .life_since
+        .max(bad_until.max(one.key_since).map(by_leaf));
+    let signs = signs(one, since, leaf_now);
+    if signs.len() >= 2 && signs[0].named && signs[1].named {
+        return true;
+    }
+    let mut failed = Vec::new();
+    for sign in signs {
+        if !sign.failed {
+            break;
+        }
+        failed.push(sign);
+    }
+    failed.len() >= 3
+        && failed[0].at.duration_since(failed[failed.len() - 1].at) >= SignedDuration::from_hours(1)
+        && (successes || failed.iter().any(|sign| sign.code != 403 || sign.named))
 }
