@@ -5,7 +5,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// The wall clock was set where it went this much further or less far than the monotonic one between two looks a second
+/// apart; less is slewing, or a look that came late.
+const A_STEP: SignedDuration = SignedDuration::from_secs(2);
 
 /// Where the time comes from.
 #[derive(Debug, Clone)]
@@ -83,9 +87,54 @@ impl Clock {
     }
 }
 
+/// Both clocks as they stood when they were last compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Compared {
+    wall: Timestamp,
+    monotonic: Duration,
+}
+
+impl Compared {
+    /// Both as they stand now.
+    pub fn new(clock: &Clock) -> Self {
+        Compared {
+            wall: clock.now(),
+            monotonic: clock.monotonic(),
+        }
+    }
+
+    /// By how far the wall clock was set since the last look, if it was. A machine that slept looks like a clock that was
+    /// set forward: monotonic time does not count sleep.
+    pub fn set_by(&mut self, clock: &Clock) -> Option<SignedDuration> {
+        let before = *self;
+        *self = Compared::new(clock);
+        let passed = SignedDuration::try_from(self.monotonic.saturating_sub(before.monotonic));
+        let by = self.wall.duration_since(before.wall) - passed.ok()?;
+        (by.abs() > A_STEP).then_some(by)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_either_way_is_told_from_time_that_passes() {
+        let clock = Clock::movable("2026-03-01T00:00:00Z".parse().unwrap());
+        let mut compared = Compared::new(&clock);
+        let hour = SignedDuration::from_hours(1);
+        for (passes, set) in [(0, 0), (9000, 0), (1, 2), (1, -2), (86_400, 1)] {
+            clock.advance(Duration::from_secs(passes));
+            clock.jump_to(clock.now() + SignedDuration::from_secs(set));
+            assert_eq!(compared.set_by(&clock), None, "{passes} {set}");
+        }
+        for by in [hour, -hour] {
+            clock.advance(Duration::from_secs(1));
+            clock.jump_to(clock.now() + by);
+            assert_eq!(compared.set_by(&clock), Some(by));
+            assert_eq!(compared.set_by(&clock), None, "told once");
+        }
+    }
 
     #[test]
     fn a_jump_of_the_wall_clock_is_no_passing_of_time() {

@@ -47,6 +47,8 @@ pub struct LastSweep {
     pub began: Timestamp,
     /// When it ended, by the wall clock.
     pub ended: Timestamp,
+    /// When it ended, by the monotonic clock: how long ago that was, even if the wall clock was set meanwhile.
+    pub ended_mono: Duration,
     /// How long it took, by the monotonic clock: right even if the wall clock was set meanwhile.
     pub took: Duration,
     /// How it ended.
@@ -372,6 +374,7 @@ mod tests {
         let sweep = |began, ended, end| LastSweep {
             began: at(began),
             ended: at(ended),
+            ended_mono: MINUTE,
             took: MINUTE,
             end,
         };

@@ -93,7 +93,7 @@ impl Station {
         let (writer, thread) =
             Writer::start(db).map_err(|error| StartError::System(error.to_string()))?;
         let settings = wiring::settings(config, pace);
-        let now = clock.now();
+        let (now, began) = (clock.now(), clock.monotonic());
         let mut fresh = [0; 32];
         let random = SystemRandom::new();
         random
@@ -118,6 +118,8 @@ impl Station {
             sight: Arc::new(Mutex::new(SightState {
                 blind: opened.blind,
                 after_off: opened.after_off,
+                last_whole: began,
+                steady_since: began,
                 ..SightState::default()
             })),
             committed: Arc::new(Notify::new()),
@@ -298,6 +300,9 @@ fn begin(
     fresh: [u8; 32],
     now: Timestamp,
 ) -> store::Result<Opened> {
+    // It may have been set while nobody ran.
+    tx.clock_was_set_back(settings.policy.alerts.group_wait, now)?;
+    tx.end_pause()?;
     let key = tx.fingerprint_key(fresh, now)?;
     let last_seen = tx.last_whole_sweep()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
@@ -305,7 +310,6 @@ fn begin(
     let (roster, changes) = Roster::load(tx, &settings.watch, &settings.policy, now)?;
     drop_from_watch(tx, &bench, &changes, now)?;
     bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
-    tx.clamp_times(now)?;
     // The config may be another one than before.
     tx.choose_anew(now)?;
     // A delivery that was under way when the last run was killed is tried again now.

@@ -29,6 +29,7 @@ pub fn settings(config: &Config, pace: Pace) -> Settings {
             .unwrap_or_else(|| email.from.address.clone()),
         transport: transport(&email.transport, pace.deadlines.unwrap_or_default()),
         max_in_flight: config.leaf.max_in_flight,
+        sweep_takes: config.pace_estimate().sweep.unwrap_or_default(),
         configured_token: matches!(config.leaf.auth, config::Auth::Token(_)),
         keep: Keep {
             events: config.database.keep_events,

@@ -7,23 +7,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::context::Context;
 use super::settings::Settings;
 use super::sweep::chain;
+use crate::clock::Clock;
 use crate::mail::letter::{About, Entry, Letter, Occasion, Tally, Telling, Thread, Told};
 use crate::mail::send::{self, Verdict};
 use crate::mail::{self, NotComposed};
 use crate::model::{Audience, Kind};
 use crate::rules::incidents::Condition;
 use crate::store::Error;
+use crate::view::words;
 use crate::vitals::{Fault, Standing};
 
 /// How long the fault must stand: a lock of another program that goes by is no trouble.
-const HOLD: SignedDuration = SignedDuration::from_secs(60);
-const ONCE_IN: SignedDuration = SignedDuration::from_hours(24);
-const TRY_EVERY: SignedDuration = SignedDuration::from_mins(10);
+const HOLD: Duration = Duration::from_secs(60);
+const ONCE_IN: Duration = Duration::from_secs(24 * 3600);
+const TRY_EVERY: Duration = Duration::from_secs(10 * 60);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Looks after the fault until the context says stop. `database` is where the marker goes beside.
@@ -45,9 +47,11 @@ pub async fn watch(context: Context, database: PathBuf) {
 #[derive(Debug)]
 pub struct Alarm {
     marker: PathBuf,
-    told: Option<Timestamp>,
-    tried: Option<Timestamp>,
-    standing: Option<Standing>,
+    /// Monotonic, as all that this process remembers of times.
+    told: Option<Duration>,
+    tried: Option<Duration>,
+    /// The fault, and when it was first seen.
+    standing: Option<(Standing, Duration)>,
 }
 
 impl Alarm {
@@ -70,34 +74,38 @@ impl Alarm {
 
     /// Looks once: tells a fault that stands, and keeps one that is over.
     pub async fn look(&mut self, context: &Context) {
-        let now = context.clock.now();
+        let (now, mono) = (context.clock.now(), context.clock.monotonic());
         let standing = context.vitals.fault(Fault::Storage);
-        match (&standing, self.standing.take()) {
-            (Some(fault), _) => {
-                if now.duration_since(fault.since) >= HOLD && self.is_due(now) {
-                    self.tell(context, fault, now).await;
+        let holds = |seen: Duration| mono.saturating_sub(seen) >= HOLD;
+        self.standing = match (standing, self.standing.take()) {
+            (Some(fault), before) => {
+                let seen = before.map_or(mono, |(_, seen)| seen);
+                if holds(seen) && self.is_due(&context.clock) {
+                    self.tell(context, &fault, now).await;
                 }
+                Some((fault, seen))
             }
-            (None, Some(past)) if now.duration_since(past.since) >= HOLD => {
-                keep(context, &past, now).await
+            (None, Some((past, seen))) if holds(seen) => {
+                keep(context, &past, now).await;
+                None
             }
-            (None, _) => {}
-        }
-        self.standing = standing;
+            (None, _) => None,
+        };
     }
 
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        let tried = self.tried.filter(|tried| *tried <= now);
-        !self.is_told(now) && tried.is_none_or(|tried| now.duration_since(tried) >= TRY_EVERY)
+    pub(super) fn is_due(&self, clock: &Clock) -> bool {
+        let tried = self.tried.is_some_and(|at| is_within(TRY_EVERY, at, clock));
+        !tried && !self.is_told(clock)
     }
 
-    pub(super) fn is_told(&self, now: Timestamp) -> bool {
+    pub(super) fn is_told(&self, clock: &Clock) -> bool {
         let written = fs::read_to_string(&self.marker)
             .ok()
             .and_then(|text| text.trim().parse::<Timestamp>().ok());
+        let now = clock.now();
         // A marker from the future is a clock that was wrong; it must not silence us.
-        let last = written.max(self.told).filter(|last| *last <= now);
-        last.is_some_and(|last| now.duration_since(last) < ONCE_IN)
+        written.is_some_and(|at| at <= now && words::between(at, now) < ONCE_IN)
+            || self.told.is_some_and(|at| is_within(ONCE_IN, at, clock))
     }
 
     /// Says whether a server took it.
@@ -118,7 +126,7 @@ impl Alarm {
                 return false;
             }
         };
-        self.tried = Some(now);
+        self.tried = Some(context.clock.monotonic());
         let mut session = None;
         let mut accepted = false;
         for to in &settings.policy.alerts.operators {
@@ -134,7 +142,7 @@ impl Alarm {
         }
         send::finish(&mut session).await;
         if accepted {
-            self.told = Some(now);
+            self.told = Some(context.clock.monotonic());
             if let Err(error) = fs::write(&self.marker, now.to_string()) {
                 tracing::debug!(
                     "the marker of the mail about the database was not written: {error}"
@@ -143,6 +151,10 @@ impl Alarm {
         }
         accepted
     }
+}
+
+fn is_within(length: Duration, at: Duration, clock: &Clock) -> bool {
+    clock.monotonic().saturating_sub(at) < length
 }
 
 /// Keeps what is over, from its true beginning on; who was mailed of it from memory reads how long it lasted.

@@ -63,8 +63,12 @@ pub struct SightState {
     pub last_try: Option<Duration>,
     /// The program was off for longer than a sweep interval, and no sweep was whole since.
     pub after_off: bool,
-    /// Leaf asked for a pause until then.
-    pub paused_until: Option<Timestamp>,
+    /// Monotonic time until which Leaf asked us to wait.
+    pub paused_until: Duration,
+    /// Monotonic time at which a sweep was last whole, or this run began.
+    pub last_whole: Duration,
+    /// Monotonic time since which nobody set the wall clock.
+    pub steady_since: Duration,
     /// The last full sweep was whole: Leaf answers, whatever it says.
     pub answers: bool,
     /// How far Leaf's clock is ahead of ours.
@@ -74,11 +78,10 @@ pub struct SightState {
 }
 
 impl SightState {
-    /// Whether Leaf's pause holds. None is longer than six hours; one that seems so is a clock that was set back.
-    pub fn is_paused(&self, now: Timestamp) -> bool {
-        const LONGEST: SignedDuration = SignedDuration::from_hours(6);
-        self.paused_until
-            .is_some_and(|until| now < until && until.duration_since(now) <= LONGEST)
+    /// How much is left of the pause that Leaf asked for.
+    pub fn pause_left(&self, mono: Duration) -> Option<Duration> {
+        let left = self.paused_until.saturating_sub(mono);
+        (!left.is_zero()).then_some(left)
     }
 }
 
@@ -116,8 +119,8 @@ impl Context {
 
     /// Takes to heart that nothing can be asked now: a pause that Leaf asked for holds for sweeps, whoever met it.
     pub fn heed(&self, halt: &Halt) {
-        if let Halt::Paused { until } = halt {
-            self.sight().paused_until = Some(*until);
+        if let Halt::Paused { left, .. } = halt {
+            self.sight().paused_until = self.clock.monotonic() + *left;
         }
     }
 

@@ -25,8 +25,6 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 const LEASE: Duration = Duration::from_secs(30 * 60);
 /// The longest time between two looks at what waits.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
-/// An untold notice is packed anew this long after it failed, at the latest.
-const UNTOLD_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// Packs what may leave, until the context says stop.
 pub async fn pack_loop(context: Context) {
@@ -137,7 +135,8 @@ pub async fn send_loop(context: Context) {
 #[derive(Debug, Default)]
 pub struct Path {
     failures: u32,
-    closed_until: Option<Timestamp>,
+    /// Monotonic: the wall clock may be set meanwhile.
+    closed_until: Option<Duration>,
     /// What a server accepted and the database could not take yet: only the mark is missing, not the mail.
     unmarked: Vec<(Waiting, Attempt)>,
 }
@@ -149,7 +148,8 @@ pub struct Path {
 pub async fn send_due(context: &Context, path: &mut Path) -> Result<usize, Error> {
     let settings = context.settings.now();
     let now = context.clock.now();
-    if path.closed_until.is_some_and(|until| now < until) {
+    let mono = context.clock.monotonic();
+    if path.closed_until.is_some_and(|until| mono < until) {
         return Ok(0);
     }
     mark_accepted(context, &settings, path).await?;
@@ -275,7 +275,9 @@ async fn note(
             fail(context, settings, delivery, fault, now).await?;
             Ok(Reached::Answered)
         }
-        Verdict::Deferred(fault) if now >= delivery.give_up_at => {
+        Verdict::Deferred(fault)
+            if notify::gives_up(delivery.tries + 1, delivery.give_up_at, now) =>
+        {
             fail(context, settings, delivery, fault, now).await?;
             Ok(Reached::Answered)
         }
@@ -293,7 +295,8 @@ async fn note(
                 return Ok(Reached::Answered);
             }
             path.failures += 1;
-            path.closed_until = Some(now + notify::retry_after(path.failures - 1));
+            let pause = notify::retry_after(path.failures - 1);
+            path.closed_until = Some(context.clock.monotonic() + pause);
             if context.vitals.fault_seen(Fault::Mail, text.clone(), now) {
                 tracing::error!("mails cannot be sent: {text}; they are kept and tried again");
             }
@@ -319,7 +322,7 @@ async fn fail(
     context.vitals.mail_tried(TryEnd::Failed);
     context
         .write(move |tx| {
-            tx.failed(id, &attempt, now, now + UNTOLD_AGAIN)?;
+            tx.failed(id, &attempt, now, now + notify::UNTOLD_AGAIN)?;
             mail_failure(tx, &settings, &address, Some(why), now)
         })
         .await?;

@@ -37,7 +37,7 @@ async fn until_displaced(context: &Context, lock: &Arc<Lock>) {
             Ok(text) => break note(context, text),
             Err(text) => {
                 let (standing, now) = (note(context, text), context.clock.now());
-                if alarm.is_due(now) {
+                if alarm.is_due(&context.clock) {
                     alarm.tell(context, &standing, now).await;
                 }
             }
@@ -47,7 +47,7 @@ async fn until_displaced(context: &Context, lock: &Arc<Lock>) {
     let telling = async {
         loop {
             let now = context.clock.now();
-            if alarm.is_told(now) || alarm.tell(context, &standing, now).await {
+            if alarm.is_told(&context.clock) || alarm.tell(context, &standing, now).await {
                 return;
             }
             tokio::time::sleep(TELL_EVERY).await;

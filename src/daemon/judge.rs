@@ -243,6 +243,7 @@ impl<'a> Bench<'a> {
             self.account(tx, condition.as_ref(), sweep, swept.since_last_try, at)?;
         }
         if sight == Sight::Whole {
+            tx.end_pause()?;
             self.settle_credentials(tx, swept, blind)?;
             self.doubt_fleet(tx, swept)?;
             if !blind {

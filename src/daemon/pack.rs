@@ -127,11 +127,7 @@ impl Packer<'_> {
 
     /// While blind, and before the first whole look of a run, nobody knows whether what a silence held back still stands.
     fn may_settle(&self, tx: &Tx<'_>) -> Result<bool, PackError> {
-        let looked = tx
-            .last_whole_sweep()?
-            .zip(tx.run_began()?)
-            .is_some_and(|(sweep, began)| sweep >= began);
-        Ok(looked && !tx.is_blind()?)
+        Ok(tx.has_looked()? && !tx.is_blind()?)
     }
 
     /// Chooses who hears of each notice, at the latest when it is due. Returns when the first of them is.

@@ -188,9 +188,9 @@ pub fn accepts_all(tx: &Tx<'_>, delivery: &Waiting, now: Timestamp) -> Result<()
 }
 
 fn begin_run(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(RunId, bool), Error> {
+    tx.clock_was_set_back(settings.policy.alerts.group_wait, now)?;
     let last_seen = tx.last_whole_sweep()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
-    tx.clamp_times(now)?;
     tx.choose_anew(now)?;
     tx.path_is_open(now)?;
     let after_off = due::was_off(&settings.policy.schedules.sweep, last_seen, now);

@@ -119,6 +119,13 @@ impl Roster {
         self.members.get_mut(at)
     }
 
+    /// Nobody's events were read later than `now`.
+    pub fn clock_was_set_back(&mut self, now: Timestamp) {
+        for member in &mut self.members {
+            member.events_at = member.events_at.min(now.as_second());
+        }
+    }
+
     /// Where everybody stands in a sweep: the longest unread first, ties shuffled: ten neighbours of one provider that
     /// has trouble must not look like a Leaf that does not answer.
     pub fn sweep_order(&self) -> Vec<u32> {

@@ -1,4 +1,6 @@
-//! What is due, asked once a second. The scheduler runs this one job; local time, overlap and clock jumps are ours.
+//! What is due, asked once a second. The scheduler runs this one job; local time, overlap and clock steps are ours: the
+//! scheduler waits for the wall clock, so a watcher beside it compares that with the monotonic one, and sets the scheduler
+//! up anew.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,21 +8,33 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::task::TaskTracker;
 
-use super::context::Context;
+use super::context::{Context, SightState};
 use super::roster::Member;
-use super::sweep::{self, Ended, Scope, Urgent, sight_of};
+use super::settings::Settings;
+use super::sweep::{self, Ended, Scope, Urgent, reason_of, sight_of};
 use super::{gather, upkeep};
+use crate::clock::Compared;
 use crate::leaf::Class;
-use crate::model::{Credential, Outcome, Schedule};
+use crate::model::{Credential, NoAnswer, Outcome, Schedule};
 use crate::rules::due;
 use crate::rules::fleet::Sight;
+use crate::view::words;
 use crate::vitals::Loop;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A scheduler that does not tick for so long is set up anew.
+const SILENT: Duration = Duration::from_secs(5);
 
 /// While blind, one credential is tried this often where sweeps are further apart.
 const PROBE_EVERY: Duration = Duration::from_secs(60);
+
+/// What is looked after once in a while is looked after this often.
+const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Probes go round this many credentials.
 const PROBED: usize = 50;
@@ -52,44 +66,65 @@ struct State {
     names: Line,
     second_look_at: Option<Duration>,
     sweep_wanted: bool,
+    /// Leaf asked for a pause that was not over when that was last asked.
+    paused: bool,
     running: HashSet<Work>,
-    last_tick: Timestamp,
+    clocks: Compared,
+    /// How often the wall clock was set.
+    steps: u64,
+    last_tick: Duration,
     probes: usize,
 }
 
-/// One schedule and when it is next due.
+/// One schedule and when it is next due: a length on the monotonic clock, a cron line on the wall's.
 #[derive(Debug)]
 struct Line {
     schedule: Schedule,
-    began: Timestamp,
+    began: Duration,
     next: Option<Timestamp>,
 }
 
+/// Now, by both clocks, and where the wall clock hangs.
+#[derive(Clone, Copy)]
+struct Hour<'a> {
+    now: Timestamp,
+    mono: Duration,
+    zone: &'a jiff::tz::TimeZone,
+}
+
 impl Line {
-    fn new(schedule: Schedule, zone: &jiff::tz::TimeZone, now: Timestamp) -> Self {
-        let next = due::next_after(&schedule, zone, now, now);
-        Line {
+    fn new(schedule: Schedule, hour: Hour<'_>) -> Self {
+        let mut line = Line {
             schedule,
-            began: now,
-            next,
-        }
+            began: hour.mono,
+            next: None,
+        };
+        line.ask_anew(hour);
+        line
     }
 
     /// Whether it is due now; then its next time is set.
-    fn is_due(&mut self, zone: &jiff::tz::TimeZone, now: Timestamp) -> bool {
-        let is_due = self.next.is_some_and(|next| next <= now);
+    fn is_due(&mut self, hour: Hour<'_>) -> bool {
+        let is_due = match self.schedule {
+            Schedule::Every(interval) => hour.mono.saturating_sub(self.began) >= interval,
+            Schedule::Cron(_) => self.next.is_some_and(|next| next <= hour.now),
+        };
         if is_due {
-            self.began = now;
-            self.next = due::next_after(&self.schedule, zone, now, now);
+            self.began = hour.mono;
+            self.ask_anew(hour);
         }
         is_due
     }
 
-    /// The wall clock was set back, or the schedule is another: what is next is asked anew.
-    fn ask_anew(&mut self, schedule: &Schedule, zone: &jiff::tz::TimeZone, now: Timestamp) {
-        self.schedule = schedule.clone();
-        self.began = self.began.min(now);
-        self.next = due::next_after(schedule, zone, self.began, now);
+    /// The wall clock was set, or the schedule is another: what is next is asked anew. A length goes on from where it was.
+    fn ask_anew(&mut self, Hour { now, mono, zone }: Hour<'_>) {
+        self.next = match self.schedule {
+            Schedule::Every(interval) => {
+                let left = interval.saturating_sub(mono.saturating_sub(self.began));
+                now.checked_add(left).ok()
+            }
+            Schedule::Cron(_) => due::next_after(&self.schedule, zone, now, now),
+        };
     }
 }
 
@@ -103,17 +138,24 @@ impl Timetable {
         broken: Arc<Notify>,
     ) -> Self {
         let settings = context.settings.now();
-        let (now, zone) = (context.clock.now(), &settings.policy.schedules.zone);
-        let every = |seconds| Schedule::Every(Duration::from_secs(seconds));
+        let schedules = &settings.policy.schedules;
+        let hour = Hour {
+            now: context.clock.now(),
+            mono: context.clock.monotonic(),
+            zone: &schedules.zone,
+        };
         let state = State {
-            sweep: Line::new(settings.policy.schedules.sweep.clone(), zone, now),
-            events: Line::new(settings.policy.schedules.events.clone(), zone, now),
-            upkeep: Line::new(every(60), zone, now),
-            names: Line::new(Schedule::Every(gather::NAMES_EVERY), zone, now),
+            sweep: Line::new(schedules.sweep.clone(), hour),
+            events: Line::new(schedules.events.clone(), hour),
+            upkeep: Line::new(Schedule::Every(UPKEEP_EVERY), hour),
+            names: Line::new(Schedule::Every(gather::NAMES_EVERY), hour),
             second_look_at: None,
             sweep_wanted: true,
+            paused: false,
             running: HashSet::new(),
-            last_tick: now,
+            clocks: Compared::new(&context.clock),
+            steps: 0,
+            last_tick: hour.mono,
             probes: 0,
         };
         Timetable {
@@ -128,15 +170,25 @@ impl Timetable {
     /// New settings are in force: schedules are asked anew, and a sweep applies the settings to every credential.
     pub fn settings_changed(&self) {
         let settings = self.context.settings.now();
-        let (now, zone) = (self.context.clock.now(), &settings.policy.schedules.zone);
+        let schedules = &settings.policy.schedules;
+        let hour = self.hour(&schedules.zone);
         let mut state = self.state();
-        state
-            .sweep
-            .ask_anew(&settings.policy.schedules.sweep, zone, now);
-        state
-            .events
-            .ask_anew(&settings.policy.schedules.events, zone, now);
+        state.sweep.schedule = schedules.sweep.clone();
+        // One begins now.
+        state.sweep.began = hour.mono;
+        state.events.schedule = schedules.events.clone();
+        state.sweep.ask_anew(hour);
+        state.events.ask_anew(hour);
         state.sweep_wanted = true;
+    }
+
+    fn hour<'a>(&self, zone: &'a jiff::tz::TimeZone) -> Hour<'a> {
+        let clock = &self.context.clock;
+        Hour {
+            now: clock.now(),
+            mono: clock.monotonic(),
+            zone,
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -152,40 +204,95 @@ impl Timetable {
         if context.stop.is_cancelled() {
             return;
         }
+        self.heed_clock();
         let settings = context.settings.now();
-        let (now, mono) = (context.clock.now(), context.clock.monotonic());
-        let zone = &settings.policy.schedules.zone;
+        let hour = self.hour(&settings.policy.schedules.zone);
         let mut state = self.state();
-        if now < state.last_tick {
-            for line in [0, 1, 2, 3] {
-                let line = state.line(line);
-                let schedule = line.schedule.clone();
-                line.ask_anew(&schedule, zone, now);
-            }
-        }
-        state.last_tick = now;
-        self.sweep_if_due(&mut state, zone, now, mono);
-        if state.events.is_due(zone, now) {
+        state.last_tick = hour.mono;
+        self.sweep_if_due(&mut state, hour);
+        if state.events.is_due(hour) {
             self.start(&mut state, Work::Events);
         }
-        if state.upkeep.is_due(zone, now) {
+        if state.upkeep.is_due(hour) {
             self.start(&mut state, Work::Upkeep);
         }
-        if state.names.is_due(zone, now) {
+        if state.names.is_due(hour) {
             self.start(&mut state, Work::Names);
         }
         context.vitals.next_sweep(state.sweep.next);
     }
 
-    fn sweep_if_due(
-        self: &Arc<Self>,
-        state: &mut State,
-        zone: &jiff::tz::TimeZone,
-        now: Timestamp,
-        mono: Duration,
-    ) {
-        let paused = self.context.sight().is_paused(now);
-        let due = state.sweep.is_due(zone, now);
+    /// Looks whether somebody set the wall clock, and takes it to heart: what waits for a time of the wall is asked anew, what
+    /// happened unseen is looked for, and after a step back nothing that is stored waits for the time that was. Says how
+    /// often it was set since the start.
+    fn heed_clock(self: &Arc<Self>) -> u64 {
+        let context = &self.context;
+        let settings = context.settings.now();
+        let mut state = self.state();
+        let Some(by) = state.clocks.set_by(&context.clock) else {
+            return state.steps;
+        };
+        let hour = self.hour(&settings.policy.schedules.zone);
+        let length = words::duration(by.unsigned_abs());
+        if by.is_negative() {
+            tracing::warn!("the clock was set back by {length}; looks and mails go on as before");
+        } else {
+            tracing::warn!(
+                "the clock was set forward by {length}, or the machine slept; that time was not watched"
+            );
+        }
+        state.steps += 1;
+        state.sweep_wanted = true;
+        for line in [0, 1, 2, 3] {
+            state.line(line).ask_anew(hour);
+        }
+        let steps = state.steps;
+        drop(state);
+        {
+            let mut sight = context.sight();
+            sight.steady_since = hour.mono;
+            // Leaf's clock stays where it is, as far as we know.
+            sight.skew = sight.skew.saturating_sub(by);
+        }
+        let this = self.clone();
+        self.tracker.spawn(async move {
+            let context = &this.context;
+            if by.is_negative() {
+                let (now, wait) = (context.clock.now(), settings.policy.alerts.group_wait);
+                context.roster().clock_was_set_back(now);
+                let put_right = context.write(move |tx| tx.clock_was_set_back(wait, now));
+                if let Err(error) = put_right.await {
+                    tracing::warn!(
+                        "what is stored waits for the clock: {}",
+                        sweep::chain(&error)
+                    );
+                }
+            }
+            context.committed.notify_one();
+            context.packed.notify_one();
+        });
+        steps
+    }
+
+    /// Whether the scheduler waits for a wall clock that is another now; it had been set `steps` times when the scheduler
+    /// was set up, at `set_up` on the monotonic clock.
+    fn is_out_of_step(self: &Arc<Self>, steps: u64, set_up: Duration) -> bool {
+        if self.heed_clock() != steps {
+            return true;
+        }
+        let silent = {
+            let last = self.state().last_tick.max(set_up);
+            self.context.clock.monotonic().saturating_sub(last)
+        };
+        if silent > SILENT {
+            let length = words::duration(silent);
+            tracing::warn!("the scheduler was silent for {length}; it is set up anew");
+        }
+        silent > SILENT
+    }
+
+    fn sweep_if_due(self: &Arc<Self>, state: &mut State, hour: Hour<'_>) {
+        let due = state.sweep.is_due(hour);
         if due && state.running.contains(&Work::Sweep) {
             self.context.vitals.sweep_skipped();
             tracing::warn!("a sweep was due while one still runs; it is left out");
@@ -194,28 +301,34 @@ impl Timetable {
         if state.running.contains(&Work::Sweep) {
             return;
         }
-        // A sweep that a pause held back begins when the pause is over.
         state.sweep_wanted |= due;
-        if state.sweep_wanted && !paused {
+        let left = self.context.sight().pause_left(hour.mono);
+        if let Some(left) = left {
+            let noted = std::mem::replace(&mut state.paused, true);
+            if !noted || waited(&self.context.sight(), hour.mono) {
+                self.start_probe(state, Some(left));
+            }
+            return;
+        }
+        // What a pause held back begins when it is over.
+        state.sweep_wanted |= std::mem::take(&mut state.paused);
+        if state.sweep_wanted {
             state.sweep_wanted = false;
             state.second_look_at = None;
             self.start(state, Work::Sweep);
-        } else if state.second_look_at.is_some_and(|at| at <= mono) && !paused {
+        } else if state.second_look_at.is_some_and(|at| at <= hour.mono) {
             state.second_look_at = None;
             self.start_sweep(state, true);
-        } else if !paused && self.probe_is_due(state, mono) {
-            self.start_probe(state);
+        } else if self.probe_is_due(state, hour.mono) {
+            self.start_probe(state, None);
         }
     }
 
     fn probe_is_due(&self, state: &State, mono: Duration) -> bool {
         let sight = self.context.sight();
         let rare = state.sweep.schedule.typical_interval() > PROBE_EVERY;
-        let waited = sight
-            .last_try
-            .is_none_or(|last| mono.saturating_sub(last) >= PROBE_EVERY);
         // Where Leaf answers, and shows another owner's growers, a probe would tell nothing new.
-        sight.blind && !sight.answers && rare && waited
+        sight.blind && !sight.answers && rare && waited(&sight, mono)
     }
 
     fn start(self: &Arc<Self>, state: &mut State, work: Work) {
@@ -309,8 +422,9 @@ impl Timetable {
             .map(|member| member.credential)
     }
 
-    /// Tries one credential while blind; the first answer starts a sweep.
-    fn start_probe(self: &Arc<Self>, state: &mut State) {
+    /// Tries one credential while blind; the first answer starts a sweep. While Leaf asked us to wait nobody is asked, and
+    /// what is `left` of that is judged.
+    fn start_probe(self: &Arc<Self>, state: &mut State, left: Option<Duration>) {
         state.running.insert(Work::Sweep);
         let running = Running {
             timetable: self.clone(),
@@ -320,28 +434,26 @@ impl Timetable {
             let this = running.timetable.clone();
             let answered = tokio::select! {
                 () = this.context.stop.cancelled() => false,
-                answered = this.probe() => answered,
+                answered = this.probe(left) => answered,
             };
             this.state().sweep_wanted |= answered;
             drop(running);
         });
     }
 
-    async fn probe(&self) -> bool {
+    async fn probe(&self, left: Option<Duration>) -> bool {
         let context = &self.context;
-        let Some(credential) = self.probed_next() else {
-            return false;
-        };
-        let (sight, reason) = match context.client.read(credential, Class::Status).await {
-            Ok(look) => match look.outcome {
-                Outcome::Answer(_) => return true,
-                Outcome::None(crate::model::NoAnswer::Denied, why) => (Sight::Denied, why),
-                Outcome::None(_, why) => (Sight::Unreachable, why),
+        let settings = context.settings.now();
+        let until = left.map(|left| context.clock.now() + left);
+        let (sight, reason) = match until {
+            Some(until) => (
+                Sight::Unreachable,
+                words::paused(until, &settings.policy.schedules.zone),
+            ),
+            None => match self.ask_one(&settings).await {
+                Some(failed) => failed,
+                None => return true,
             },
-            Err(halt) => {
-                context.heed(&halt);
-                (sight_of(&halt), halt.to_string())
-            }
         };
         let (now, mono) = (context.clock.now(), context.clock.monotonic());
         let since = {
@@ -352,18 +464,46 @@ impl Timetable {
             known.last_try = Some(mono);
             since
         };
-        let settings = context.settings.now();
         let judged = context
             .write(move |tx| {
                 let bench = settings.bench(false);
-                bench.probed(tx, sight, &reason, since, now)
+                bench.probed(tx, sight, &reason, since, now)?;
+                match until {
+                    Some(until) => tx.keep_pause(until),
+                    None => Ok(()),
+                }
             })
             .await;
         if judged.is_ok() {
+            context.sight().blind = true;
             context.committed.notify_one();
         }
         false
     }
+
+    /// Asks about one credential; none where Leaf answers, else why it does not.
+    async fn ask_one(&self, settings: &Settings) -> Option<(Sight, String)> {
+        let context = &self.context;
+        let credential = self.probed_next()?;
+        Some(match context.client.read(credential, Class::Status).await {
+            Ok(look) => match look.outcome {
+                Outcome::Answer(_) => return None,
+                Outcome::None(NoAnswer::Denied, why) => (Sight::Denied, why),
+                Outcome::None(_, why) => (Sight::Unreachable, why),
+            },
+            Err(halt) => {
+                context.heed(&halt);
+                (sight_of(&halt), reason_of(&halt, settings))
+            }
+        })
+    }
+}
+
+/// Whether a minute has passed since Leaf was last tried.
+fn waited(sight: &SightState, mono: Duration) -> bool {
+    sight
+        .last_try
+        .is_none_or(|last| mono.saturating_sub(last) >= PROBE_EVERY)
 }
 
 /// A piece of work under way. When it is over another one may begin; a panic in it stops the daemon, which starts anew,
@@ -393,26 +533,48 @@ impl State {
     }
 }
 
-/// Runs the one job until the context says stop.
+/// Runs the one job until the context says stop, by a scheduler that is set up anew whenever the wall clock was set.
 ///
 /// # Errors
 /// Where the scheduler cannot be had.
 pub async fn run(timetable: Arc<Timetable>) -> anyhow::Result<()> {
-    let mut scheduler = JobScheduler::new().await?;
     let stop = timetable.context.stop.clone();
+    let mut seconds = tokio::time::interval(SECOND);
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !stop.is_cancelled() {
+        let steps = timetable.heed_clock();
+        let set_up = timetable.context.clock.monotonic();
+        let hand = Arc::new(Hand(timetable.clone()));
+        let mut scheduler = wind_up(&hand).await?;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = seconds.tick() => if timetable.is_out_of_step(steps, set_up) { break },
+            }
+        }
+        // The one before may fire once more when it is told to stop; without its hand it starts nothing.
+        drop(hand);
+        scheduler.shutdown().await?;
+    }
+    Ok(())
+}
+
+/// Who holds it is heard: the job of one scheduler.
+struct Hand(Arc<Timetable>);
+
+async fn wind_up(hand: &Arc<Hand>) -> anyhow::Result<JobScheduler> {
+    let scheduler = JobScheduler::new().await?;
     // The scheduler never lets go of a job, and all that the job holds would outlive the daemon: the writer, the lock.
-    let weak = Arc::downgrade(&timetable);
+    let weak = Arc::downgrade(hand);
     let job = Job::new_async("* * * * * *", move |_, _| {
-        let timetable = weak.upgrade();
+        let hand = weak.upgrade();
         Box::pin(async move {
-            if let Some(timetable) = timetable {
-                timetable.tick();
+            if let Some(hand) = hand {
+                hand.0.tick();
             }
         })
     })?;
     scheduler.add(job).await?;
     scheduler.start().await?;
-    stop.cancelled().await;
-    scheduler.shutdown().await?;
-    Ok(())
+    Ok(scheduler)
 }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub transport: Transport,
     /// Workers of a sweep: as many as requests may be in flight.
     pub max_in_flight: usize,
+    /// How long a sweep takes at the limits of requests.
+    pub sweep_takes: Duration,
     /// Leaf's token comes from a file, so that its end is an operator's business.
     pub configured_token: bool,
     /// How long history is kept.

@@ -18,6 +18,7 @@ use crate::model::{Credential, CredentialId, Kind, SweepId};
 use crate::rules::fleet::Sight;
 use crate::rules::incidents::Condition;
 use crate::store::{Counts, Error};
+use crate::view::words;
 use crate::vitals::{LastSweep, Loop, SweepEnd};
 use work::State;
 
@@ -139,8 +140,9 @@ async fn end(
             known.last_sweep = Some(mono);
             known.last_try = Some(mono);
         }
-        if sight == Sight::Whole && *scope == Scope::All && settled.is_some() {
-            known.after_off = false;
+        if sight == Sight::Whole && *scope == Scope::All {
+            known.last_whole = mono;
+            known.after_off &= settled.is_none();
         }
     }
     if sight == Sight::Whole && *scope == Scope::All {
@@ -159,6 +161,7 @@ async fn end(
         context.vitals.sweep_ended(LastSweep {
             began,
             ended: at,
+            ended_mono: mono,
             took,
             end: end_of(sight),
         });
@@ -276,6 +279,14 @@ pub fn sight_of(halt: &Halt) -> Sight {
     match halt {
         Halt::LoginRefused(_) => Sight::Denied,
         Halt::LoginUnreachable(_) | Halt::Paused { .. } => Sight::Unreachable,
+    }
+}
+
+/// The same for people.
+pub fn reason_of(halt: &Halt, settings: &Settings) -> String {
+    match halt {
+        Halt::Paused { until, .. } => words::paused(*until, &settings.policy.schedules.zone),
+        other => other.to_string(),
     }
 }
 

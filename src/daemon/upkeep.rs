@@ -1,9 +1,10 @@
 //! What is looked after once a minute: our own troubles, old history, the write-ahead log.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
 use super::digest;
@@ -19,7 +20,9 @@ use crate::store::{Error, Tx};
 use crate::view::words;
 
 /// Events are asked about, and history is pruned, this often.
-const DAILY: SignedDuration = SignedDuration::from_hours(24);
+const DAILY: Duration = Duration::from_secs(24 * 3600);
+/// Nothing is forgotten by a clock that was set since: it may be years ahead.
+const STEADY: Duration = Duration::from_secs(3600);
 
 /// Looks after everything once.
 ///
@@ -27,7 +30,14 @@ const DAILY: SignedDuration = SignedDuration::from_hours(24);
 /// Where the database failed.
 pub async fn run(context: &Context) -> Result<(), Error> {
     let settings = context.settings.now();
-    let (now, blind) = (context.clock.now(), context.sight().blind);
+    let (now, leaf_now, mono) = (
+        context.clock.now(),
+        context.leaf_now(),
+        context.clock.monotonic(),
+    );
+    let sight = context.sight().clone();
+    let since = |then: Duration| mono.saturating_sub(then);
+    let (unwatched, steady) = (since(sight.last_whole), since(sight.steady_since));
     let token_expires = context.client.token_expires();
     let configured_token = settings.configured_token;
     let looking_after = settings.clone();
@@ -35,9 +45,8 @@ pub async fn run(context: &Context) -> Result<(), Error> {
         .write(move |tx| {
             let settings = looking_after;
             let bench = settings.bench(false);
-            tx.clamp_times(now)?;
-            if !blind {
-                let overdue = overdue(tx, &settings, now)?;
+            if !sight.blind {
+                let overdue = overdue(&settings, unwatched, now);
                 bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
                 on_schedule(tx, &settings, now)?;
             }
@@ -45,7 +54,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
             bench.own(
                 tx,
                 Kind::TokenExpiring,
-                expiring(&settings, expires, now).as_slice(),
+                expiring(&settings, expires, leaf_now).as_slice(),
                 now,
             )?;
             end_failures_of_strangers(tx, &bench, now)
@@ -54,15 +63,13 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     // Apart from the rest: a prune that fails must not keep anything else from being looked after.
     context
         .write(move |tx| {
-            if tx
-                .last_done(PRUNED, now)?
-                .is_none_or(|last| now.duration_since(last) >= DAILY)
-            {
+            let last = tx.last_done(PRUNED)?.filter(|last| *last <= now);
+            if steady >= STEADY && last.is_none_or(|last| now - DAILY >= last) {
                 let bench = settings.bench(false);
                 bench.own(
                     tx,
                     Kind::EventsUnread,
-                    unread(tx, &settings, now)?.as_slice(),
+                    unread(tx, &settings, steady, now)?.as_slice(),
                     now,
                 )?;
                 // A piece each minute until nothing is left.
@@ -132,7 +139,7 @@ pub fn next_on_schedule(
 ) -> Result<Option<Timestamp>, Error> {
     let schedules = &settings.policy.schedules;
     let next = |job, schedule| -> Result<Option<Timestamp>, Error> {
-        let last = tx.last_done(job, now)?.unwrap_or(now);
+        let last = last_done(tx, job, schedule, now)?.unwrap_or(now);
         Ok(due::next_after(schedule, &schedules.zone, last, last))
     };
     let both = [
@@ -151,17 +158,29 @@ fn due_since(
     zone: &TimeZone,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let Some(last) = tx.last_done(job, now)? else {
+    let Some(last) = last_done(tx, job, schedule, now)? else {
         tx.mark_done(job, now)?;
         return Ok(None);
     };
     let due = due::next_after(schedule, zone, last, last);
     // No mail speaks of a state that was not seen since.
-    let looked = tx
-        .last_whole_sweep()?
-        .zip(tx.run_began()?)
-        .is_some_and(|(sweep, began)| sweep >= began);
+    let looked = tx.has_looked()?;
     Ok((due.is_some_and(|due| due <= now) && looked).then_some(last))
+}
+
+/// When a `job` of `schedule` was last done. One that was done is not done again because the clock went back over its hour;
+/// one that was done far ahead was done by a clock that was wrong.
+fn last_done(
+    tx: &Tx<'_>,
+    job: &str,
+    schedule: &Schedule,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let last = tx.last_done(job)?;
+    let is_believed = |last: &Timestamp| {
+        *last <= now || words::between(now, *last) <= schedule.typical_interval() / 2
+    };
+    Ok(last.filter(is_believed))
 }
 
 /// The digest leaves at `schedule.digest`; one that cannot be rendered keeps nothing else from being looked after.
@@ -212,18 +231,36 @@ fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error>
     tx.mark_done(REMINDED, now)
 }
 
-/// No whole sweep for so many times that one was due, though we are not blind.
-fn overdue(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<Option<Condition>, Error> {
+/// No whole sweep for so many times that one was due, and for so many times as long as one takes, though we are not blind.
+/// `unwatched` is how long, on the monotonic clock.
+fn overdue(settings: &Settings, unwatched: Duration, now: Timestamp) -> Option<Condition> {
     let schedules = &settings.policy.schedules;
     let intervals = settings.policy.thresholds.sweep_overdue_intervals;
-    let since = tx.last_whole_sweep()?.max(tx.run_began()?);
-    let Some(since) = since else { return Ok(None) };
+    let interval = schedules.sweep.typical_interval();
+    let takes = settings.sweep_takes;
+    if unwatched <= interval.max(takes) * intervals {
+        return None;
+    }
+    let since = now.checked_sub(unwatched).ok()?;
     let missed = due::firings_between(&schedules.sweep, &schedules.zone, since, now, intervals + 1);
-    Ok((missed > intervals).then(|| Condition {
+    let why = match takes > interval {
+        true => format!(
+            "no sweep was whole for {}; at the limits one takes about {}, and one is due every {}",
+            words::duration(unwatched),
+            words::duration(takes),
+            words::duration(interval)
+        ),
+        false => format!(
+            "no sweep was whole for {}, and one is due every {}",
+            words::duration(unwatched),
+            words::duration(interval)
+        ),
+    };
+    (missed > intervals).then(|| Condition {
         kind: Kind::SweepOverdue,
         subject: String::new(),
-        why: format!("no sweep was whole for {intervals} intervals; is the limit of requests too low for the watch list?"),
-    }))
+        why,
+    })
 }
 
 fn expiring(settings: &Settings, expires: Option<Timestamp>, now: Timestamp) -> Option<Condition> {
@@ -239,13 +276,16 @@ fn expiring(settings: &Settings, expires: Option<Timestamp>, now: Timestamp) -> 
     })
 }
 
-fn unread(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<Option<Condition>, Error> {
+/// `steady` is how long we run by a clock that nobody set: in less than a day not all were asked.
+fn unread(
+    tx: &Tx<'_>,
+    settings: &Settings,
+    steady: Duration,
+    now: Timestamp,
+) -> Result<Option<Condition>, Error> {
     let after = settings.policy.thresholds.events_unread_after;
-    let up_long_enough = tx
-        .run_began()?
-        .is_some_and(|began| now.duration_since(began) >= DAILY);
     let unread = tx.events_unread_since(now - after)?;
-    Ok((unread > 0 && up_long_enough).then(|| Condition {
+    Ok((unread > 0 && steady >= DAILY).then(|| Condition {
         kind: Kind::EventsUnread,
         subject: String::new(),
         why: format!(

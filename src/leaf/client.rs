@@ -56,10 +56,12 @@ pub enum Halt {
     #[error("cannot log in to Leaf: {0}")]
     LoginUnreachable(String),
     /// Leaf asked for a pause of more than five minutes: nothing is sent before it is over.
-    #[error("Leaf asked for a pause until {until}")]
+    #[error("Leaf asked us to wait until {until}")]
     Paused {
-        /// When it is over; six hours from now at the latest.
+        /// When it is over, for people; six hours from now at the latest.
         until: Timestamp,
+        /// How long that is, whatever becomes of the wall clock.
+        left: Duration,
     },
 }
 
@@ -67,6 +69,7 @@ impl From<Closed> for Halt {
     fn from(closed: Closed) -> Self {
         Halt::Paused {
             until: closed.until,
+            left: closed.left,
         }
     }
 }

@@ -48,8 +48,10 @@ pub(super) struct Limits {
 /// Leaf asked for a pause that is too long to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Closed {
-    /// When it is over.
+    /// When it is over, for people.
     pub(super) until: Timestamp,
+    /// How long that is.
+    pub(super) left: Duration,
 }
 
 /// The gate; see the module.
@@ -131,7 +133,7 @@ impl Gate {
     pub(super) fn close(&self, pause: Duration) -> Closed {
         let reopens = self.clock.monotonic() + pause;
         let mut state = self.lock();
-        let (_, until) = match state.closed {
+        let (reopens, until) = match state.closed {
             Some(standing) if standing.0 >= reopens => standing,
             _ => *state.closed.insert((
                 reopens,
@@ -142,7 +144,10 @@ impl Gate {
             )),
         };
         state.wake_all();
-        Closed { until }
+        Closed {
+            until,
+            left: reopens.saturating_sub(self.clock.monotonic()),
+        }
     }
 
     /// Forgets every pause: it was another server that asked for it.
@@ -222,14 +227,15 @@ impl Gate {
     }
 
     fn check_open(&self, state: &mut State) -> Result<(), Closed> {
-        match state.closed {
-            None => Ok(()),
-            Some((reopens, _)) if self.clock.monotonic() >= reopens => {
-                state.closed = None;
-                Ok(())
-            }
-            Some((_, until)) => Err(Closed { until }),
+        let Some((reopens, until)) = state.closed else {
+            return Ok(());
+        };
+        let left = reopens.saturating_sub(self.clock.monotonic());
+        if left.is_zero() {
+            state.closed = None;
+            return Ok(());
         }
+        Err(Closed { until, left })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -302,7 +302,19 @@ pub fn retry_after(tries: u32) -> std::time::Duration {
     std::time::Duration::from_secs((FIRST << tries.min(10)).min(LONGEST))
 }
 
-/// When a delivery is given up: five days after it was packed, as mail servers do (RFC 5321 section 4.5.4.1).
+/// A delivery is tried this often at the least: half a day of tries, so that a clock that was set ahead, or a program that
+/// was off, gives no mail up.
+const FEWEST_TRIES: u32 = 20;
+
+/// Whether a delivery that failed `tries` times, the last time now, is given up: its time is over, and it was truly tried.
+pub fn gives_up(tries: u32, give_up_at: Timestamp, now: Timestamp) -> bool {
+    tries >= FEWEST_TRIES && now >= give_up_at
+}
+
+/// An untold notice is packed anew this long after it failed, at the latest.
+pub const UNTOLD_AGAIN: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// When a delivery is given up at the earliest: five days after it was packed, as mail servers do (RFC 5321 section 4.5.4.1).
 pub fn give_up_at(packed: Timestamp) -> Timestamp {
     packed + jiff::SignedDuration::from_hours(5 * 24)
 }

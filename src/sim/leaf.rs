@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +72,7 @@ impl Leaf {
             base_url: format!("http://{}", port.addr()),
             port: Arc::new(port),
             clock,
+            ahead: Mutex::default(),
             stopwatch: Clock::system(),
             asked: Notify::new(),
         });
@@ -239,6 +240,12 @@ impl Leaf {
         self.change(|world, _| change(&mut world.lists));
     }
 
+    /// Leaf's clock stays where it is when the one it goes by is set by `by`.
+    pub fn keeps_time(&self, by: SignedDuration) {
+        let ahead = self.0.shared.ahead.lock();
+        *ahead.unwrap_or_else(PoisonError::into_inner) -= by;
+    }
+
     /// What the `Date` header says.
     pub fn set_date(&self, date: DateHeader) {
         self.change(|world, _| world.date = date);
@@ -325,7 +332,7 @@ impl Leaf {
     }
 
     fn change<R>(&self, what: impl FnOnce(&mut World, Timestamp) -> R) -> R {
-        let now = self.0.shared.clock.now();
+        let now = self.0.shared.now();
         what(&mut self.0.shared.world(), now)
     }
 }

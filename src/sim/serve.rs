@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) port: Arc<Port>,
     /// Leaf's own clock.
     pub(super) clock: Clock,
+    /// How far it is ahead of that one.
+    pub(super) ahead: Mutex<SignedDuration>,
     /// Never moved: when requests came.
     pub(super) stopwatch: Clock,
     /// Rung after each request that was decided.
@@ -54,6 +56,11 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time it is at Leaf.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now() + *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn requests(&self) -> Requests {
@@ -151,7 +158,7 @@ async fn handle(
 /// Counts the request and finds its answer, the `Date` header where it is not the web server's own, and the manner.
 fn decide(shared: &Shared, question: &Question<'_>) -> (RawAnswer, Option<HeaderValue>, Course) {
     let (kind, credential) = (question.target.kind(), question.target.credential());
-    let now = shared.clock.now();
+    let now = shared.now();
     let mut world = shared.world();
     // Read under the lock, so that the starts stand in order.
     let arrived = shared.stopwatch.monotonic();

@@ -3,6 +3,7 @@
 //! Every write is one `BEGIN IMMEDIATE` transaction of the one writer; readers are short-lived connections.
 
 mod backup;
+mod clock;
 mod credentials;
 mod error;
 mod events;

@@ -375,23 +375,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// After the wall clock was set back: nothing waits for a time that only a wrong clock could mean.
-    pub fn clamp_times(&self, now: Timestamp) -> Result<()> {
-        let (day, hours) = (
-            jiff::SignedDuration::from_hours(25),
-            jiff::SignedDuration::from_hours(2),
-        );
-        self.execute(
-            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND due_at > ?2",
-            params![At(now), At(now + day)],
-        )?;
-        self.execute(
-            "UPDATE delivery SET next_try_at = ?1 WHERE state = 0 AND next_try_at > ?2",
-            params![At(now), At(now + hours)],
-        )?;
-        Ok(())
-    }
-
     /// How many deliveries wait.
     pub fn waiting_deliveries(&self) -> Result<u32> {
         let sql = "SELECT count(*) FROM delivery WHERE state = 0";

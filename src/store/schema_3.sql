@@ -50,3 +50,9 @@ ALTER TABLE incident ADD COLUMN well_while_off INTEGER NOT NULL DEFAULT 0;
 
 -- The status words that there are.
 CREATE INDEX reading_status ON reading(status);
+
+-- Leaf asked us to wait; gone once a sweep is whole, or a run begins.
+CREATE TABLE pause (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  until_at INTEGER NOT NULL
+) STRICT;

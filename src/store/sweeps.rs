@@ -184,6 +184,13 @@ impl Tx<'_> {
         Ok(self.conn.prepare_cached(sql)?.exists([sweep.0, later.0])?)
     }
 
+    /// Whether a sweep of this run was whole; asked by its number, since the clock may have been set meanwhile.
+    pub fn has_looked(&self) -> Result<bool> {
+        let sql = "SELECT 1 FROM sweep WHERE run = (SELECT max(id) FROM run)
+                     AND id = (SELECT id FROM sweep WHERE sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1)";
+        Ok(self.conn.prepare_cached(sql)?.exists([])?)
+    }
+
     /// When the sweep that runs now began.
     pub fn running_sweep(&self) -> Result<Option<Timestamp>> {
         let sql = "SELECT s.started_at FROM sweep s JOIN run r ON r.id = s.run
@@ -223,15 +230,39 @@ impl Tx<'_> {
         Ok(counts.optional()?.unwrap_or_default())
     }
 
-    /// When `job` was last done; a time after `now` is a clock that was wrong, and no answer.
-    pub fn last_done(&self, job: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+    /// Notes until when Leaf asked us to wait.
+    pub fn keep_pause(&self, until: Timestamp) -> Result<()> {
+        let sql = "INSERT INTO pause (id, until_at) VALUES (1, ?1) ON CONFLICT DO UPDATE SET until_at = excluded.until_at";
+        self.execute(sql, [At(until)])?;
+        Ok(())
+    }
+
+    /// The pause is over: Leaf is asked again.
+    pub fn end_pause(&self) -> Result<()> {
+        self.execute("DELETE FROM pause", [])?;
+        Ok(())
+    }
+
+    /// Until when Leaf asked us to wait, where that is not over.
+    pub fn paused_until(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let sql = "SELECT until_at FROM pause WHERE until_at > ?1";
+        let until: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([At(now)], |row| row.get(0))
+            .optional()?;
+        Ok(until.map(|At(until)| until))
+    }
+
+    /// When `job` was last done; ahead of now where the clock was set back since.
+    pub fn last_done(&self, job: &str) -> Result<Option<Timestamp>> {
         let sql = "SELECT at FROM done WHERE job = ?1";
         let at: Option<At> = self
             .conn
             .prepare_cached(sql)?
             .query_row([job], |row| row.get(0))
             .optional()?;
-        Ok(at.map(|At(at)| at).filter(|at| *at <= now))
+        Ok(at.map(|At(at)| at))
     }
 
     /// Notes that `job` was done.

@@ -1,7 +1,7 @@
 //! What is asked and tidied once in a while.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::row::At;
 use super::{Result, Tx};
@@ -10,17 +10,6 @@ use super::{Result, Tx};
 const AT_ONCE: u32 = 5_000;
 
 impl Tx<'_> {
-    /// When this run began.
-    pub fn run_began(&self) -> Result<Option<Timestamp>> {
-        let sql = "SELECT started_at FROM run ORDER BY id DESC LIMIT 1";
-        let at: Option<At> = self
-            .conn
-            .prepare_cached(sql)?
-            .query_row([], |row| row.get(0))
-            .optional()?;
-        Ok(at.map(|At(at)| at))
-    }
-
     /// How many watched credentials had no events read since `since`, of providers that have any.
     pub fn events_unread_since(&self, since: Timestamp) -> Result<u32> {
         let sql = "SELECT count(*) FROM credential WHERE watched = 1 AND coalesce(events_looked_at, added_at) < ?1

@@ -59,12 +59,12 @@ pub(super) fn overdue_since(now: Timestamp) -> Timestamp {
     now - OVERDUE
 }
 
-/// Looks at the loops, which began at `started`. `overdue` is how many notices are, or why that cannot be told;
+/// Looks at the loops, which began at `started` on the monotonic clock. `overdue` is how many notices are, or why that cannot be told;
 /// `request_timeout` is for one request to Leaf.
 pub fn look(
     vitals: &Vitals,
     clock: &Clock,
-    started: Timestamp,
+    started: Duration,
     schedules: &Schedules,
     request_timeout: Duration,
     overdue: Result<u32, String>,
@@ -75,11 +75,11 @@ pub fn look(
         &Limits::with_request_timeout(request_timeout),
     );
     let now = clock.now();
-    let last = pulse.last_sweep.map(|sweep| sweep.ended);
+    let last = pulse.last_sweep.map(|sweep| sweep.ended_mono);
     let sweep = if pulse.sweeping_since.is_some() && !stuck.contains(&Loop::Sweep) {
         None
     } else {
-        too_old(last, started, schedules, now)
+        too_old(last, started, schedules, clock)
     };
     let displaced = pulse.faults.get(&Fault::Displaced);
     let unwritten = pulse.faults.get(&Fault::Storage).map(|standing| {
@@ -111,20 +111,25 @@ pub fn look(
     }
 }
 
-/// A sweep should have begun two intervals ago or earlier, and none has ended since.
+/// A sweep should have begun two intervals ago or earlier, and none has ended since. By the monotonic clock: the wall's may
+/// have been set since.
 fn too_old(
-    last: Option<Timestamp>,
-    started: Timestamp,
+    last: Option<Duration>,
+    started: Duration,
     schedules: &Schedules,
-    now: Timestamp,
+    clock: &Clock,
 ) -> Option<String> {
-    let since = last.unwrap_or(started).max(started);
+    let age = clock
+        .monotonic()
+        .saturating_sub(last.unwrap_or(started).max(started));
+    let now = clock.now();
+    let since = now.checked_sub(age).ok()?;
     let due = due::next_after(&schedules.sweep, &schedules.zone, since, since)?;
     let patience = schedules.sweep.typical_interval() * 2;
     if words::between(due, now) <= patience {
         return None;
     }
-    let age = words::duration(words::between(since, now));
+    let age = words::duration(age);
     Some(match last {
         Some(_) => format!("none has ended for {age}"),
         None => format!("none has ended since the start {age} ago"),
@@ -142,7 +147,7 @@ mod tests {
     struct Daemon {
         vitals: Vitals,
         clock: Clock,
-        started: Timestamp,
+        started: Duration,
     }
 
     impl Daemon {
@@ -150,7 +155,7 @@ mod tests {
             let clock = Clock::movable("2026-03-01T10:00:00Z".parse().unwrap());
             Daemon {
                 vitals: Vitals::new(),
-                started: clock.now(),
+                started: clock.monotonic(),
                 clock,
             }
         }
@@ -160,6 +165,7 @@ mod tests {
             self.vitals.sweep_ended(LastSweep {
                 began: now,
                 ended: now,
+                ended_mono: self.clock.monotonic(),
                 took: MINUTE,
                 end,
             });
@@ -211,6 +217,20 @@ mod tests {
         assert!(daemon.health(Ok(0)).is_well(), "a long one runs");
         daemon.clock.advance(13 * MINUTE);
         assert_eq!(daemon.wrong(Ok(0)), ["sweep", "loops"], "it is stuck");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_sweep_older_or_younger() {
+        let year = SignedDuration::from_hours(24 * 365);
+        for by in [year, -year] {
+            let daemon = Daemon::new();
+            daemon.clock.advance(MINUTE);
+            daemon.swept(SweepEnd::Whole);
+            daemon.clock.jump_to(daemon.clock.now() + by);
+            assert!(daemon.health(Ok(0)).is_well(), "{by}");
+            daemon.clock.advance(46 * MINUTE);
+            assert_eq!(daemon.wrong(Ok(0)), ["sweep"], "{by}");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use ring::rand::SystemRandom;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
@@ -79,7 +78,8 @@ pub struct Site(Arc<Shared>);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) parts: Parts,
-    pub(super) started: Timestamp,
+    /// On the monotonic clock.
+    pub(super) started: Duration,
     pub(super) tries: Tries,
     readers: Readers,
     /// For those who ask whether we are well, however many ask for pages.
@@ -120,7 +120,7 @@ impl Site {
             tries: Tries::new(parts.clock.clone()),
             in_force: RwLock::new(Arc::new(InForce::new(settings)?)),
             counted: Mutex::new(None),
-            started: parts.clock.now(),
+            started: parts.clock.monotonic(),
             parts,
         })))
     }

@@ -177,7 +177,8 @@ async fn a_long_pause_stops_everything_until_it_is_over() {
     let clock = clock();
     let client = peer.client_with(peer.settings(), &clock);
     let until = "2026-03-01T18:00:00Z".parse().unwrap();
-    let paused = Halt::Paused { until };
+    let left = Duration::from_secs(6 * 3600);
+    let paused = Halt::Paused { until, left };
     for n in 0..3 {
         let halt = client.read(grower(n), Class::Status).await.unwrap_err();
         assert_eq!(halt, paused, "six hours at the most");

@@ -9,6 +9,7 @@ mod support;
 
 mod backup;
 mod binary;
+mod binary_clock;
 mod cli_binary;
 mod cli_log;
 mod cli_pages;
@@ -46,6 +47,7 @@ mod world_alerts;
 mod world_caps;
 mod world_causes;
 mod world_claims;
+mod world_clock;
 mod world_days;
 mod world_hush;
 mod world_leaf;

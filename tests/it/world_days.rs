@@ -92,15 +92,13 @@ async fn a_thousand_failures_at_once_are_one_mail_and_one_when_they_are_over() {
 fn every_day_that_nobody_wants_has_its_tests() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let (_, section) = readme
-        .split_once("## The twelve days nobody wants")
-        .unwrap();
+    let (_, section) = readme.split_once("## The days nobody wants").unwrap();
     let section = section.split("\n## ").next().unwrap();
     let rows: Vec<&str> = section
         .lines()
         .filter(|line| line.starts_with("| ") && line.contains("::"))
         .collect();
-    assert_eq!(rows.len(), 12, "{rows:#?}");
+    assert!(rows.len() >= 13, "{rows:#?}");
     for named in rows.iter().flat_map(|row| row.split('`')) {
         let Some((module, test)) = named.split_once("::") else {
             continue;

@@ -56,7 +56,7 @@ impl<'a> Leaf<'a> {
 
     fn said(&self, halt: &Halt) -> String {
         match halt {
-            Halt::Paused { until } => {
+            Halt::Paused { until, .. } => {
                 let zone = &self.config.policy.schedules.zone;
                 format!("Leaf asked us to wait until {}", words::time(*until, zone))
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::sight_of;
 use super::work::State;
+use super::{reason_of, sight_of};
 use crate::daemon::context::Context;
 use crate::daemon::roster::Member;
 use crate::leaf::{Class, Halt, Step};
@@ -114,5 +114,6 @@ async fn ask_again(
 
 fn halted(context: &Context, state: &State, halt: &Halt) {
     context.heed(halt);
-    state.give_up(sight_of(halt), halt.to_string());
+    let reason = reason_of(halt, &context.settings.now());
+    state.give_up(sight_of(halt), reason);
 }

@@ -134,7 +134,10 @@ impl Tx<'_> {
                       ORDER BY id DESC LIMIT 1";
         let last_sweep = self.conn.query_row(newest, [], sweep).optional()?;
         let schedules = &scene.policy.schedules;
-        let began = last_sweep.as_ref().map(|sweep| sweep.started_at);
+        // Where the clock was set back, it began no later than now.
+        let began = last_sweep
+            .as_ref()
+            .map(|sweep| sweep.started_at.min(scene.now));
         let due = began
             .and_then(|began| due::next_after(&schedules.sweep, &schedules.zone, began, began));
         let finished = last_sweep

@@ -67,6 +67,11 @@ pub fn short_time(at: Timestamp, zone: &TimeZone) -> String {
     local.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
+/// That Leaf asked for a pause, until when.
+pub fn paused(until: Timestamp, zone: &TimeZone) -> String {
+    format!("Leaf asked us to wait until {}", time(until, zone))
+}
+
 /// A number with its thousands set apart: `5,000`.
 pub fn number(value: u64) -> String {
     let digits = value.to_string();

@@ -378,6 +378,7 @@ impl Desk {
             envelope_from: from,
             transport: Transport::Folder("nowhere".into()),
             max_in_flight: 1,
+            sweep_takes: Duration::ZERO,
             configured_token: false,
             keep: Keep {
                 events: 400 * 24 * HOUR,

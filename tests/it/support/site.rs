@@ -48,6 +48,7 @@ impl Served {
         vitals.sweep_ended(LastSweep {
             began: desk.now,
             ended: desk.now,
+            ended_mono: clock.monotonic(),
             took: Duration::from_millis(1500),
             end: SweepEnd::Whole,
         });

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use super::smtp::Smtp;
 use inspect::Log;
 pub(crate) use mailbox::Heard;
-pub(crate) use process::Process;
+pub(crate) use process::{FakeClock, Process};
 pub(crate) use setup::Setup;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);

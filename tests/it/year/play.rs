@@ -10,7 +10,7 @@ use leafwatch::daemon::player::{Player, accepts_all};
 use leafwatch::daemon::settings::Settings;
 use leafwatch::model::*;
 use leafwatch::rules::fleet::Sight;
-use leafwatch::rules::notify::{Silenced, retry_after};
+use leafwatch::rules::notify::{Silenced, gives_up, retry_after};
 use leafwatch::store::{Attempt, Counts, Db, Error, Tx, Waiting};
 
 use super::truth::{Dice, HOUR, Minute, Trouble, Truth, within};
@@ -420,7 +420,7 @@ fn refuse(tx: &Tx<'_>, delivery: &Waiting, now: Timestamp) -> Result<(), Error> 
         code: None,
         reply: "refused".to_owned(),
     };
-    match now >= delivery.give_up_at {
+    match gives_up(delivery.tries + 1, delivery.give_up_at, now) {
         true => tx.failed(
             delivery.id,
             &attempt,

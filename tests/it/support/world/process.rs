@@ -20,6 +20,12 @@ pub(crate) struct Process {
     log: PathBuf,
 }
 
+/// A wall clock that only the binary sees, and that a test may set: libfaketime, which leaves monotonic time alone.
+pub(crate) struct FakeClock {
+    library: PathBuf,
+    file: PathBuf,
+}
+
 /// The socket that stands for systemd.
 pub(crate) struct Systemd {
     said: mpsc::Receiver<String>,
@@ -36,6 +42,30 @@ impl World {
     pub(crate) fn starts_binary_under(&self, systemd: &Systemd) -> Process {
         let socket = systemd.path.to_str().unwrap();
         self.starts_binary_with(&[("NOTIFY_SOCKET", socket), ("WATCHDOG_USEC", "400000")])
+    }
+
+    /// The same under a clock that a test may set.
+    pub(crate) fn starts_binary_beside(&self, clock: &FakeClock) -> Process {
+        let (library, file) = (clock.library.to_str(), clock.file.to_str());
+        self.starts_binary_with(&[
+            ("LD_PRELOAD", library.unwrap()),
+            ("FAKETIME_TIMESTAMP_FILE", file.unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ("DONT_FAKE_MONOTONIC", "1"),
+        ])
+    }
+
+    /// A clock that is right until it is set; none where libfaketime is not installed.
+    pub(crate) fn fake_clock(&self) -> Option<FakeClock> {
+        let library = std::fs::read_dir("/usr/lib")
+            .ok()?
+            .filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketime.so.1")))
+            .find(|library| library.exists())?;
+        let file = self.folder.path().join("clock");
+        let clock = FakeClock { library, file };
+        clock.set("+0");
+        Some(clock)
     }
 
     fn starts_binary_with(&self, environment: &[(&str, &str)]) -> Process {
@@ -90,6 +120,16 @@ impl World {
             }
         });
         Systemd { said, path }
+    }
+}
+
+impl FakeClock {
+    /// Sets it so far from the machine's: `-40`, `-1h`, `+1d`.
+    pub(crate) fn set(&self, offset: &str) {
+        // Never half written: it is read at every look at the clock.
+        let whole = self.file.with_extension("new");
+        std::fs::write(&whole, offset).unwrap();
+        std::fs::rename(&whole, &self.file).unwrap();
     }
 }
 
