@@ -225,6 +225,10 @@ fn say_sweeps(page: &mut Page, watch: &Watch, zone: &TimeZone) {
             page.say(Style::Plain, &format!("{ended}."));
         }
     }
+    if let Some(until) = watch.paused_until {
+        let line = format!("{}; nobody is asked before.", words::paused(until, zone));
+        page.say(Style::Bad, &line);
+    }
     if let Some(stopped) = watch.stopped_at {
         let line = format!("The daemon was stopped {}; nobody looks.", when(stopped));
         page.say(Style::Bad, &line);

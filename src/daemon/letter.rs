@@ -389,6 +389,14 @@ impl Writer<'_> {
         };
         let subject = known.subject.as_str();
         let mut details: Vec<String> = self.tx.last_why(incident)?.into_iter().collect();
+        if known.track == Track::Account
+            && known.is_open()
+            && let Some(until) = self.tx.paused_until(self.now)?
+        {
+            let pause = words::paused(until, &self.packer.bench.policy.schedules.zone);
+            details.retain(|why| !why.contains(&pause));
+            details.push(pause);
+        }
         match known.kind {
             Kind::UnknownStatus => details.extend(self.unknown_word(subject)?),
             Kind::EnvironmentContradiction => {

@@ -238,11 +238,10 @@ fn overdue(settings: &Settings, unwatched: Duration, now: Timestamp) -> Option<C
     let intervals = settings.policy.thresholds.sweep_overdue_intervals;
     let interval = schedules.sweep.typical_interval();
     let takes = settings.sweep_takes;
-    if unwatched <= interval.max(takes) * intervals {
+    let (sweep, zone) = (&schedules.sweep, &schedules.zone);
+    if !due::is_overdue(sweep, zone, takes, intervals, unwatched, now) {
         return None;
     }
-    let since = now.checked_sub(unwatched).ok()?;
-    let missed = due::firings_between(&schedules.sweep, &schedules.zone, since, now, intervals + 1);
     let why = match takes > interval {
         true => format!(
             "no sweep was whole for {}; at the limits one takes about {}, and one is due every {}",
@@ -256,7 +255,7 @@ fn overdue(settings: &Settings, unwatched: Duration, now: Timestamp) -> Option<C
             words::duration(interval)
         ),
     };
-    (missed > intervals).then(|| Condition {
+    Some(Condition {
         kind: Kind::SweepOverdue,
         subject: String::new(),
         why,

@@ -5,6 +5,8 @@
 //! at the first moment after the gap, one that is repeated the first time. Lines with a `*` or a step in second, minute
 //! or hour follow the clock as it runs: nothing in the skipped hour, and on through the repeated one.
 
+use std::time::Duration;
+
 use croner::Cron;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
@@ -55,6 +57,23 @@ pub fn firings_between(
         count += 1;
     }
     count
+}
+
+/// Whether a whole sweep is overdue, where none was for `unwatched` of monotonic time: for more than `intervals` of the longer
+/// of the schedule's interval and the time that a sweep `takes`, and more than so many firings ago.
+pub fn is_overdue(
+    sweep: &Schedule,
+    zone: &TimeZone,
+    takes: Duration,
+    intervals: u32,
+    unwatched: Duration,
+    now: Timestamp,
+) -> bool {
+    let longer = sweep.typical_interval().max(takes);
+    let since = now.checked_sub(unwatched);
+    unwatched > longer.saturating_mul(intervals)
+        && since
+            .is_ok_and(|since| firings_between(sweep, zone, since, now, intervals + 1) > intervals)
 }
 
 /// Whether nobody looked for so long that things could have happened unseen; a short restart is no such time.

@@ -273,6 +273,10 @@ impl Tx<'_> {
                  WHERE credential = ?1 AND kind = ?2 AND subject = ?3",
                 params![credential.0, Word(kind), subject, millis(held)],
             ),
+            SuspectChange::Held(kind, held) => self.execute(
+                "UPDATE suspect SET held_ms = held_ms + ?4 WHERE credential = ?1 AND kind = ?2 AND subject = ?3",
+                params![credential.0, Word(kind), subject, millis(held)],
+            ),
             SuspectChange::Drop(kind) => self.execute(
                 "DELETE FROM suspect WHERE credential = ?1 AND kind = ?2 AND subject = ?3",
                 params![credential.0, Word(kind), subject],

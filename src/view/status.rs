@@ -26,6 +26,8 @@ pub struct Watch {
     pub blind: bool,
     /// The first sweep in which it was.
     pub blind_since: Option<Timestamp>,
+    /// Leaf asked us to wait until then; nobody is asked before.
+    pub paused_until: Option<Timestamp>,
     /// The daemon's newest run began.
     pub started_at: Option<Timestamp>,
     /// It stopped in order; none while it runs, or where it was killed.

@@ -264,6 +264,14 @@ fn facts(watch: &Watch, asked: &Asked<'_>) -> Vec<Fact> {
         account("Leaf", Kind::LeafUnreachable, "answers"),
         account("Login", Kind::LeafLogin, "accepted"),
     ];
+    if let Some(until) = watch.paused_until {
+        facts[0] = fact(
+            "Leaf",
+            Tone::Critical,
+            "asked us to wait until".to_owned(),
+            Some(until),
+        );
+    }
     facts.push(match &watch.last_sweep {
         None => fact("Last sweep", Tone::Doubt, "none yet".to_owned(), None),
         Some(sweep) => {

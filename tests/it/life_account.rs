@@ -77,6 +77,60 @@ fn an_account_that_flaps_is_told_at_once_and_ends_after_a_quiet_window() {
     assert!(desk.open().is_empty());
 }
 
+/// Everything gives no answer, each time for the reason that is named: so many minutes after the time before.
+fn outage(desk: &mut Desk, course: &[(u32, NoAnswer)]) {
+    for (minutes, reason) in course {
+        all(desk, &Outcome::None(*reason, format!("{reason:?}")));
+        desk.sweep_after(*minutes * MINUTE);
+    }
+}
+
+#[test]
+fn an_outage_that_shows_itself_as_this_and_that_is_told_all_the_same() {
+    use NoAnswer::{Denied, Later};
+    // Two refusals of the login, ten minutes after the first.
+    let mut desk = settled(30);
+    outage(&mut desk, &[(15, Denied), (5, Later), (4, Later)]);
+    assert!(desk.steps().is_empty());
+    outage(&mut desk, &[(1, Denied)]);
+    assert_eq!(desk.steps(), ["opened leaf_login"]);
+    let began = desk.column("SELECT opened_at - began_at FROM incident");
+    assert_eq!(began, ["600000"]);
+    let why = &desk.column("SELECT why FROM step")[0];
+    assert!(why.starts_with("2 of 4 looks found this"), "{why}");
+    // Half an hour of whatever kind: under the kind of most of its sweeps.
+    let mut desk = settled(30);
+    let course = [(15, Later), (10, Later), (10, Later), (9, Later)];
+    outage(&mut desk, &course);
+    assert!(desk.steps().is_empty());
+    outage(&mut desk, &[(1, Denied)]);
+    assert_eq!(desk.steps(), ["opened leaf_unreachable"]);
+    // It goes on to and fro, and nobody is told of each turn.
+    for _ in 0..12 {
+        outage(&mut desk, &[(15, Later), (15, Denied)]);
+    }
+    assert_eq!(desk.steps(), ["opened leaf_unreachable"]);
+    all(&mut desk, &ok());
+    desk.sweeps(1);
+    assert_eq!(
+        desk.steps(),
+        ["opened leaf_unreachable", "resolved leaf_unreachable"]
+    );
+}
+
+#[test]
+fn a_look_that_sees_begins_the_count_of_an_outage_anew() {
+    use NoAnswer::{Denied, Later};
+    let mut desk = settled(30);
+    outage(&mut desk, &[(15, Later), (20, Later)]);
+    all(&mut desk, &ok());
+    desk.sweep_after(5 * MINUTE);
+    outage(&mut desk, &[(5, Later), (20, Denied)]);
+    assert!(desk.steps().is_empty());
+    outage(&mut desk, &[(10, Later)]);
+    assert_eq!(desk.steps(), ["opened leaf_unreachable"]);
+}
+
 #[test]
 fn another_kind_soon_after_still_takes_its_own_rule() {
     let mut desk = settled(30);

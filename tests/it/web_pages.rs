@@ -1,8 +1,13 @@
 //! What a person finds on the page, over a real socket and a database with trouble of every sort.
 
-use leafwatch::config::Web;
+use std::time::Duration;
 
-use crate::support::desk::{Desk, HOUR, deere, later, status, user};
+use leafwatch::daemon::judge::Bench;
+use leafwatch::model::{Provider, WatchList};
+use leafwatch::rules::fleet::Sight;
+use leafwatch::store::Db;
+
+use crate::support::desk::{Desk, HOUR, MINUTE, deere, later, plain_user, status, user};
 use crate::support::site::{Served, open};
 use crate::support::story::{NAMES, long_story_in, story_in};
 
@@ -26,6 +31,52 @@ fn text(html: &str) -> String {
         }
     }
     out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Two that are well; then Leaf tells us to wait.
+fn told_to_wait(db: Db) -> Desk {
+    let watch = WatchList::new(
+        vec![plain_user(0, None), plain_user(1, None)],
+        vec![Provider::JOHN_DEERE],
+    );
+    let mut desk = Desk::kept_in(db, watch);
+    desk.sweep();
+    desk.now += 5 * MINUTE;
+    let (policy, watch) = desk.bench();
+    let (now, until) = (desk.now, desk.now + 3 * HOUR);
+    let bench = Bench {
+        policy: &policy,
+        watch: &watch,
+        after_off: false,
+    };
+    desk.db
+        .write(|tx| {
+            bench.probed(tx, Sight::Unreachable, "wait", Duration::ZERO, now)?;
+            tx.keep_pause(until)
+        })
+        .unwrap();
+    desk
+}
+
+#[tokio::test]
+async fn a_pause_that_leaf_asked_for_is_shown_with_its_end_and_nobody_as_seen() {
+    let site = Served::with(told_to_wait, open()).await;
+    site.clock.advance(10 * MINUTE);
+    let page = site.get("/").await;
+    let said = text(&page.body);
+    for words in [
+        "Leafwatch has been blind for 10 min",
+        "2 credentials shown as last seen",
+        "asked us to wait until",
+    ] {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+    assert!(page.body.contains("datetime=\"2026-03-02T11:05:00Z\""));
+    let api = site.get("/api/v1/status").await.body;
+    assert!(
+        api.contains("\"paused_until\":\"2026-03-02T11:05:00Z\""),
+        "{api}"
+    );
 }
 
 #[tokio::test]

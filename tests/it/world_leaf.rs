@@ -151,6 +151,86 @@ async fn a_long_pause_gives_the_sweep_up_and_holds_the_next() {
     assert!(world.credential_steps().is_empty());
 }
 
+fn wait(seconds: &str) -> Fault {
+    Fault::TooMany {
+        retry_after: Some(seconds.to_owned()),
+    }
+}
+
+/// Leaf asked for three hours at about 08:20.
+async fn three_hours_are_told(world: &mut World) {
+    world.leaf.forget_requests();
+    world.time_passes(15 * MINUTE).await;
+    world.nothing_more();
+    let said = world.types("status");
+    assert!(said.contains("Leaf asked us to wait until"), "{said}");
+    assert!(said.contains("(30 stale)"), "{said}");
+    world.time_passes(20 * MINUTE).await;
+    let mail = world.one_mail_says("CRITICAL: Leaf unreachable");
+    assert_eq!(mail.readers(), ["ops@example.com"]);
+    let until = "Leaf asked us to wait until Mon 2 Mar 2026, 11:";
+    assert!(mail.says(until), "{mail:#?}");
+    world.time_passes(2 * HOUR + 10 * MINUTE).await;
+    assert_eq!(world.leaf.requests().total, 0, "Leaf asked for three hours");
+    world.time_passes(SWEEP).await;
+    assert_eq!(world.leaf.requests().of(RequestKind::Reading), 30);
+    let mail = world.one_mail_says("RESOLVED: Leaf unreachable");
+    assert!(!mail.says("wait until"), "{mail:#?}");
+    let said = world.types("status");
+    assert!(
+        !said.contains("wait until") && !said.contains("stale"),
+        "{said}"
+    );
+    world.time_passes(2 * HOUR).await;
+    world.nothing_more();
+    let told = ["opened leaf_unreachable", "resolved leaf_unreachable"];
+    assert_eq!(world.steps(), told);
+}
+
+#[tokio::test]
+async fn a_pause_of_hours_is_told_and_all_is_stale_meanwhile() {
+    let mut world = fleet().await;
+    let once = When::next(1).after(5);
+    world.leaf.fault(Scope::AllButLogin, wait("10800"), once);
+    world.time_passes(SWEEP).await;
+    three_hours_are_told(&mut world).await;
+}
+
+#[tokio::test]
+async fn a_pause_of_hours_that_the_events_met_is_told_alike() {
+    let mut world = fleet().await;
+    let events = Scope::Kind(RequestKind::Events);
+    world.leaf.fault(events, wait("10800"), When::next(1));
+    world.time_passes(SWEEP).await;
+    assert!(!world.types("status").contains("stale"));
+    world.gather().await;
+    three_hours_are_told(&mut world).await;
+}
+
+#[tokio::test]
+async fn a_pause_that_leaf_renews_for_a_day_is_one_trouble_and_no_check_overdue() {
+    let mut world = fleet().await;
+    world
+        .leaf
+        .fault(Scope::AllButLogin, wait("14400"), When::always());
+    world.time_passes(24 * HOUR).await;
+    world.one_mail_says("CRITICAL: Leaf unreachable");
+    assert_eq!(world.steps(), ["opened leaf_unreachable"]);
+    world.leaf.heal();
+    world.time_passes(5 * HOUR).await;
+    world.one_mail_says("RESOLVED: Leaf unreachable");
+}
+
+#[tokio::test]
+async fn a_pause_shorter_than_the_hold_is_kept_and_told_to_nobody() {
+    let mut world = fleet().await;
+    let once = When::next(1).after(5);
+    world.leaf.fault(Scope::AllButLogin, wait("1200"), once);
+    world.time_passes(2 * HOUR).await;
+    world.nothing_more();
+    assert_eq!(world.steps(), [""; 0]);
+}
+
 #[tokio::test]
 async fn a_short_pause_is_waited_for() {
     let mut world = fleet().await;

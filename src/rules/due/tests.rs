@@ -158,6 +158,30 @@ fn a_duration_counts_from_the_last_begin_and_makes_up_for_nothing() {
 }
 
 #[test]
+fn a_sweep_is_overdue_after_three_of_the_longer_of_its_interval_and_its_length() {
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let zone = zone("UTC");
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let now = at("2026-03-02T12:00:30Z");
+    for quarter in ["0 */15 * * * *", "15m"] {
+        let schedule = Schedule::cron(quarter).unwrap_or(Schedule::Every(minutes(15)));
+        let overdue = |takes, unwatched| {
+            is_overdue(&schedule, &zone, minutes(takes), 3, minutes(unwatched), now)
+        };
+        assert!(!overdue(0, 45) && overdue(0, 61), "{quarter}");
+        // What takes 40 minutes at the limits is never whole in less.
+        assert!(!overdue(40, 119) && overdue(40, 121), "{quarter}");
+    }
+    // By day only: the night is no outage.
+    let by_day = Schedule::cron("0 */15 8-18 * * *").unwrap();
+    let morning = at("2026-03-03T08:20:00Z");
+    let overdue =
+        |unwatched, now| is_overdue(&by_day, &zone, minutes(1), 3, minutes(unwatched), now);
+    assert!(!overdue(13 * 60, morning));
+    assert!(overdue(14 * 60, at("2026-03-03T09:00:00Z")));
+}
+
+#[test]
 fn firings_are_counted_not_intervals() {
     let by_day = Schedule::cron("0 */15 8-17 * * *").unwrap();
     let berlin = zone("Europe/Berlin");

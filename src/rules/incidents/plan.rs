@@ -80,6 +80,8 @@ pub enum SuspectChange {
     /// It holds on: one look more, and so much more time. Only account and own trouble is counted like this; that of
     /// credentials is counted by the numbers of the sweeps.
     Again(Kind, Duration),
+    /// It holds on for so much more time, in which something else was found.
+    Held(Kind, Duration),
     /// It no longer holds.
     Drop(Kind),
 }
@@ -247,6 +249,11 @@ fn created_time(text: &str) -> Option<Timestamp> {
 impl Plan {
     pub(super) fn drop_suspect(&mut self, kind: Kind) {
         self.suspects.push(SuspectChange::Drop(kind));
+    }
+
+    pub(super) fn drop_all(&mut self, suspects: &[Suspect]) {
+        let drop = |suspect: &Suspect| SuspectChange::Drop(suspect.kind);
+        self.suspects.extend(suspects.iter().map(drop));
     }
 
     pub(super) fn step(&mut self, what: What, why: impl Into<String>) {

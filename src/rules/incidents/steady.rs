@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Moment, Plan, Step, SuspectChange, What};
-use crate::model::{Incident, Kind, Origin, Suspect, Thresholds};
+use crate::model::{Incident, Kind, Origin, Suspect, Thresholds, Track};
 
 /// Trouble that is true now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,24 +36,19 @@ pub fn settle(
     moment: &Moment<'_>,
 ) -> Plan {
     let mut plan = Plan::default();
-    let kind = condition.map(|condition| condition.kind);
-    plan.suspects.extend(
-        known
-            .suspects
-            .iter()
-            .filter(|suspect| Some(suspect.kind) != kind)
-            .map(|suspect| SuspectChange::Drop(suspect.kind)),
-    );
     match (condition, known.open) {
         (Some(condition), Some(incident)) if incident.kind == condition.kind => {
+            plan.drop_all(known.suspects);
             plan.bad_look(incident)
         }
         (Some(condition), _) => suspect_or_tell(known, condition, elapsed, moment, &mut plan),
-        (None, Some(incident)) => {
-            plan.good_look(incident, moment, "it is no longer true");
-            plan.end_if_proved(incident, moment);
+        (None, open) => {
+            plan.drop_all(known.suspects);
+            if let Some(incident) = open {
+                plan.good_look(incident, moment, "it is no longer true");
+                plan.end_if_proved(incident, moment);
+            }
         }
-        (None, None) => {}
     }
     plan
 }
@@ -66,51 +61,129 @@ fn suspect_or_tell(
     plan: &mut Plan,
 ) {
     let kind = condition.kind;
-    let suspect = known.suspects.iter().find(|suspect| suspect.kind == kind);
-    let (looks, held) = suspect.map_or((1, Duration::ZERO), |suspect| {
-        (suspect.looks + 1, suspect.held + elapsed)
-    });
     // What we see of ourselves and the account begins when we see it.
     let while_off = false;
-    let (looks_needed, hold) = needs(kind, &moment.policy.thresholds);
-    let what = match (known.open, known.ended) {
-        (None, Some(ended)) if ended.kind == kind => What::Reopen {
-            id: ended.id,
-            kind,
-            while_off,
-        },
-        _ if looks < looks_needed || held < hold => {
-            plan.suspects.push(match suspect {
-                Some(_) => SuspectChange::Again(kind, elapsed),
-                None => SuspectChange::Begin { kind, while_off },
+    let counted = counted(known, condition, elapsed, moment);
+    let again = known
+        .ended
+        .is_some_and(|ended| known.open.is_none() && ended.kind == kind);
+    let told = match again {
+        true => Some(kind),
+        false => true_by_now(&counted, known.open.is_none(), kind, moment),
+    };
+    let Some(told) = told else {
+        for suspect in known.suspects {
+            plan.suspects.push(if suspect.kind == kind {
+                SuspectChange::Again(kind, elapsed)
+            } else if counted.iter().any(|counted| counted.kind == suspect.kind) {
+                SuspectChange::Held(suspect.kind, elapsed)
+            } else {
+                SuspectChange::Drop(suspect.kind)
             });
-            return;
         }
+        if !known.suspects.iter().any(|suspect| suspect.kind == kind) {
+            plan.suspects.push(SuspectChange::Begin { kind, while_off });
+        }
+        return;
+    };
+    plan.drop_all(known.suspects);
+    let what = match (known.open, known.ended) {
         (Some(open), _) => What::Change {
             id: open.id,
-            kind,
+            kind: told,
             config_changed: false,
             while_off,
         },
         (None, Some(ended)) => What::Reopen {
             id: ended.id,
-            kind,
+            kind: told,
             while_off,
         },
         (None, None) => What::Open {
-            kind,
+            kind: told,
             subject: condition.subject.clone(),
-            began_at: suspect.map_or(moment.now, |suspect| suspect.began_at),
+            began_at: counted
+                .iter()
+                .map(|suspect| suspect.began_at)
+                .min()
+                .unwrap_or(moment.now),
             origin: Origin::default(),
         },
     };
-    if suspect.is_some() {
-        plan.drop_suspect(kind);
+    let looks = |of: Option<Kind>| -> u32 {
+        let all = counted.iter();
+        all.filter(|suspect| of.is_none_or(|kind| kind == suspect.kind))
+            .map(|suspect| suspect.looks)
+            .sum()
+    };
+    let why = match looks(Some(told)) == looks(None) || again {
+        true => condition.why.clone(),
+        false => format!(
+            "{} of {} looks found this; the last: {}",
+            looks(Some(told)),
+            looks(None),
+            condition.why
+        ),
+    };
+    plan.steps.push(Step { what, why });
+}
+
+/// What is suspected, this look counted in. Blindness is one, whatever it shows itself as: until it is told its kinds are
+/// counted side by side, each from its own first look on.
+fn counted(
+    known: Steady<'_>,
+    condition: &Condition,
+    elapsed: Duration,
+    moment: &Moment<'_>,
+) -> Vec<Suspect> {
+    let kind = condition.kind;
+    let side_by_side = kind.track() == Track::Account && known.open.is_none();
+    let mut counted: Vec<Suspect> = known
+        .suspects
+        .iter()
+        .filter(|suspect| suspect.kind == kind || side_by_side)
+        .map(|suspect| Suspect {
+            looks: suspect.looks + u32::from(suspect.kind == kind),
+            held: suspect.held + elapsed,
+            ..suspect.clone()
+        })
+        .collect();
+    if !counted.iter().any(|suspect| suspect.kind == kind) {
+        counted.push(Suspect {
+            kind,
+            subject: condition.subject.clone(),
+            began_at: moment.now,
+            looks: 1,
+            held: Duration::ZERO,
+            while_off: false,
+        });
     }
-    plan.steps.push(Step {
-        what,
-        why: condition.why.clone(),
-    });
+    counted
+}
+
+/// The kind that is told now: the one that this look found, by its own rule; else, where blindness of any kind lasts too
+/// long, the one of most looks.
+fn true_by_now(
+    counted: &[Suspect],
+    untold: bool,
+    found: Kind,
+    moment: &Moment<'_>,
+) -> Option<Kind> {
+    let thresholds = &moment.policy.thresholds;
+    let (looks_needed, hold) = needs(found, thresholds);
+    let by_itself = |suspect: &Suspect| {
+        suspect.kind == found && suspect.looks >= looks_needed && suspect.held >= hold
+    };
+    if counted.iter().any(by_itself) {
+        return Some(found);
+    }
+    let blind = counted.iter().map(|suspect| suspect.held).max()?;
+    let too_long =
+        untold && found.track() == Track::Account && blind >= thresholds.leaf_unreachable_hold;
+    let most = counted
+        .iter()
+        .max_by_key(|suspect| (suspect.looks, suspect.kind == found, suspect.kind))?;
+    too_long.then_some(most.kind)
 }
 
 /// How many looks and how long a hold it takes until `kind` is told.

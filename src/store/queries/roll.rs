@@ -63,7 +63,7 @@ impl Tx<'_> {
         after: Option<CredentialId>,
         limit: usize,
     ) -> Result<Roll> {
-        let pass = self.pass()?;
+        let pass = self.pass(scene.now)?;
         let mut page = RollPage {
             tx: self,
             scene,

@@ -45,7 +45,7 @@ impl Tx<'_> {
         filter: Filter,
         mut each: impl FnMut(Line),
     ) -> Result<()> {
-        let pass = self.pass()?;
+        let pass = self.pass(scene.now)?;
         let sql = format!("{LINES} WHERE c.watched = 1 ORDER BY c.id");
         let mut statement = self.conn.prepare_cached(&sql)?;
         let mut rows = statement.query([])?;
@@ -60,13 +60,13 @@ impl Tx<'_> {
 
     /// One credential, watched or not.
     pub(super) fn status_of(&self, scene: &Scene<'_>, id: CredentialId) -> Result<Line> {
-        let pass = self.pass()?;
+        let pass = self.pass(scene.now)?;
         let sql = format!("{LINES} WHERE c.id = ?1");
         let mut statement = self.conn.prepare_cached(&sql)?;
         Ok(statement.query_row([id.0], |row| pass.line(scene, row))?)
     }
 
-    pub(super) fn pass(&self) -> Result<Pass> {
+    pub(super) fn pass(&self, now: Timestamp) -> Result<Pass> {
         let mut problems: HashMap<CredentialId, Vec<Problem>> = HashMap::new();
         let mut statement = self.conn.prepare_cached(
             "SELECT credential, id, kind, began_at, reopened, well_sweep IS NOT NULL FROM incident
@@ -99,6 +99,8 @@ impl Tx<'_> {
                 .push(kind);
         }
         let seen_until = match self.is_blind()? {
+            // Leaf told us to wait: nobody is seen, whatever the last sweep saw.
+            true if self.paused_until(now)?.is_some() => Some(now),
             true => self
                 .conn
                 .query_row(
@@ -148,29 +150,40 @@ impl Tx<'_> {
             let until = scene.now - LATE;
             due::firings_between(&schedules.sweep, &schedules.zone, began, until, 2) == 2
         });
-        let next_sweep = match stopped_at {
-            Some(_) => None,
-            None => due.map(|due| due.max(scene.now)),
+        let paused_until = self.paused_until(scene.now)?;
+        let next_sweep = match (stopped_at, paused_until) {
+            (Some(_), _) => None,
+            (None, Some(until)) => Some(until),
+            (None, None) => due.map(|due| due.max(scene.now)),
         };
         let blind = self.is_blind()?;
         Ok(Watch {
             blind,
             blind_since: if blind { self.blind_since()? } else { None },
+            paused_until,
             started_at,
             stopped_at,
             last_sweep,
             last_whole_sweep: self.last_whole_sweep()?,
             next_sweep,
-            overdue: stopped_at.is_none() && finished && late,
+            overdue: stopped_at.is_none() && finished && late && paused_until.is_none(),
             troubles: self.own_troubles()?,
             mails: self.mails(scene)?,
         })
     }
 
-    /// When the first sweep of the blindness that stands ended.
+    /// When the first sweep of the blindness that stands ended, or Leaf told us to wait, whichever came first.
     fn blind_since(&self) -> Result<Option<Timestamp>> {
-        let sql = "SELECT min(coalesce(finished_at, started_at)) FROM sweep WHERE blind = 1 AND id >
-                     coalesce((SELECT max(id) FROM sweep WHERE blind = 0 AND finished_at IS NOT NULL AND second = 0), 0)";
+        let sql = "SELECT min(at) FROM (
+              SELECT min(coalesce(finished_at, started_at)) AS at FROM sweep WHERE blind = 1 AND id >
+                coalesce((SELECT max(id) FROM sweep WHERE blind = 0 AND finished_at IS NOT NULL AND second = 0), 0)
+            UNION ALL SELECT min(began_at) FROM suspect
+              WHERE credential = 0 AND kind IN ('leaf_login', 'leaf_unreachable', 'wrong_account'))";
+        let at: Option<At> = self.conn.query_row(sql, [], |row| row.get(0))?;
+        if at.is_some() {
+            return Ok(at.map(|At(at)| at));
+        }
+        let sql = "SELECT min(began_at) FROM incident WHERE credential = 0 AND track = 'account' AND ended_at IS NULL";
         let at: Option<At> = self.conn.query_row(sql, [], |row| row.get(0))?;
         Ok(at.map(|At(at)| at))
     }

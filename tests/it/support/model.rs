@@ -98,7 +98,8 @@ pub struct Model {
     /// Providers of which a success was ever logged.
     successes: BTreeSet<Provider>,
     account: Slot,
-    doubt: Option<(Kind, u32, Duration)>,
+    /// What of the account is not told yet: looks that found it, and time since the first of them.
+    doubts: Vec<(Kind, u32, Duration)>,
     ids: u32,
     now: Timestamp,
     leaf_now: Timestamp,
@@ -221,7 +222,7 @@ impl Model {
             blind: false,
             successes: BTreeSet::new(),
             account: Slot::default(),
-            doubt: None,
+            doubts: Vec::new(),
             ids: 0,
             now,
             leaf_now: now,
@@ -486,33 +487,58 @@ impl Model {
         let sweep = self.sweeps.len() - 1;
         let (now, window) = (self.now, self.settings.flap_window);
         let Some(kind) = condition else {
-            self.doubt = None;
+            self.doubts.clear();
             self.proved(None);
             self.account
                 .good(sweep, false, now, self.settings.resolve_after);
             return;
         };
         if (self.account.open.as_ref()).is_some_and(|trouble| trouble.kind == kind) {
-            self.doubt = None;
+            self.doubts.clear();
             self.account.not_well();
             return;
         }
-        let (looks, held) = match self.doubt {
-            Some((before, looks, held)) if before == kind => (looks + 1, held + since_last_try),
-            _ => (1, Duration::ZERO),
-        };
+        if self.account.open.is_some() {
+            self.doubts.retain(|doubt| doubt.0 == kind);
+        }
+        self.doubts
+            .iter_mut()
+            .for_each(|doubt| doubt.2 += since_last_try);
+        match self.doubts.iter_mut().find(|doubt| doubt.0 == kind) {
+            Some(doubt) => doubt.1 += 1,
+            None => self.doubts.push((kind, 1, Duration::ZERO)),
+        }
         let (needed, hold) = match kind {
             Kind::LeafLogin => (2, 10 * MINUTE),
             Kind::LeafUnreachable => (1, 30 * MINUTE),
             _ => (2, Duration::ZERO),
         };
-        let again = self.account.open.is_none()
-            && (self.account.recent(now, window)).is_some_and(|(_, before)| before == kind);
-        if again || (looks >= needed && held >= hold) {
-            self.doubt = None;
-            self.account.is(kind, now, window, &mut self.ids);
+        let untold = self.account.open.is_none();
+        let again =
+            untold && (self.account.recent(now, window)).is_some_and(|(_, before)| before == kind);
+        let found = self.doubts.iter().find(|doubt| doubt.0 == kind).unwrap();
+        let told = if again || (found.1 >= needed && found.2 >= hold) {
+            Some(kind)
+        } else if untold && self.doubts.iter().any(|doubt| doubt.2 >= 30 * MINUTE) {
+            let most = self.doubts.iter().map(|doubt| doubt.1).max().unwrap();
+            let of_most = |doubt: &&(Kind, u32, Duration)| doubt.1 == most;
+            let alike: Vec<Kind> = self
+                .doubts
+                .iter()
+                .filter(of_most)
+                .map(|doubt| doubt.0)
+                .collect();
+            alike
+                .iter()
+                .find(|one| **one == kind)
+                .or(alike.iter().max())
+                .copied()
         } else {
-            self.doubt = Some((kind, looks, held));
+            None
+        };
+        if let Some(told) = told {
+            self.doubts.clear();
+            self.account.is(told, now, window, &mut self.ids);
         }
     }
 
