@@ -180,6 +180,8 @@ impl Timetable {
         state.sweep.ask_anew(hour);
         state.events.ask_anew(hour);
         state.sweep_wanted = true;
+        // It may be another server now; the one that asked for the pause is not asked before it is over.
+        self.context.sight().paused_until = Duration::ZERO;
     }
 
     fn hour<'a>(&self, zone: &'a jiff::tz::TimeZone) -> Hour<'a> {

@@ -34,7 +34,7 @@ const HAPPENED: &[(&str, &[&str])] = &[
 impl Tx<'_> {
     /// Asked at the start and when the clock was set back: nothing that happened lies ahead of `now`, and nothing waits
     /// longer than it ever would, whatever a clock that was wrong wrote down. What is wanted for a time of the calendar
-    /// (silences, acks) keeps it. `wait` is how long a notice waits.
+    /// (silences) keeps it. `wait` is how long a notice waits.
     pub fn clock_was_set_back(&self, wait: Duration, now: Timestamp) -> Result<()> {
         self.shorten_waits(wait, now)?;
         for (table, columns) in HAPPENED {
@@ -50,12 +50,16 @@ impl Tx<'_> {
         let most = |length: Duration| At(now + length);
         self.execute(
             "UPDATE notice SET due_at = CASE WHEN at > ?1 THEN min(?1 + due_at - at, ?2) ELSE ?2 END
-             WHERE done_at IS NULL AND routed = 0 AND done_as IS NULL AND (at > ?1 OR due_at > ?2)",
+             WHERE done_at IS NULL AND done_as IS NULL AND (at > ?1 OR due_at > ?2)",
             params![At(now), most(wait)],
         )?;
         self.execute(
-            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND routed = 0 AND done_as = 'untold' AND due_at > ?1",
+            "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND done_as = 'untold' AND due_at > ?1",
             [most(notify::UNTOLD_AGAIN)],
+        )?;
+        self.execute(
+            "UPDATE ack SET until_at = ?1 + until_at - at WHERE ended_at IS NULL AND at > ?1",
+            [At(now)],
         )?;
         // Nobody can tell how much of a retry's wait is left; one try more hurts nobody.
         self.path_is_open(now)?;

@@ -152,6 +152,26 @@ async fn a_start_a_day_ahead_that_is_put_right_holds_nothing_up() {
 }
 
 #[tokio::test]
+async fn an_ack_keeps_its_length_and_a_silence_its_end() {
+    let mut world = World::with(setup("15m")).await;
+    world.clock_is_set(DAY);
+    world.revokes_access("Hillside Farms");
+    world.time_passes(SWEEP + MINUTE).await;
+    world.one_mail_says("INVALID: Hillside Farms");
+    world.types("ack 1 --reason 'on it'");
+    world.types("silence --problem missing --for 5d --reason 'known'");
+    let end = world.asks("SELECT until_at FROM silence");
+    world.clock_is_set(-DAY);
+    world.time_passes(15 * SECOND).await;
+    let days = "SELECT (until_at - at) / 86400000 FROM ack WHERE at <= ";
+    let now = world.clock.now().as_millisecond();
+    assert_eq!(world.asks(&format!("{days}{now}")), ["14"]);
+    assert_eq!(world.asks("SELECT until_at FROM silence"), end);
+    world.days_pass(3).await;
+    world.nothing_more();
+}
+
+#[tokio::test]
 async fn reminders_are_looked_for_on_though_this_run_began_later_than_it_is() {
     let mut world = World::with(setup("15m")).await;
     world.revokes_access("Hillside Farms");
