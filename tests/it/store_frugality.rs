@@ -94,7 +94,9 @@ fn what_is_asked_often_reads_no_whole_table() {
         let path = file.unwrap().path();
         // What is thrown away is looked for once a day, what an older version kept once in its life, what lies ahead when the
         // clock was set back; by statements made of pieces.
-        let rare = ["upkeep.rs", "scrub.rs", "clock.rs"].iter().any(|name| path.ends_with(name));
+        let rare = ["upkeep.rs", "scrub.rs", "clock.rs"]
+            .iter()
+            .any(|name| path.ends_with(name));
         if rare || path.extension().is_none_or(|end| end != "rs") {
             continue;
         }
