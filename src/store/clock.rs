@@ -24,7 +24,7 @@ const HAPPENED: &[(&str, &[&str])] = &[
     ),
     ("step", &["at"]),
     ("ack", &["at", "ended_at"]),
-    ("silence", &["at", "ended_at"]),
+    ("silence", &["at", "ended_at", "settled"]),
     ("notice", &["at", "done_at"]),
     ("message", &["at"]),
     ("delivery", &["done_at"]),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leafwatch::config::Web;
 use leafwatch::daemon::judge::Bench;
 use leafwatch::model::{Provider, WatchList};
 use leafwatch::rules::fleet::Sight;
