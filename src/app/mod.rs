@@ -302,9 +302,9 @@ fn begin(
 ) -> store::Result<Opened> {
     // It may have been set while nobody ran.
     tx.clock_was_set_back(settings.policy.alerts.group_wait, now)?;
+    let last_alive = tx.last_alive(now)?;
     tx.end_pause()?;
     let key = tx.fingerprint_key(fresh, now)?;
-    let last_seen = tx.last_whole_sweep()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
     let bench = settings.bench(false);
     let (roster, changes) = Roster::load(tx, &settings.watch, &settings.policy, now)?;
@@ -319,7 +319,7 @@ fn begin(
         run,
         roster,
         blind: tx.is_blind()?,
-        after_off: due::was_off(&settings.policy.schedules.sweep, last_seen, now),
+        after_off: due::was_off(&settings.policy.schedules.sweep, last_alive, now),
     })
 }
 

@@ -129,6 +129,9 @@ impl<'a> Bench<'a> {
         if let Some(newest) = looks.last() {
             tx.note_leaf_clock(newest.at, newest.leaf_at)?;
         }
+        if let Some(last) = looks.last() {
+            tx.note_leaf_clock(last.at, last.leaf_at)?;
+        }
         tx.note_progress(sweep, counts)?;
         Ok(told)
     }
@@ -203,6 +206,7 @@ impl<'a> Bench<'a> {
     /// Judges the end of a sweep: the account first, then, where it was whole, all that a single answer cannot prove.
     /// Returns whether we are blind now.
     pub fn swept(&self, tx: &Tx<'_>, swept: &Swept) -> Result<bool> {
+        tx.note_leaf_clock(swept.at, swept.leaf_at)?;
         let (seen, missing) = tx.census()?;
         let nobody_seen = seen == 0;
         let (known, missing) = if nobody_seen {

@@ -349,6 +349,11 @@ impl Writer<'_> {
             Say::Reopened => incident.kind_at,
             _ => incident.began_at,
         };
+        // A warning came while Leaf still called it healthy.
+        let before = match say {
+            Say::Changed { .. } => incident.kind_at,
+            _ => since,
+        };
         let count = self.tx.looks_since_then(found.id, since, says)?;
         let well = |answer: &Answer| says(answer) == Finding::Well;
         let (so, of) = match kind.track() {
@@ -359,7 +364,7 @@ impl Writer<'_> {
             so,
             well: count.well,
             of,
-            last_well: self.tx.last_look(found.id, since, well)?,
+            last_well: self.tx.last_look(found.id, before, well)?,
         }))
     }
 

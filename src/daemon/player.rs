@@ -87,6 +87,23 @@ impl Player {
         self.now = now;
     }
 
+    /// The wall clock was set, or the machine slept: it is `now`, as the daemon notices, and `leaf_now` by Leaf's clock.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn clock_was_set(&mut self, now: Timestamp, leaf_now: Timestamp) -> Result<(), Error> {
+        let wait = self.settings.policy.alerts.group_wait;
+        let back = now < self.now;
+        self.now = now;
+        self.db.write(|tx| {
+            tx.note_leaf_clock(now, leaf_now)?;
+            match back {
+                true => tx.clock_was_set_back(wait, now),
+                false => Ok(()),
+            }
+        })
+    }
+
     /// What is left when it is over.
     pub fn into_db(self) -> Db {
         self.db
@@ -189,10 +206,11 @@ pub fn accepts_all(tx: &Tx<'_>, delivery: &Waiting, now: Timestamp) -> Result<()
 
 fn begin_run(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(RunId, bool), Error> {
     tx.clock_was_set_back(settings.policy.alerts.group_wait, now)?;
-    let last_seen = tx.last_whole_sweep()?;
+    let last_alive = tx.last_alive(now)?;
+    tx.end_pause()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
     tx.choose_anew(now)?;
     tx.path_is_open(now)?;
-    let after_off = due::was_off(&settings.policy.schedules.sweep, last_seen, now);
+    let after_off = due::was_off(&settings.policy.schedules.sweep, last_alive, now);
     Ok((run, after_off))
 }

@@ -259,16 +259,23 @@ impl Timetable {
         let this = self.clone();
         self.tracker.spawn(async move {
             let context = &this.context;
-            if by.is_negative() {
-                let (now, wait) = (context.clock.now(), settings.policy.alerts.group_wait);
+            let (now, leaf_now) = (context.clock.now(), context.leaf_now());
+            let (back, wait) = (by.is_negative(), settings.policy.alerts.group_wait);
+            if back {
                 context.roster().clock_was_set_back(now);
-                let put_right = context.write(move |tx| tx.clock_was_set_back(wait, now));
-                if let Err(error) = put_right.await {
-                    tracing::warn!(
-                        "what is stored waits for the clock: {}",
-                        sweep::chain(&error)
-                    );
+            }
+            let put_right = context.write(move |tx| {
+                tx.note_leaf_clock(now, leaf_now)?;
+                match back {
+                    true => tx.clock_was_set_back(wait, now),
+                    false => Ok(()),
                 }
+            });
+            if let Err(error) = put_right.await {
+                tracing::warn!(
+                    "what is stored waits for the clock: {}",
+                    sweep::chain(&error)
+                );
             }
             context.committed.notify_one();
             context.packed.notify_one();

@@ -76,9 +76,10 @@ pub fn is_overdue(
             .is_ok_and(|since| firings_between(sweep, zone, since, now, intervals + 1) > intervals)
 }
 
-/// Whether nobody looked for so long that things could have happened unseen; a short restart is no such time.
-pub fn was_off(sweep: &Schedule, last_seen: Option<Timestamp>, now: Timestamp) -> bool {
-    last_seen
+/// Whether nobody ran for so long that things could have happened unseen; a short restart is no such time, and one that
+/// could not reach Leaf did run.
+pub fn was_off(sweep: &Schedule, last_alive: Option<Timestamp>, now: Timestamp) -> bool {
+    last_alive
         .is_some_and(|last| now.duration_since(last).unsigned_abs() > sweep.typical_interval() * 2)
 }
 

@@ -191,6 +191,19 @@ impl Tx<'_> {
         Ok(self.conn.prepare_cached(sql)?.exists([])?)
     }
 
+    /// When the program last showed that it lived, in any run; `now`, where it waits as long as Leaf asked it to.
+    pub fn last_alive(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let sql = "SELECT max(at) FROM (
+              SELECT max(started_at, coalesce(finished_at, 0)) AS at FROM sweep WHERE id = (SELECT max(id) FROM sweep)
+            UNION ALL SELECT stopped_at FROM run WHERE id = (SELECT max(id) FROM run)
+            UNION ALL SELECT min(until_at, ?1) FROM pause)";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([At(now)], |row| row.get(0))?;
+        Ok(at.map(|At(at)| at))
+    }
+
     /// When the sweep that runs now began.
     pub fn running_sweep(&self) -> Result<Option<Timestamp>> {
         let sql = "SELECT s.started_at FROM sweep s JOIN run r ON r.id = s.run

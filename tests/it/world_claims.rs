@@ -382,3 +382,44 @@ async fn what_one_of_many_says_is_not_the_cause_of_all() {
     assert!(shared.contains("no event says why"), "{}", mail.text);
     assert!(!shared.contains("Farm 0"), "{}", mail.text);
 }
+
+#[tokio::test]
+async fn what_was_warned_of_was_last_healthy_at_the_look_before_it_broke() {
+    let mut world = World::new(&["Hillside"]).await;
+    let farm = world.grower("Hillside");
+    for ago in [30, 20] {
+        let at = world.clock.now() - ago * MINUTE;
+        world
+            .leaf
+            .push_event(farm, LogEntry::invalid_client().at(at));
+    }
+    world.gather().await;
+    world.time_passes(2 * MINUTE).await;
+    world.one_mail_says("EARLY WARNING: Hillside");
+    world.time_passes(2 * HOUR).await;
+    world.status("Hillside", "UNAUTHENTICATED");
+    world.time_passes(SWEEP).await;
+    let mail = world.one_mail_says("CHANGED: Hillside");
+    let sure = "1 of 10 looks said so; last healthy Mon 2 Mar 2026, 10:00 UTC";
+    assert!(mail.says(sure), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn a_restart_while_leaf_is_away_is_no_time_off() {
+    let mut world = World::of(3).await;
+    let away = world
+        .leaf
+        .fault(Scope::AllButLogin, Fault::Html(502), When::always());
+    world.time_passes(2 * HOUR).await;
+    world.one_mail_says("Leaf unreachable");
+    world.restarts().await;
+    world.time_passes(MINUTE).await;
+    world.leaf.lift(away);
+    world.status("Farm 1", "UNAUTHENTICATED");
+    world.time_passes(SWEEP).await;
+    let mails = world.mails();
+    assert_eq!(mails.len(), 2, "that Leaf answers again, and what it says");
+    for mail in mails {
+        assert!(!mail.says("while Leafwatch was off"), "{}", mail.text);
+    }
+}

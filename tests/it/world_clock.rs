@@ -264,3 +264,18 @@ async fn nothing_is_forgotten_while_the_clock_is_years_ahead() {
     world.days_pass(3).await;
     world.one_mail_says("REMINDER: Hillside Farms");
 }
+
+#[tokio::test]
+async fn causes_are_known_at_once_when_the_clock_was_put_right() {
+    let mut world = World::with(setup("15m")).await;
+    world.clock_is_set(-10 * DAY);
+    world.revokes_access("Hillside Farms");
+    world.time_passes(SWEEP + MINUTE).await;
+    let cause = "no longer accepts the stored access";
+    let mail = world.one_mail_says("INVALID: Hillside Farms");
+    assert!(mail.says(cause), "{}", mail.text);
+    world.clock_is_set(10 * DAY);
+    world.time_passes(2 * MINUTE).await;
+    let mail = world.one_mail_says("REMINDER: Hillside Farms");
+    assert!(mail.says(cause), "{}", mail.text);
+}
