@@ -49,12 +49,8 @@ fn from_events(findings: &Findings<'_>) -> Cause {
         .and_then(|reading| reading.environment.as_deref());
     let stage = environment.is_some_and(|word| Environment::Stage.is(word));
     let says = |event| from_event(event, stage, key_tail);
-    let trouble = |event: &Event| matches!(event.status_code, Some(429 | 500..=599));
-    match findings.events.iter().find_map(says) {
-        Some(cause) => cause,
-        None if findings.events.iter().any(trouble) => Cause::ProviderTrouble,
-        None => Cause::Unexplained,
-    }
+    let said = findings.events.iter().find_map(says);
+    said.unwrap_or(Cause::Unexplained)
 }
 
 /// What one failed event says. Classified on OAuth's error word; the text beside it is unstable (RFC 6749 section 5.2).
@@ -69,17 +65,24 @@ fn from_event(event: &Event, stage: bool, key_tail: Option<&str>) -> Option<Caus
         });
     }
     // The second is of the requests for data (RFC 6750 section 3.1): it is the stored token that is refused.
-    if body.contains("invalid_grant") || body.contains("invalid_token") {
+    if body.contains("invalid_grant") || body.contains("invalid_token") || token_refused(event) {
         return Some(Cause::GrowerMustReconnect);
     }
     match event.status_code {
         Some(403) => Some(forbidden(event, &body, stage)),
         Some(401) if stage => Some(Cause::EnvironmentOrApproval),
         Some(401) => Some(Cause::AppNotApproved),
-        // A token call answers 400 for a refresh token that is no longer good.
-        Some(400) => Some(Cause::GrowerMustReconnect),
+        // A 400 without those words is of the request, not of what the grower consented to.
         _ => None,
     }
+}
+
+/// Whether the challenge beside a refusal says so of the token; its body may be empty.
+fn token_refused(event: &Event) -> bool {
+    event.headers.lines().any(|line| {
+        let line = line.to_ascii_lowercase();
+        line.contains("www-authenticate") && line.contains("invalid_token")
+    })
 }
 
 fn forbidden(event: &Event, body: &str, stage: bool) -> Cause {
@@ -88,7 +91,7 @@ fn forbidden(event: &Event, body: &str, stage: bool) -> Cause {
     }
     if stage || body.contains("<html") {
         Cause::EnvironmentOrApproval
-    } else if body.contains("proper access for this api") || body.contains("scope") {
+    } else if body.contains("proper access for this api") {
         Cause::ScopesLacking
     } else {
         Cause::PermissionLacking
@@ -199,16 +202,73 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_that_failed_speaks_and_trouble_of_the_provider_only_where_none_did() {
-        let [busy, grant] = [event(503, "", ""), event(400, "invalid_grant", "")];
+    fn a_challenge_that_names_the_token_says_so_where_the_body_is_empty() {
+        let challenge = r#"WWW-Authenticate: error="invalid_token", error_description="expired""#;
+        for environment in ["PRODUCTION", "STAGE"] {
+            assert_eq!(
+                cause(&[event(401, "", challenge)], "INVALID", environment),
+                Cause::GrowerMustReconnect
+            );
+        }
+        let bare = event(401, "", "WWW-Authenticate: Bearer\nDate: invalid_token");
         assert_eq!(
-            cause(&[busy.clone(), grant], "INVALID", "PRODUCTION"),
-            Cause::GrowerMustReconnect
+            cause(&[bare], "INVALID", "PRODUCTION"),
+            Cause::AppNotApproved
         );
-        assert_eq!(
-            cause(&[busy], "INVALID", "PRODUCTION"),
-            Cause::ProviderTrouble
-        );
+    }
+
+    #[test]
+    fn a_400_is_of_the_stored_access_only_where_it_says_so() {
+        for body in [
+            "",
+            r#"{"error":"unauthorized_client"}"#,
+            r#"{"error":"invalid_scope"}"#,
+            r#"{"error":"invalid_request"}"#,
+            "startDate malformed",
+        ] {
+            assert_eq!(
+                cause(&[event(400, body, "")], "INVALID", "PRODUCTION"),
+                Cause::Unexplained,
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn scopes_lack_only_where_the_refusal_says_so() {
+        let lacking = "The client does not have a proper access for this API. Needed scopes: [ag2]";
+        for (body, expected) in [
+            (lacking, Cause::ScopesLacking),
+            (
+                r#"{"message":"Access Denied","scope":"ag1"}"#,
+                Cause::PermissionLacking,
+            ),
+        ] {
+            assert_eq!(
+                cause(&[event(403, body, "")], "INVALID", "PRODUCTION"),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn an_hour_of_trouble_at_the_provider_explains_no_refusal() {
+        let grant = event(400, "invalid_grant", "");
+        for busy in [429, 503].map(|code| event(code, "", "")) {
+            for kind in [Kind::Invalid, Kind::LimitedPermission, Kind::FailingEvents] {
+                let of = |events| {
+                    diagnose(&Findings {
+                        kind,
+                        reading: None,
+                        events,
+                        expected: None,
+                    })
+                };
+                let both = [busy.clone(), grant.clone()];
+                assert_eq!(of(&both[..1]), Some(Cause::Unexplained));
+                assert_eq!(of(&both), Some(Cause::GrowerMustReconnect));
+            }
+        }
     }
 
     #[test]

@@ -152,9 +152,9 @@ impl Tx<'_> {
         let mut statement = self.conn.prepare_cached(
             "WITH it AS (SELECT * FROM event WHERE credential = ?1 AND at BETWEEN ?2 AND ?3)
              SELECT identity, at, status_code, body, headers FROM it
-             WHERE (status_code IS NULL OR status_code IN (400, 401, 403, 429) OR status_code BETWEEN 500 AND 599)
+             WHERE (status_code IS NULL OR status_code IN (400, 401, 403))
                AND at > coalesce((SELECT max(at) FROM it WHERE status_code BETWEEN 200 AND 299), ?2 - 1)
-             ORDER BY coalesce(status_code, 0) NOT IN (400, 401, 403), at DESC, id DESC LIMIT ?4",
+             ORDER BY status_code IS NULL, at DESC, id DESC LIMIT ?4",
         )?;
         let rows = statement.query_map(
             params![credential.0, At(since), At(leaf_now), TELLING],
