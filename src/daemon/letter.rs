@@ -3,6 +3,7 @@
 //! Decides nothing; the wording is the mail's and the view's.
 
 use std::collections::HashSet;
+use std::collections::hash_map::{Entry as Slot, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -558,7 +559,14 @@ impl Writer<'_> {
         }
         let (mut shared, mut causes) = (Vec::new(), Causes::new());
         let mut explained = vec![false; entries.len()];
+        let mut refused_keys = HashMap::new();
         for alike in self.tx.turned_alike(since)? {
+            let members =
+                (0..entries.len()).filter(|&at| !explained[at] && belongs(&entries[at], &alike));
+            let members: Vec<usize> = members.collect();
+            if members.is_empty() {
+                continue;
+            }
             let print = alike.key.as_ref().map(|(print, _)| print);
             let key = cause_key(alike.kind, alike.provider, print);
             let told = self
@@ -571,23 +579,20 @@ impl Writer<'_> {
                 })?
                 .pop();
             let refused = match print {
-                Some(print) => {
-                    let policy = self.packer.bench.policy;
-                    self.tx.key_is_refused(print, policy, self.now)?
-                }
-                None => false,
+                Some(print) if told.is_none() => match refused_keys.entry(*print) {
+                    Slot::Occupied(known) => *known.get(),
+                    Slot::Vacant(unknown) => {
+                        let policy = self.packer.bench.policy;
+                        *unknown.insert(self.tx.key_is_refused(print, policy, self.now)?)
+                    }
+                },
+                _ => false,
             };
             let by_number = fleet::shared_by_number(alike.turned, alike.all, thresholds);
             if !refused && !by_number && told.is_none() {
                 continue;
             }
             let (more, least) = (told.is_some(), if told.is_some() { 1 } else { 2 });
-            let members =
-                (0..entries.len()).filter(|&at| !explained[at] && belongs(&entries[at], &alike));
-            let members: Vec<usize> = members.collect();
-            if members.is_empty() {
-                continue;
-            }
             let of_members = members.iter().map(|&at| &entries[at].0);
             let cause = told.unwrap_or_else(|| shared_cause(&alike, refused, of_members));
             // What its own events explain otherwise is not explained by the others.

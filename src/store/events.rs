@@ -1,7 +1,7 @@
 //! Leaf's events, kept past Leaf's own 30 days.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::row::At;
 use super::{Result, Tx};
@@ -163,28 +163,33 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Whether the provider refuses a client key: so says the diagnosis of one of its credentials.
+    /// Whether the provider refuses a client key: of what all its credentials told of it inside the window, the newest
+    /// is a refusal of the key, and no success. A credential speaks of it since it was connected, and since it names it.
     pub fn key_is_refused(&self, key: &[u8; 16], policy: &Policy, now: Timestamp) -> Result<bool> {
-        let leaf_now = now + self.leaf_ahead()?;
+        let ahead = self.leaf_ahead()?;
+        let leaf_now = now + ahead;
+        let window = leaf_now - policy.thresholds.failing_events_window;
         let mut statement = self.conn.prepare_cached(
-            "SELECT s.credential, (SELECT min(i.began_at) FROM incident i
-               WHERE i.credential = s.credential AND i.track = 'access' AND i.ended_at IS NULL)
-             FROM span s JOIN reading r ON r.id = s.reading WHERE s.to_sweep IS NULL AND r.key_print = ?1
-               AND EXISTS (SELECT 1 FROM event e WHERE e.credential = s.credential AND e.at BETWEEN ?2 AND ?3
-                 AND e.body LIKE '%invalid_client%')",
+            "WITH named AS (SELECT s.credential, s.from_sweep, s.from_at, r.key_print
+               FROM span s JOIN reading r ON r.id = s.reading WHERE r.key_print IS NOT NULL),
+             member AS (SELECT s.credential, max(?2, coalesce(s.epoch_since, ?2), coalesce((
+                 SELECT min(n.from_at) + ?4 FROM named n WHERE n.credential = s.credential AND n.from_sweep >
+                   (SELECT max(o.from_sweep) FROM named o WHERE o.credential = s.credential AND o.key_print <> ?1)), ?2))
+                 AS since
+               FROM span s JOIN reading r ON r.id = s.reading WHERE s.to_sweep IS NULL AND r.key_print = ?1)
+             SELECT coalesce(e.status_code, 0) NOT BETWEEN 200 AND 299 AS refused
+             FROM member m CROSS JOIN event e ON e.credential = m.credential AND e.at BETWEEN m.since AND ?3
+             WHERE e.status_code BETWEEN 200 AND 299
+               OR coalesce(e.status_code, 400) IN (400, 401, 403) AND e.body LIKE '%invalid_client%'
+             ORDER BY e.at DESC, refused LIMIT 1",
         )?;
-        let since = leaf_now - policy.thresholds.failing_events_window;
-        let mut rows = statement.query(params![&key[..], At(since), At(leaf_now)])?;
-        while let Some(row) = rows.next()? {
-            let began_at = row.get::<_, Option<At>>(1)?.map_or(now, |At(at)| at);
-            let trouble = (Kind::FailingEvents, began_at);
-            let diagnosis =
-                self.diagnosis(CredentialId(row.get(0)?), trouble, None, policy, now)?;
-            if matches!(diagnosis.cause, Some(Cause::AppSecretWrong { .. })) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let ahead = i64::try_from(ahead.as_millis()).unwrap_or(0);
+        let refused = statement
+            .query_row(params![&key[..], At(window), At(leaf_now), ahead], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        Ok(refused.unwrap_or(false))
     }
 
     /// Notes how far Leaf's clock is ahead of ours; its answers are dated to the second.

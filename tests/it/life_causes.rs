@@ -101,6 +101,33 @@ fn an_event_of_another_client_key_names_no_cause_and_no_key() {
 }
 
 #[test]
+fn a_key_is_refused_only_while_the_newest_that_was_tried_with_it_says_so() {
+    let mut desk = settled(30);
+    for number in 0..6 {
+        desk.says(number, with_key("OK", 1));
+    }
+    desk.says(9, with_key("OK", 2));
+    desk.sweeps(1);
+    desk.now += 72 * HOUR;
+    // An idle grower met the old secret two days ago.
+    desk.events(3, &[(2 * DAY, 401, CLIENT)]);
+    assert!(key_is_refused(&mut desk, 1));
+    // Neither another key's success, nor an older one, nor one that is still to come, nor another refusal says otherwise.
+    desk.events(9, &[(10, 200, "")]);
+    desk.events(
+        4,
+        &[(2 * DAY + 60, 200, ""), (30, 400, GRANT), (20, 503, "")],
+    );
+    let to_come = desk.leaf_now() + HOUR;
+    desk.log(5, &[event(Some(to_come), 200, "")]);
+    assert!(key_is_refused(&mut desk, 1) && !key_is_refused(&mut desk, 2));
+    desk.events(4, &[(DAY, 200, "")]);
+    assert!(!key_is_refused(&mut desk, 1));
+    desk.events(5, &[(60, 401, CLIENT)]);
+    assert!(key_is_refused(&mut desk, 1));
+}
+
+#[test]
 fn at_the_first_look_events_of_before_it_speak_for_no_other_key_was_seen() {
     let mut desk = Desk::new(30);
     desk.says(3, with_key("INVALID", 1));
