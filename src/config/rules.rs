@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::fault::quoted;
 use super::reader::Section;
-use crate::model::{StatusClass, StatusWords, Thresholds};
+use crate::model::{GONE, StatusClass, StatusWords, Thresholds};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -96,6 +96,17 @@ fn status_words(section: &Section<'_>) -> StatusWords {
         ("provider_unavailable", StatusClass::ProviderUnavailable),
     ] {
         for word in section.list(key).unwrap_or_default() {
+            if word.contains(GONE) {
+                section.fault(
+                    key,
+                    &format!(
+                        "{} stands for what looked like a credential and was left out",
+                        quoted(word)
+                    ),
+                    "name only words that Leaf sends",
+                );
+                continue;
+            }
             let other = mapped.insert(word.to_uppercase(), key);
             if let Some(other) = other.filter(|other| *other != key) {
                 section.fault(

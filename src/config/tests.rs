@@ -410,3 +410,13 @@ fn a_hundred_thousand_growers_keep_their_order_and_only_a_few_pay_for_settings()
             .contains("a sweep of 100000 credentials takes about 6 h 56 min")
     }));
 }
+
+#[test]
+fn what_stands_for_a_word_that_was_not_kept_is_no_status_word() {
+    for word in ["\u{2026}", "Token \u{2026}"] {
+        let folder = Folder::with(&format!("[rules.status_words]\nhealthy = [\"{word}\"]\n"));
+        let fault = folder.fault().to_string();
+        assert!(fault.contains("rules.status_words.healthy"), "{fault}");
+        assert!(fault.contains("left out"), "{fault}");
+    }
+}

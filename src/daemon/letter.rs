@@ -14,7 +14,7 @@ use crate::mail::letter::{
     StillOpen, Tally, Telling, Thread, Told,
 };
 use crate::model::{
-    Address, Answer, Audience, Cause, Credential, CredentialId, EndedBy, Event, EventVerdict,
+    Address, Answer, Audience, Cause, Credential, CredentialId, EndedBy, Event, EventVerdict, GONE,
     Incident, IncidentId, Kind, Reading, Track,
 };
 use crate::rules::due;
@@ -427,6 +427,13 @@ impl Writer<'_> {
         let Some(word) = raw.first().filter(|_| !subject.is_empty()) else {
             return Ok(vec!["Leaf sends no status word at all.".to_owned()]);
         };
+        if word.contains(GONE) {
+            return Ok(vec![
+                "What Leaf sends as this word looks like a credential, so it is not kept, and no line of config can name \
+                 it: ask Leaf."
+                    .to_owned(),
+            ]);
+        }
         let quoted: Vec<String> = raw.iter().take(3).map(|raw| words::quoted(raw)).collect();
         Ok(vec![
             format!("As Leaf sends it: {}", words::listed(&quoted)),

@@ -25,6 +25,6 @@ pub use policy::{
 pub use problem::{Audience, Kind, Severity, Track};
 pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading, WhyUnseen};
 pub use schedule::{NotACronLine, Schedule, next_civil};
-pub use text::{clean, clean_lines};
+pub use text::{GONE, clean, clean_lines};
 pub use wait::{Wait, WaitsFor};
 pub use watch::{Expectation, OwnSettings, WatchList, WatchedUser};

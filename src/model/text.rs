@@ -1,5 +1,8 @@
 //! Foreign text made safe to show: what others wrote never steers a terminal, a header or the reading direction.
 
+/// Stands for what was left out of a text before it was kept: what holds it is no longer what others wrote.
+pub const GONE: &str = "…";
+
 /// `text` on one line, without control, bidi and invisible characters, blanks collapsed, at most `max` characters.
 ///
 /// What is cut ends with an ellipsis, which counts. Joiners (U+200C, U+200D) stay: names in some scripts need them.

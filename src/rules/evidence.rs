@@ -15,12 +15,9 @@ mod scrub;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::model::{clean, clean_lines};
+use crate::model::{GONE, clean, clean_lines};
 
 pub use headers::headers;
-
-/// Stands for what is left out.
-const GONE: &str = "…";
 
 /// The longest body that is kept, in bytes.
 pub const LONGEST_BODY: usize = 4 * 1024;

@@ -423,3 +423,13 @@ async fn a_restart_while_leaf_is_away_is_no_time_off() {
         assert!(!mail.says("while Leafwatch was off"), "{}", mail.text);
     }
 }
+
+#[tokio::test]
+async fn a_word_that_is_not_kept_is_no_line_of_config() {
+    let mut world = World::new(&["Hillside", "Prairie"]).await;
+    world.status("Hillside", "a8Kz0pQ3vT7xW1yB5nM9c2RdL6sF4gHj");
+    world.time_passes(2 * SWEEP).await;
+    let mail = world.one_mail_says("unknown status word");
+    assert!(mail.says("looks like a credential"), "{}", mail.text);
+    assert!(!mail.says("healthy = ["), "{}", mail.text);
+}
