@@ -116,7 +116,8 @@ impl Tx<'_> {
             let (first, ended): (i64, i64) = (row.get(0)?, row.get(1)?);
             let began = first.max(from);
             let mut looks = self.whole_sweeps(began, ended)?;
-            for &(silent, until) in &gaps {
+            let within = |gap: &&(i64, i64)| gap.0 < ended && gap.1 > began;
+            for &(silent, until) in gaps.iter().filter(within) {
                 let silent = self.whole_sweeps(silent.max(began), until.min(ended))?;
                 looks = looks.saturating_sub(silent);
             }
@@ -161,8 +162,9 @@ impl Tx<'_> {
         })
     }
 
-    /// The last look before `before` with an answer that is `wanted`: the end of the last whole sweep in which the
-    /// credential gave it. A look at which it gave none is no look at it.
+    /// The last look before `before` with an answer that is `wanted`. Only the first look that brought an answer has a time
+    /// of its own; a later one counts from the beginning of its sweep, which is never later than anybody looked. A look
+    /// at which the credential gave none is no look at it.
     pub fn last_look(
         &self,
         credential: CredentialId,
@@ -175,7 +177,7 @@ impl Tx<'_> {
              WHERE s.credential = ?1 AND s.from_at < ?2 ORDER BY s.from_sweep DESC",
         )?;
         let mut last = self.conn.prepare_cached(
-            "SELECT w.finished_at FROM sweep w WHERE w.id >= ?2 AND w.id < ?3 AND w.sight = 0 AND w.second = 0
+            "SELECT w.started_at FROM sweep w WHERE w.id >= ?2 AND w.id < ?3 AND w.sight = 0 AND w.second = 0
                AND w.finished_at < ?4 AND NOT EXISTS (SELECT 1 FROM gap g WHERE g.credential = ?1
                  AND g.from_sweep <= w.id AND coalesce(g.to_sweep, 1 << 60) > w.id)
              ORDER BY w.id DESC LIMIT 1",

@@ -157,6 +157,18 @@ impl Tx<'_> {
         Ok(at.map(|At(at)| at))
     }
 
+    /// When the last whole sweep began, in any run.
+    pub(super) fn last_whole_began(&self) -> Result<Option<Timestamp>> {
+        let sql =
+            "SELECT started_at FROM sweep WHERE sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1";
+        let at: Option<At> = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(at.map(|At(at)| at))
+    }
+
     /// The first sweep that was whole, in any run, and when it ended: what opened until then was so at the first look.
     pub fn first_whole_sweep(&self) -> Result<Option<(SweepId, Timestamp)>> {
         let sql = "SELECT id, finished_at FROM sweep WHERE sight = 0 AND second = 0 AND finished_at IS NOT NULL ORDER BY id LIMIT 1";

@@ -212,7 +212,7 @@ pub struct Line {
     pub expected_environment: Option<Environment>,
     /// Since when it is as it is.
     pub since: Option<Timestamp>,
-    /// The last look that brought an answer.
+    /// The last look that brought an answer; never later than it was.
     pub last_look: Option<Timestamp>,
     /// Not seen since we are blind.
     pub stale: bool,

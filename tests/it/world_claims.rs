@@ -433,3 +433,25 @@ async fn a_word_that_is_not_kept_is_no_line_of_config() {
     assert!(mail.says("looks like a credential"), "{}", mail.text);
     assert!(!mail.says("healthy = ["), "{}", mail.text);
 }
+
+#[tokio::test]
+async fn what_was_read_in_a_long_sweep_is_not_told_as_read_at_its_end() {
+    let names: Vec<String> = (0..40).map(|n| format!("Farm {n}")).collect();
+    let mut setup = Setup::of(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    setup.max_in_flight = 1;
+    let mut world = World::with(setup).await;
+    let slow = Fault::Slow(std::time::Duration::from_millis(25));
+    world.leaf.fault(Scope::AllButLogin, slow, When::always());
+    // From 08:00 to 08:40.
+    world.long_sweep(MINUTE).await;
+    world.leaf.heal();
+    world.status("Farm 3", "UNAUTHENTICATED");
+    world.sweep().await;
+    world.time_passes(2 * MINUTE).await;
+    let mail = world.one_mail_says("INVALID: Farm 3");
+    assert!(
+        mail.says("last healthy Mon 2 Mar 2026, 08:00 UTC"),
+        "{}",
+        mail.text
+    );
+}

@@ -19,7 +19,7 @@ use crate::view::status::{
 pub(super) struct Pass {
     pub(super) problems: HashMap<CredentialId, Vec<Problem>>,
     pub(super) suspects: HashMap<CredentialId, Vec<Kind>>,
-    /// The end of the last whole sweep.
+    /// When the last whole sweep began: who gave an answer in it was not looked at earlier.
     last_whole: Option<Timestamp>,
     /// While blind: what was not seen since then is stale.
     seen_until: Option<Timestamp>,
@@ -28,7 +28,7 @@ pub(super) struct Pass {
 pub(super) const LINES: &str = "SELECT c.id, c.leaf_user, c.provider, c.leaf_name, s.from_at, s.reading,
     r.status, r.environment, r.scopes, r.key_print, r.key_tail, s.epoch, g.from_at,
     CASE WHEN g.from_sweep IS NOT NULL THEN
-      (SELECT finished_at FROM sweep WHERE id < g.from_sweep AND sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1) END
+      (SELECT started_at FROM sweep WHERE id < g.from_sweep AND sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1) END
   FROM credential c
   LEFT JOIN span s ON s.credential = c.id AND s.to_sweep IS NULL
   LEFT JOIN reading r ON r.id = s.reading
@@ -115,7 +115,7 @@ impl Tx<'_> {
         Ok(Pass {
             problems,
             suspects,
-            last_whole: self.last_whole_sweep()?,
+            last_whole: self.last_whole_began()?,
             seen_until,
         })
     }
