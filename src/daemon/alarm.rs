@@ -191,6 +191,7 @@ fn compose(
         since: fault.since,
         first_look: false,
         while_off: false,
+        ended_while_off: false,
         config_changed: false,
         new_to_you: false,
         looks: None,

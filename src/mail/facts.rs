@@ -70,16 +70,20 @@ impl Writer<'_> {
                 format!("{stem}{was} from {from} to {to}. {end}")
             }
         };
-        let off = match told.telling {
-            Telling::Resolved { .. } => " It was mended while Leafwatch was off.",
-            _ => " It happened while Leafwatch was off.",
+        let (off, ended_off) = match told.telling {
+            // How what was told began is known.
+            Telling::Resolved { .. } | Telling::Closed { .. } => {
+                (false, " It was mended while Leafwatch was off.")
+            }
+            _ => (told.while_off, " It ended while Leafwatch was off."),
         };
         for (so, words) in [
             (
                 told.config_changed,
                 " Our config changed, not the connection.",
             ),
-            (told.while_off, off),
+            (off, " It happened while Leafwatch was off."),
+            (told.ended_while_off, ended_off),
             (told.new_to_you, " New to you: others were told before."),
         ] {
             if so {

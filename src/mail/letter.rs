@@ -155,6 +155,8 @@ pub struct Told {
     pub first_look: bool,
     /// It happened while Leafwatch was off.
     pub while_off: bool,
+    /// It ended while Leafwatch was off.
+    pub ended_while_off: bool,
     /// Our config changed, not the credential.
     pub config_changed: bool,
     /// These readers were not told of its earlier steps.

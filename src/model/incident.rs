@@ -80,6 +80,8 @@ pub struct Incident {
     pub ended_at: Option<Timestamp>,
     /// Why it ended.
     pub ended_by: Option<EndedBy>,
+    /// It ended while the program was off.
+    pub ended_while_off: bool,
     /// How often it came back within the flap window; above 0 it ends only after a quiet window.
     pub reopened: u32,
     /// The good looks since the last bad one, while they are no complete proof yet.

@@ -334,7 +334,7 @@ impl Tx<'_> {
             What::End { id, by, config_changed, while_off } => self.execute(
                 // What ends in doubt stays so: those who were spared need not hear of it.
                 "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL,
-                   config_changed = ?4, while_off = ?5 WHERE id = ?1",
+                   config_changed = ?4, well_while_off = ?5 WHERE id = ?1",
                 params![id.0, now, Word(*by), config_changed, while_off],
             )?,
         };
@@ -523,7 +523,7 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
         row.get::<_, Option<At>>(column)
             .map(|at| at.map(|At(at)| at))
     };
-    let well_while_off = row.get(18)?;
+    let (ended_at, well_while_off) = (maybe(9)?, row.get(18)?);
     Ok(Incident {
         id: IncidentId(row.get(0)?),
         credential: (credential > 0).then_some(CredentialId(credential)),
@@ -534,7 +534,8 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
         opened_at: time(6)?,
         opened_sweep: SweepId(row.get(7)?),
         kind_at: time(8)?,
-        ended_at: maybe(9)?,
+        ended_at,
+        ended_while_off: ended_at.is_some() && well_while_off,
         ended_by: row.get::<_, Option<Word<EndedBy>>>(10)?.map(|Word(by)| by),
         reopened: row.get(11)?,
         well: maybe(13)?.map(|since| Well {

@@ -44,7 +44,8 @@ CREATE TABLE logs_success (provider TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 INSERT INTO logs_success SELECT DISTINCT c.provider FROM event e JOIN credential c ON c.id = e.credential
   WHERE e.status_code BETWEEN 200 AND 299;
 
--- What a suspicion or a run of good looks began with is told when it has held for long enough.
+-- What a suspicion or a run of good looks began with is told when it has held for long enough; an end is told apart from
+-- how the trouble began.
 ALTER TABLE suspect ADD COLUMN while_off INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE incident ADD COLUMN well_while_off INTEGER NOT NULL DEFAULT 0;
 

@@ -26,6 +26,7 @@ fn told(incident: i64, kind: Kind, telling: Telling) -> Told {
         since: at("14:15"),
         first_look: false,
         while_off: false,
+        ended_while_off: false,
         config_changed: false,
         new_to_you: false,
         looks: Some(Looks {
@@ -292,7 +293,7 @@ fn an_incident_from_opened_to_closed_keeps_its_stem() {
     unexpected.entries[0].told[0].config_changed = true;
     look!("no_longer_expected", unexpected);
     let mut mended_off = say(Kind::Invalid, resolved(None));
-    mended_off.entries[0].told[0].while_off = true;
+    mended_off.entries[0].told[0].ended_while_off = true;
     look!("resolved_while_off", mended_off);
     let brief = say(
         Kind::Invalid,

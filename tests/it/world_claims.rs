@@ -455,3 +455,27 @@ async fn what_was_read_in_a_long_sweep_is_not_told_as_read_at_its_end() {
         mail.text
     );
 }
+
+#[tokio::test]
+async fn how_it_began_and_how_it_ended_are_told_apart() {
+    let mut setup = Setup::of(&["Hillside", "Prairie"]);
+    setup.alerts =
+        "quiet = [{ from = \"07:00\", to = \"12:00\", severities = [\"critical\", \"warning\"] }]"
+            .to_owned();
+    let mut world = World::with(setup).await;
+    world.status("Hillside", "UNAUTHENTICATED");
+    world.time_passes(SWEEP).await;
+    off(&mut world, |world| world.status("Hillside", "OK"), SWEEP).await;
+    world.passes_until("2026-03-02T12:02:00Z").await;
+    let mail = world.one_mail_says("Hillside (John Deere) was invalid from");
+    assert!(
+        mail.says("It ended while Leafwatch was off"),
+        "{}",
+        mail.text
+    );
+    assert!(
+        !mail.says("It happened while Leafwatch was off"),
+        "{}",
+        mail.text
+    );
+}
