@@ -168,6 +168,16 @@ impl Kind {
         !matches!(self.track(), Track::Account | Track::Own)
     }
 
+    /// Whether answers about credentials show it: while blind nobody sees whether it still stands. Of the account and the
+    /// rest of our own every try tells, a failed one too.
+    pub fn is_seen_in_answers(self) -> bool {
+        self.is_of_a_credential()
+            || matches!(
+                self,
+                Kind::EnvironmentContradiction | Kind::UnknownStatus | Kind::SharedCredential
+            )
+    }
+
     /// Whether it can be seen at a credential of `provider`.
     pub fn can_be_of(self, provider: Provider) -> bool {
         match self {

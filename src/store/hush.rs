@@ -30,6 +30,20 @@ pub struct Silence {
     pub ended_by: Option<String>,
 }
 
+impl Silence {
+    /// Whether it holds back at `moment` what it matches of `kind`. Over is over, but what only a look can show is held back
+    /// until the first look after, for nobody knows before whether it still stands; the caller knows when that was.
+    pub(super) fn holds_back(&self, kind: Kind, moment: Timestamp) -> bool {
+        kind.is_seen_in_answers() || moment < self.end()
+    }
+
+    /// When it ended, or will.
+    pub(super) fn end(&self) -> Timestamp {
+        self.ended_at
+            .map_or(self.until, |ended| ended.min(self.until))
+    }
+}
+
 /// An ack: somebody is on it, and needs no reminders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {

@@ -160,7 +160,7 @@ impl Tx<'_> {
         };
         let ended_silenced = match (say, incident.ended_at) {
             (Some(Say::Brief), Some(ended)) => self
-                .silenced_until(incident, &self.silences_at(ended)?)?
+                .silenced_until(incident, &self.silences_at(ended)?, ended)?
                 .is_some(),
             _ => false,
         };
@@ -173,7 +173,7 @@ impl Tx<'_> {
                 .again
                 .filter(|_| pending.due.is_none() || say == Some(Say::Brief)),
             own_people: pending.own_people && told.is_none(),
-            silenced_until: self.silenced_until(incident, silences)?,
+            silenced_until: self.silenced_until(incident, silences, scene.now)?,
             ended_silenced,
             straggles: match may_straggle {
                 true => self.straggles(scene, incident, address)?,
@@ -182,7 +182,7 @@ impl Tx<'_> {
         })
     }
 
-    /// The end of the last of these silences that matches.
+    /// The end of the last of these silences that holds the incident back at `moment`.
     fn silenced_until(
         &self,
         incident: &Incident,
@@ -194,11 +194,11 @@ impl Tx<'_> {
         };
         let matching = silences
             .iter()
-            .filter(|silence| silence.what.matches(incident.kind, credential));
-        Ok(matching
-            .map(|silence| silence.ended_at.unwrap_or(silence.until))
-            .max())
+            .filter(|silence| silence.what.matches(incident.kind, credential))
+            .filter(|silence| silence.holds_back(incident.kind, moment));
+        Ok(matching.map(Silence::end).max())
     }
+        moment: Timestamp,
 
     /// The shared cause that an incident belongs to, where `address` was told of that, and the incident appeared in a
     /// later sweep. What its own events explain otherwise belongs to none.

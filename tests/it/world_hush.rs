@@ -398,3 +398,27 @@ async fn incidents_and_lists_show_who_said_what_and_why() {
     assert_eq!(incident["acks"][0]["ended_by"], "it is over");
     assert!(world.types("ack --list").contains("none"));
 }
+
+#[tokio::test]
+async fn a_silence_of_account_trouble_that_ends_in_the_outage_tells_it_at_once_and_its_end() {
+    for by_hand in [true, false] {
+        let mut world = World::of(30).await;
+        let length = if by_hand { "1d" } else { "3h" };
+        world.types(&format!(
+            "silence --problem leaf_unreachable --for {length} --reason 'Leaf told us'"
+        ));
+        world.leaf.go_away();
+        world.time_passes(170 * MINUTE).await;
+        world.nothing_more();
+        if by_hand {
+            world.types("silence --end 1");
+            world.what_is_due().await;
+        } else {
+            world.time_passes(11 * MINUTE).await;
+        }
+        world.one_mail_says("CRITICAL: Leaf unreachable");
+        world.leaf.come_back().unwrap();
+        world.time_passes(HOUR).await;
+        world.one_mail_says("RESOLVED: Leaf unreachable");
+    }
+}
