@@ -150,11 +150,7 @@ impl Player {
 
     fn step(&mut self, postman: &mut Postman<'_>) -> Result<(), PackError> {
         let (now, settings) = (self.now, &self.settings);
-        self.db.write(|tx| match tx.is_blind()? {
-            // No mail speaks of a state that was not seen since.
-            true => Ok(()),
-            false => upkeep::on_schedule(tx, settings, now),
-        })?;
+        self.db.write(|tx| upkeep::on_schedule(tx, settings, now))?;
         let packer = Packer {
             bench: settings.bench(self.after_off),
             sender: &settings.sender,

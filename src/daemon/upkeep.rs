@@ -12,7 +12,7 @@ use super::judge::Bench;
 use super::pack::{self, PackError, Packer};
 use super::settings::Settings;
 use super::sweep::chain;
-use crate::model::{Address, Kind, Schedule};
+use crate::model::{Address, Incident, Kind, Schedule};
 use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::rules::notify;
@@ -48,8 +48,8 @@ pub async fn run(context: &Context) -> Result<(), Error> {
             if !sight.blind {
                 let overdue = overdue(&settings, unwatched, now);
                 bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
-                on_schedule(tx, &settings, now)?;
             }
+            on_schedule(tx, &settings, now)?;
             let expires = token_expires.filter(|_| configured_token);
             bench.own(
                 tx,
@@ -117,15 +117,20 @@ fn end_failures_of_strangers(tx: &Tx<'_>, bench: &Bench<'_>, now: Timestamp) -> 
 
 const PRUNED: &str = "prune";
 const REMINDED: &str = "reminders";
+/// Of what no answer shows: those wait for no look.
+const REMINDED_BLIND: &str = "reminders while blind";
 const DIGEST: &str = "digest";
 
-/// Does what is to be mailed at set times, where it is due.
+/// Does what is to be mailed at set times, where it is due. No mail speaks of a state that was not seen in this run: an
+/// outage is seen by a sweep that fails, credentials only by a whole one after which we are not blind.
 ///
 /// # Errors
 /// Where the database failed.
 pub fn on_schedule(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
-    remind(tx, settings, now)?;
-    tell_digest(tx, settings, now)
+    let looked = tx.has_looked()? && !tx.is_blind()?;
+    remind(tx, settings, REMINDED_BLIND, tx.has_swept()?, now)?;
+    remind(tx, settings, REMINDED, looked, now)?;
+    tell_digest(tx, settings, looked, now)
 }
 
 /// When any of it is next due.
@@ -142,20 +147,21 @@ pub fn next_on_schedule(
         let last = last_done(tx, job, schedule, now)?.unwrap_or(now);
         Ok(due::next_after(schedule, &schedules.zone, last, last))
     };
-    let both = [
+    let all = [
+        next(REMINDED_BLIND, &schedules.reminders)?,
         next(REMINDED, &schedules.reminders)?,
         next(DIGEST, &schedules.digest)?,
     ];
-    Ok(both.into_iter().flatten().min())
+    Ok(all.into_iter().flatten().min())
 }
 
-/// Since when a `job` of `schedule` waits to be done; none where it is not due yet. A time that was missed, off or blind,
-/// is made up for once, after the first whole look.
+/// Since when a `job` of `schedule` waits to be done; none where it is not due yet, or what it speaks of was not `seen`. A
+/// time that was missed, off or blind, is made up for once, when it was.
 fn due_since(
     tx: &Tx<'_>,
     job: &str,
-    schedule: &Schedule,
-    zone: &TimeZone,
+    (schedule, zone): (&Schedule, &TimeZone),
+    seen: bool,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
     let Some(last) = last_done(tx, job, schedule, now)? else {
@@ -163,9 +169,7 @@ fn due_since(
         return Ok(None);
     };
     let due = due::next_after(schedule, zone, last, last);
-    // No mail speaks of a state that was not seen since.
-    let looked = tx.has_looked()?;
-    Ok((due.is_some_and(|due| due <= now) && looked).then_some(last))
+    Ok((due.is_some_and(|due| due <= now) && seen).then_some(last))
 }
 
 /// When a `job` of `schedule` was last done. One that was done is not done again because the clock went back over its hour;
@@ -184,9 +188,10 @@ fn last_done(
 }
 
 /// The digest leaves at `schedule.digest`; one that cannot be rendered keeps nothing else from being looked after.
-fn tell_digest(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+fn tell_digest(tx: &Tx<'_>, settings: &Settings, seen: bool, now: Timestamp) -> Result<(), Error> {
     let schedules = &settings.policy.schedules;
-    let Some(since) = due_since(tx, DIGEST, &schedules.digest, &schedules.zone, now)? else {
+    let Some(since) = due_since(tx, DIGEST, (&schedules.digest, &schedules.zone), seen, now)?
+    else {
         return Ok(());
     };
     let packer = Packer {
@@ -206,15 +211,23 @@ fn tell_digest(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), E
     }
 }
 
-/// Reminders leave together at `schedule.reminders`.
-fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+/// Reminders leave together at `schedule.reminders`: those of what answers show, and apart from them the others.
+fn remind(
+    tx: &Tx<'_>,
+    settings: &Settings,
+    job: &str,
+    seen: bool,
+    now: Timestamp,
+) -> Result<(), Error> {
     let schedules = &settings.policy.schedules;
-    let due = due_since(tx, REMINDED, &schedules.reminders, &schedules.zone, now)?;
+    let due = due_since(tx, job, (&schedules.reminders, &schedules.zone), seen, now)?;
     if due.is_none() {
         return Ok(());
     }
     let silences = tx.silences(now, false)?;
-    for (incident, mailed) in tx.told_and_open()? {
+    let of_job =
+        |(incident, _): &(Incident, _)| incident.kind.is_seen_in_answers() == (job == REMINDED);
+    for (incident, mailed) in tx.told_and_open()?.into_iter().filter(of_job) {
         let credential = match incident.credential {
             Some(id) => Some(tx.credential(id)?),
             None => None,
@@ -228,7 +241,7 @@ fn remind(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error>
             tx.remind(incident.id, now)?;
         }
     }
-    tx.mark_done(REMINDED, now)
+    tx.mark_done(job, now)
 }
 
 /// No whole sweep for so many times that one was due, and for so many times as long as one takes, though we are not blind.

@@ -216,6 +216,13 @@ impl Tx<'_> {
         Ok(at.map(|At(at)| at))
     }
 
+    /// Whether a sweep of this run ended, whole or given up: what stood of the account before was seen anew.
+    pub fn has_swept(&self) -> Result<bool> {
+        let sql = "SELECT 1 FROM sweep WHERE run = (SELECT max(id) FROM run)
+                     AND finished_at IS NOT NULL AND sight <> 3 AND second = 0";
+        Ok(self.conn.prepare_cached(sql)?.exists([])?)
+    }
+
     /// When the sweep that runs now began.
     pub fn running_sweep(&self) -> Result<Option<Timestamp>> {
         let sql = "SELECT s.started_at FROM sweep s JOIN run r ON r.id = s.run

@@ -246,3 +246,32 @@ async fn what_is_no_longer_watched_is_reminded_of_no_more() {
     world.days_pass(3).await;
     world.nothing_more();
 }
+
+#[tokio::test]
+async fn an_outage_is_reminded_of_while_it_stands_over_a_restart_too_and_nothing_else_is() {
+    let mut world = hillside().await;
+    world.revokes_access("Hillside Farms");
+    world.time_passes(2 * HOUR).await;
+    world.one_mail_says("INVALID: Hillside Farms");
+    world.leaf.go_away();
+    world.time_passes(3 * HOUR).await;
+    world.one_mail_says("CRITICAL: Leaf unreachable");
+    world.passes_until("2026-03-04T08:05:00Z").await;
+    let mail = world.one_mail_says("REMINDER: Leaf unreachable");
+    assert_eq!(mail.readers(), ["ops@example.com"]);
+    world.passes_until("2026-03-06T07:00:00Z").await;
+    world.nothing_more();
+    // Off over the hour; the first sweep of the new run says so again.
+    world.is_killed();
+    world.clock.advance(2 * HOUR);
+    world.starts().await;
+    world.time_passes(5 * MINUTE).await;
+    let mail = world.one_mail_says("REMINDER: Leaf unreachable");
+    assert_eq!(mail.readers(), ["ops@example.com"]);
+    // And credentials once they are seen again.
+    world.leaf.come_back().unwrap();
+    world.time_passes(2 * HOUR).await;
+    let mails = world.mails();
+    assert_eq!(to(&mails, "support@example.com").len(), 1, "{mails:#?}");
+    assert!(to(&mails, "support@example.com")[0].says("REMINDER: Hillside Farms"));
+}
