@@ -581,6 +581,7 @@ impl Writer<'_> {
                 .told_to_all(|tx, reader| {
                     Ok(tx
                         .cause_told(&key, reader)?
+                        .filter(|(told, _)| told.reaches(alike.newest))
                         .map(|(_, cause)| cause)
                         .into_iter()
                         .collect())

@@ -1,7 +1,7 @@
 //! When what is to be told leaves: why news waits for an address, or is not told at all. The packer acts on it, and the
 //! query commands show it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::notify::{self, Say};
 use super::{due, quiet};
@@ -35,6 +35,16 @@ pub struct CauseTold {
     pub times: u32,
     /// The newest sweep that was told.
     pub sweep: SweepId,
+}
+
+impl CauseTold {
+    /// Whether what opened at `opened` may be one more of it. The steps of the stragglers lead up to the next reminders, a
+    /// day apart: where nothing came for as long, what comes later is news of its own, at once and with its own cause,
+    /// however long a single one of the first remains open.
+    pub fn reaches(&self, opened: Timestamp) -> bool {
+        const WAVE: SignedDuration = SignedDuration::from_hours(24);
+        opened.duration_since(self.last) <= WAVE
+    }
 }
 
 /// What becomes of news by itself.

@@ -46,6 +46,8 @@ pub struct Alike {
     pub key: Option<([u8; 16], String)>,
     /// How many turned within the window.
     pub turned: u32,
+    /// When the last of them did.
+    pub newest: Timestamp,
     /// How many there are of the key or provider.
     pub all: u32,
 }
@@ -309,12 +311,12 @@ impl Tx<'_> {
     pub fn turned_alike(&self, since: Timestamp) -> Result<Vec<Alike>> {
         let mut statement = self.conn.prepare_cached(
             "WITH turned AS (
-               SELECT i.kind, c.provider, r.key_print, r.key_tail FROM incident i JOIN credential c ON c.id = i.credential
+               SELECT i.kind, c.provider, r.key_print, r.key_tail, i.opened_at FROM incident i JOIN credential c ON c.id = i.credential
                LEFT JOIN span s ON s.credential = c.id AND s.to_sweep IS NULL LEFT JOIN reading r ON r.id = s.reading
                WHERE i.opened_at >= ?1 AND i.ended_at IS NULL AND i.track = 'access')
-             SELECT kind, provider, key_print, key_tail, count(*) FROM turned
+             SELECT kind, provider, key_print, key_tail, count(*), max(opened_at) FROM turned
              WHERE key_print IS NOT NULL GROUP BY kind, provider, key_print
-             UNION ALL SELECT kind, provider, NULL, NULL, count(*) FROM turned GROUP BY kind, provider",
+             UNION ALL SELECT kind, provider, NULL, NULL, count(*), max(opened_at) FROM turned GROUP BY kind, provider",
         )?;
         let mut rows = statement.query([At(since)])?;
         let mut alike = Vec::new();
@@ -325,12 +327,14 @@ impl Tx<'_> {
                 Some(print) => Some((print, row.get::<_, Option<String>>(3)?.unwrap_or_default())),
                 None => None,
             };
+            let At(newest) = row.get(5)?;
             let all = self.population(provider, print)?;
             alike.push(Alike {
                 kind,
                 provider,
                 key,
                 turned: row.get(4)?,
+                newest,
                 all,
             });
         }

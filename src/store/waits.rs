@@ -1,5 +1,8 @@
 //! What waits to be told to one address, and why: the facts for the rules, read once for the packer and for those who ask.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use jiff::Timestamp;
 
 use super::{Pending, Result, Scene, Silence, Tx};
@@ -89,13 +92,16 @@ pub struct Queue {
     pub dropped: Vec<IncidentId>,
 }
 
+/// What one address was told of shared causes, by their keys, each asked for once: tens of thousands may share one.
+type CausesTold = HashMap<String, Option<(CauseTold, Cause)>>;
+
 impl Tx<'_> {
     /// What is left to say to `address`, and why it waits.
     pub fn queue(&self, scene: &Scene<'_>, address: &str) -> Result<Queue> {
         let Scene { policy, now, .. } = *scene;
         let mut queue = Queue::default();
         let silences = self.unsettled_silences(now)?;
-        let knows_causes = self.knows_causes(address)?;
+        let mut causes = self.knows_causes(address)?.then(CausesTold::new);
         let first_whole = self.first_whole_sweep()?;
         let (mut fleet, mut others) = (Vec::new(), Vec::new());
         let (mut of_fleet, mut of_others) = (Parcel::default(), Parcel::default());
@@ -103,7 +109,14 @@ impl Tx<'_> {
             let Some(incident) = self.incident(pending.incident)? else {
                 continue;
             };
-            let news = self.news(scene, address, &incident, pending, &silences, knows_causes)?;
+            let news = self.news(
+                scene,
+                address,
+                &incident,
+                pending,
+                &silences,
+                causes.as_mut(),
+            )?;
             match waits::of_news(&news, policy, now) {
                 Fate::Drop => queue.dropped.push(incident.id),
                 Fate::Hold(wait) => {
@@ -151,7 +164,7 @@ impl Tx<'_> {
         incident: &'a Incident,
         pending: Pending,
         silences: &[Silence],
-        knows_causes: bool,
+        causes: Option<&mut CausesTold>,
     ) -> Result<News<'a>> {
         let told = self.told(incident.id, address)?;
         let say = match notify::say(incident, told, pending.reminder) {
@@ -164,8 +177,7 @@ impl Tx<'_> {
                 .is_some(),
             _ => false,
         };
-        let may_straggle =
-            knows_causes && say == Some(Say::Opened) && incident.track == Track::Access;
+        let may_straggle = say == Some(Say::Opened) && incident.track == Track::Access;
         Ok(News {
             incident,
             say,
@@ -175,9 +187,9 @@ impl Tx<'_> {
             own_people: pending.own_people && told.is_none(),
             silenced_until: self.silenced_until(incident, silences, scene.now)?,
             ended_silenced,
-            straggles: match may_straggle {
-                true => self.straggles(scene, incident, address)?,
-                false => None,
+            straggles: match causes.filter(|_| may_straggle) {
+                Some(causes) => self.straggles(scene, incident, address, causes)?,
+                None => None,
             },
         })
     }
@@ -187,6 +199,7 @@ impl Tx<'_> {
         &self,
         incident: &Incident,
         silences: &[Silence],
+        moment: Timestamp,
     ) -> Result<Option<Timestamp>> {
         let credential = match incident.credential {
             Some(id) if !silences.is_empty() => Some(self.credential(id)?),
@@ -198,7 +211,6 @@ impl Tx<'_> {
             .filter(|silence| silence.holds_back(incident.kind, moment));
         Ok(matching.map(Silence::end).max())
     }
-        moment: Timestamp,
 
     /// The shared cause that an incident belongs to, where `address` was told of that, and the incident appeared in a
     /// later sweep. What its own events explain otherwise belongs to none.
@@ -207,6 +219,7 @@ impl Tx<'_> {
         scene: &Scene<'_>,
         incident: &Incident,
         address: &str,
+        causes: &mut CausesTold,
     ) -> Result<Option<CauseTold>> {
         let Some(id) = incident.credential else {
             return Ok(None);
@@ -222,7 +235,15 @@ impl Tx<'_> {
         let key = reading.and_then(|reading| reading.key.as_ref());
         for print in [key.map(|key| &key.print), None] {
             let key = cause_key(incident.kind, credential.provider, print);
-            let Some((told, cause)) = self.cause_told(&key, address)? else {
+            let found = match causes.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let told = self.cause_told(new.key(), address)?;
+                    new.insert(told)
+                }
+            };
+            let reaches = |(told, _): &&(CauseTold, Cause)| told.reaches(incident.opened_at);
+            let Some((told, cause)) = found.as_ref().filter(reaches) else {
                 continue;
             };
             let expected = scene.watch.expectation(credential).environment;
@@ -230,9 +251,9 @@ impl Tx<'_> {
             let own = self
                 .diagnosis(id, trouble, expected, scene.policy, scene.now)?
                 .cause;
-            let fits = own.is_none_or(|own| own == cause || own == Cause::Unexplained);
+            let fits = own.is_none_or(|own| own == *cause || own == Cause::Unexplained);
             let later = fits && self.was_whole_between(told.sweep, incident.opened_sweep)?;
-            return Ok(later.then_some(told));
+            return Ok(later.then_some(*told));
         }
         Ok(None)
     }

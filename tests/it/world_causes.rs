@@ -313,3 +313,20 @@ async fn what_waits_is_shown_with_its_reason_and_no_time_that_is_past() {
     world.one_mail_says("INVALID: Farm 2");
     world.time_passes(SWEEP).await;
 }
+
+#[tokio::test]
+async fn a_cause_told_days_ago_neither_holds_back_nor_explains_what_is_new() {
+    let mut world = dealers_key_is_refused(20, 16).await;
+    // All but one are mended; that one stays open, and is reminded of.
+    for nth in 1..6 {
+        world.connects_again(&format!("Farm {nth}"));
+    }
+    world.time_passes(HOUR).await;
+    world.passes_until("2026-03-05T10:00:00Z").await;
+    drop(world.mails());
+    refused(&world, 9);
+    world.sweep().await;
+    world.time_passes(2 * MINUTE).await;
+    let mail = world.one_mail_says("INVALID: Farm 9");
+    assert!(!mail.says("1 more credential"), "{}", mail.text);
+}
