@@ -105,6 +105,7 @@ impl Station {
             .await?;
         let client = Client::new(wiring::leaf(config, pace), opened.key, clock.clone())?;
         let stop = CancellationToken::new();
+        let work = stop.child_token();
         let (urgent, wanted) = mpsc::unbounded_channel();
         let context = Context {
             clock,
@@ -125,7 +126,8 @@ impl Station {
             committed: Arc::new(Notify::new()),
             packed: Arc::new(Notify::new()),
             swept: Arc::new(Notify::new()),
-            recalled: Arc::new(Mutex::new(stop.child_token())),
+            recalled: Arc::new(Mutex::new(work.child_token())),
+            work,
             stop,
         };
         let page = match config.web.listen {

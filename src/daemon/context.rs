@@ -48,7 +48,10 @@ pub struct Context {
     pub swept: Arc<Notify>,
     /// Stops taking work.
     pub stop: CancellationToken,
-    /// Stops the sweep and the round of events that run now: the daemon stops, or the roster changed.
+    /// Takes no new work, nor packs or sends, once this is over: the daemon stops, or what it writes is saved elsewhere and
+    /// would be lost here.
+    pub work: CancellationToken,
+    /// Stops the sweep and the round of events that run now: the work is over, or the roster changed.
     pub recalled: Arc<Mutex<CancellationToken>>,
 }
 
@@ -113,7 +116,7 @@ impl Context {
     pub fn replace_roster(&self, roster: Roster) {
         let mut token = self.recalled.lock().unwrap_or_else(PoisonError::into_inner);
         token.cancel();
-        *token = self.stop.child_token();
+        *token = self.work.child_token();
         *self.roster() = roster;
     }
 

@@ -32,6 +32,9 @@ pub async fn pack_loop(context: Context) {
     let mut look_at = Some(Duration::ZERO);
     let mut failing = None;
     loop {
+        if context.work.is_cancelled() {
+            return context.stop.cancelled().await;
+        }
         let began = context.clock.monotonic();
         context.vitals.moved(Loop::Pack, began);
         let look = look_at.is_some_and(|at| at <= began);
@@ -71,7 +74,7 @@ pub async fn pack_loop(context: Context) {
             .unwrap_or(LONGEST_NAP)
             .clamp(Duration::from_millis(10), LONGEST_NAP);
         tokio::select! {
-            () = context.stop.cancelled() => return,
+            () = context.work.cancelled() => {}
             () = context.committed.notified() => {}
             () = tokio::time::sleep(nap) => {}
         }
@@ -112,19 +115,19 @@ pub async fn send_loop(context: Context) {
     loop {
         // A mail under way may end, so that its yes is marked; a server that hangs holds no stop up.
         let cut_off = async {
-            context.stop.cancelled().await;
+            context.work.cancelled().await;
             tokio::time::sleep(STOP_GRACE).await;
         };
         let sent = tokio::select! {
             sent = send_due(&context, &mut path) => sent,
-            () = cut_off => return,
+            () = cut_off => return context.stop.cancelled().await,
         };
         if let Err(error) = sent {
             tracing::error!("cannot send mails: {}", chain(&error));
         }
         context.vitals.rests(Loop::Deliver);
         tokio::select! {
-            () = context.stop.cancelled() => return,
+            () = context.work.cancelled() => return context.stop.cancelled().await,
             () = context.packed.notified() => {}
             () = tokio::time::sleep(LONGEST_NAP) => {}
         }
@@ -158,7 +161,7 @@ pub async fn send_due(context: &Context, path: &mut Path) -> Result<usize, Error
     let mut accepted = 0;
     for delivery in due {
         // What is under way ends; what comes after it waits for the next start.
-        if context.stop.is_cancelled() {
+        if context.work.is_cancelled() {
             break;
         }
         let (id, until) = (delivery.id, context.clock.now() + LEASE);

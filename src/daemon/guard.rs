@@ -17,8 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const CONFIRM: Duration = Duration::from_secs(5);
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 const TELL_EVERY: Duration = Duration::from_secs(30);
-/// A mail server that takes nothing must not keep the daemon writing on what is lost.
-const TELL_FOR: Duration = Duration::from_secs(600);
+/// A mail server that takes nothing must not keep the daemon from beginning anew: nobody watches meanwhile.
+const TELL_FOR: Duration = Duration::from_secs(120);
 
 /// Ends at the context's stop; before it only where a file is displaced and all was done about it: then the daemon is to
 /// end too.
@@ -44,6 +44,8 @@ async fn until_displaced(context: &Context, lock: &Arc<Lock>) {
         }
         tokio::time::sleep(SAVE_EVERY).await;
     };
+    // What is read, packed and sent from now on would be known only to what is lost, and be told once more.
+    context.work.cancel();
     let telling = async {
         loop {
             let now = context.clock.now();

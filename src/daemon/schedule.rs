@@ -203,7 +203,7 @@ impl Timetable {
         context
             .vitals
             .moved(Loop::Schedule, context.clock.monotonic());
-        if context.stop.is_cancelled() {
+        if context.work.is_cancelled() {
             return;
         }
         self.heed_clock();
