@@ -114,6 +114,11 @@ impl Compared {
     }
 }
 
+/// Whether two clocks that are so far apart are both right, as far as anybody can tell.
+pub fn agree(skew: SignedDuration) -> bool {
+    skew.abs() < SignedDuration::from_mins(5)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -302,8 +302,8 @@ fn begin(
     fresh: [u8; 32],
     now: Timestamp,
 ) -> store::Result<Opened> {
-    // It may have been set while nobody ran.
-    tx.clock_was_set_back(settings.policy.alerts.group_wait, now)?;
+    // The clock may have been set while nobody ran.
+    tx.shorten_waits(settings.policy.alerts.group_wait, now)?;
     let last_alive = tx.last_alive(now)?;
     tx.end_pause()?;
     let key = tx.fingerprint_key(fresh, now)?;

@@ -168,7 +168,9 @@ async fn keep(context: &Context, past: &Standing, now: Timestamp) {
                 subject: String::new(),
                 why: past.text,
             };
-            bench.own_one(tx, Kind::Storage, "", Some(&condition), past.since)?;
+            // The clock may have been set back meanwhile.
+            let since = past.since.min(now);
+            bench.own_one(tx, Kind::Storage, "", Some(&condition), since)?;
             bench.own_one(tx, Kind::Storage, "", None, now)?;
             Ok::<_, Error>(())
         })

@@ -11,7 +11,7 @@ use super::backlog::Backlog;
 use super::judge::Bench;
 use super::roster::Roster;
 use super::settings::InForce;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::leaf::{Client, Halt};
 use crate::model::SweepId;
 use crate::store::{Counts, Error, RunId, Tx, Writer};
@@ -74,8 +74,8 @@ pub struct SightState {
     pub steady_since: Duration,
     /// The last full sweep was whole: Leaf answers, whatever it says.
     pub answers: bool,
-    /// How far Leaf's clock is ahead of ours.
-    pub skew: SignedDuration,
+    /// How far Leaf's clock is ahead of ours; none before an answer of this run that was dated.
+    pub skew: Option<SignedDuration>,
     /// What the newest sweep has counted so far.
     pub progress: Option<(SweepId, Counts)>,
 }
@@ -85,6 +85,11 @@ impl SightState {
     pub fn pause_left(&self, mono: Duration) -> Option<Duration> {
         let left = self.paused_until.saturating_sub(mono);
         (!left.is_zero()).then_some(left)
+    }
+
+    /// Whether Leaf's clock says the same as ours: only then is ours a judge of what was written down before.
+    pub fn clock_is_right(&self) -> bool {
+        self.skew.is_some_and(clock::agree)
     }
 }
 
@@ -129,11 +134,13 @@ impl Context {
 
     /// Leaf's clock now, as far as its answers told.
     pub fn leaf_now(&self) -> Timestamp {
-        let skew = self.sight().skew;
-        self.clock
-            .now()
-            .saturating_add(skew)
-            .unwrap_or(self.clock.now())
+        self.by_leaf(self.clock.now())
+    }
+
+    /// A time of ours by Leaf's clock.
+    pub fn by_leaf(&self, at: Timestamp) -> Timestamp {
+        let skew = self.sight().skew.unwrap_or_default();
+        at.saturating_add(skew).unwrap_or(at)
     }
 
     /// Writes, and keeps the vitals true about it.

@@ -7,6 +7,7 @@ use super::judge::Bench;
 use super::pack::{PackError, Packed, Packer};
 use super::settings::Settings;
 use super::upkeep;
+use crate::clock;
 use crate::rules::due;
 use crate::store::{Attempt, Db, Error, RunId, Tx, Waiting};
 
@@ -97,10 +98,13 @@ impl Player {
         self.now = now;
         self.db.write(|tx| {
             tx.note_leaf_clock(now, leaf_now)?;
-            match back {
-                true => tx.clock_was_set_back(wait, now),
-                false => Ok(()),
+            if back {
+                tx.shorten_waits(wait, now)?;
             }
+            if back && clock::agree(leaf_now.duration_since(now)) {
+                tx.nothing_happened_after(now)?;
+            }
+            Ok(())
         })
     }
 
@@ -201,7 +205,8 @@ pub fn accepts_all(tx: &Tx<'_>, delivery: &Waiting, now: Timestamp) -> Result<()
 }
 
 fn begin_run(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(RunId, bool), Error> {
-    tx.clock_was_set_back(settings.policy.alerts.group_wait, now)?;
+    tx.shorten_waits(settings.policy.alerts.group_wait, now)?;
+    tx.nothing_happened_after(now)?;
     let last_alive = tx.last_alive(now)?;
     tx.end_pause()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_cron_scheduler::{Job, JobScheduler};
@@ -36,6 +36,9 @@ const PROBE_EVERY: Duration = Duration::from_secs(60);
 /// What is looked after once in a while is looked after this often.
 const UPKEEP_EVERY: Duration = Duration::from_secs(60);
 
+/// A clock that was set by less is taken for one that was right all the time.
+const LARGE: SignedDuration = SignedDuration::from_hours(1);
+
 /// Probes go round this many credentials.
 const PROBED: usize = 50;
 
@@ -46,6 +49,7 @@ enum Work {
     Events,
     Upkeep,
     Names,
+    PutRight,
 }
 
 /// The clock's hands: asks the rules what is due, and starts it.
@@ -72,8 +76,29 @@ struct State {
     clocks: Compared,
     /// How often the wall clock was set.
     steps: u64,
+    owed: Owed,
     last_tick: Duration,
     probes: usize,
+}
+
+/// What is to be put right of what a wrong clock wrote down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owed {
+    /// What is stored of Leaf's clock is to go along with ours.
+    skew: bool,
+    /// Nothing may wait for a time that was.
+    waits: bool,
+    /// Nothing may have happened in the future; only once Leaf says that the clock is right.
+    history: bool,
+    /// Not tried before, on the monotonic clock: the database may be locked or full.
+    not_before: Duration,
+}
+
+impl Owed {
+    fn is_due(self, sight: &SightState, mono: Duration) -> bool {
+        mono >= self.not_before
+            && (self.skew || self.waits || self.history && sight.clock_is_right())
+    }
 }
 
 /// One schedule and when it is next due: a length on the monotonic clock, a cron line on the wall's.
@@ -155,6 +180,13 @@ impl Timetable {
             running: HashSet::new(),
             clocks: Compared::new(&context.clock),
             steps: 0,
+            // It may have been set while nobody ran. The start has shortened what waits.
+            owed: Owed {
+                skew: false,
+                waits: false,
+                history: true,
+                not_before: hour.mono,
+            },
             last_tick: hour.mono,
             probes: 0,
         };
@@ -221,6 +253,9 @@ impl Timetable {
         if state.names.is_due(hour) {
             self.start(&mut state, Work::Names);
         }
+        if state.owed.is_due(&context.sight(), hour.mono) {
+            self.start(&mut state, Work::PutRight);
+        }
         context.vitals.next_sweep(state.sweep.next);
     }
 
@@ -248,39 +283,67 @@ impl Timetable {
         for line in [0, 1, 2, 3] {
             state.line(line).ask_anew(hour);
         }
+        state.owed.skew = true;
+        state.owed.not_before = hour.mono;
+        if by.is_negative() {
+            state.owed.waits = true;
+            state.owed.history = true;
+            context.roster().clock_was_set_back(hour.now);
+        }
         let steps = state.steps;
         drop(state);
         {
             let mut sight = context.sight();
-            sight.steady_since = hour.mono;
+            if by.abs() >= LARGE {
+                sight.steady_since = hour.mono;
+            }
             // Leaf's clock stays where it is, as far as we know.
-            sight.skew = sight.skew.saturating_sub(by);
+            sight.skew = sight.skew.map(|skew| skew.saturating_sub(by));
         }
-        let this = self.clone();
-        self.tracker.spawn(async move {
-            let context = &this.context;
-            let (now, leaf_now) = (context.clock.now(), context.leaf_now());
-            let (back, wait) = (by.is_negative(), settings.policy.alerts.group_wait);
-            if back {
-                context.roster().clock_was_set_back(now);
-            }
-            let put_right = context.write(move |tx| {
-                tx.note_leaf_clock(now, leaf_now)?;
-                match back {
-                    true => tx.clock_was_set_back(wait, now),
-                    false => Ok(()),
-                }
-            });
-            if let Err(error) = put_right.await {
-                tracing::warn!(
-                    "what is stored waits for the clock: {}",
-                    sweep::chain(&error)
-                );
-            }
-            context.committed.notify_one();
-            context.packed.notify_one();
-        });
+        context.committed.notify_one();
+        context.packed.notify_one();
         steps
+    }
+
+    /// Puts right what is owed; where that fails, it stays owed.
+    async fn put_right(&self) -> Result<(), crate::store::Error> {
+        let context = &self.context;
+        let (owed, steps) = {
+            let mut state = self.state();
+            state.owed.not_before = context.clock.monotonic() + UPKEEP_EVERY;
+            (state.owed, state.steps)
+        };
+        let history = owed.history && context.sight().clock_is_right();
+        let wait = context.settings.now().policy.alerts.group_wait;
+        let (now, leaf_now) = (context.clock.now(), context.leaf_now());
+        context
+            .write(move |tx| {
+                if owed.skew {
+                    tx.note_leaf_clock(now, leaf_now)?;
+                }
+                if owed.waits {
+                    tx.shorten_waits(wait, now)?;
+                }
+                if history {
+                    tx.nothing_happened_after(now)?;
+                }
+                Ok(())
+            })
+            .await?;
+        let mut state = self.state();
+        // It may have been set once more meanwhile.
+        if state.steps == steps {
+            state.owed = Owed {
+                skew: false,
+                waits: false,
+                history: owed.history && !history,
+                not_before: context.clock.monotonic(),
+            };
+        }
+        drop(state);
+        context.committed.notify_one();
+        context.packed.notify_one();
+        Ok(())
     }
 
     /// Whether the scheduler waits for a wall clock that is another now; it had been set `steps` times when the scheduler
@@ -357,6 +420,7 @@ impl Timetable {
                 Work::Sweep => Ok(()),
                 Work::Events => gather::round(&context).await,
                 Work::Upkeep => upkeep::run(&context).await,
+                Work::PutRight => running.timetable.put_right().await,
                 Work::Names => {
                     tokio::select! {
                         () = context.stop.cancelled() => {}

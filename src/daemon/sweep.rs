@@ -123,7 +123,7 @@ async fn end(
         elapsed: since_sweep.min(longest),
         since_last_try: since_try,
         at,
-        leaf_at: at.saturating_add(context.sight().skew).unwrap_or(at),
+        leaf_at: context.by_leaf(at),
     });
     let shared = (sight == Sight::Whole && *scope == Scope::All)
         .then(|| shared(settings, &context.roster().sharing()));

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
 use super::digest;
@@ -21,6 +21,8 @@ use crate::view::words;
 
 /// Events are asked about, and history is pruned, this often.
 const DAILY: Duration = Duration::from_secs(24 * 3600);
+/// How far our clock may be from Leaf's while what is old by it is forgotten.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Nothing is forgotten by a clock that was set since: it may be years ahead.
 const STEADY: Duration = Duration::from_secs(3600);
 
@@ -38,6 +40,8 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     let sight = context.sight().clone();
     let since = |then: Duration| mono.saturating_sub(then);
     let (unwatched, steady) = (since(sight.last_whole), since(sight.steady_since));
+    // Nothing is forgotten by a clock that Leaf contradicts.
+    let may_forget = sight.skew.is_none_or(|skew| skew.abs() < DAY);
     let token_expires = context.client.token_expires();
     let configured_token = settings.configured_token;
     let looking_after = settings.clone();
@@ -47,7 +51,10 @@ pub async fn run(context: &Context) -> Result<(), Error> {
             let bench = settings.bench(false);
             if !sight.blind {
                 let overdue = overdue(&settings, unwatched, now);
-                bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
+                // A start is no whole sweep: what was overdue before it stays so until there is one.
+                if overdue.is_some() || tx.has_looked()? {
+                    bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
+                }
             }
             on_schedule(tx, &settings, now)?;
             let expires = token_expires.filter(|_| configured_token);
@@ -66,12 +73,14 @@ pub async fn run(context: &Context) -> Result<(), Error> {
             let last = tx.last_done(PRUNED)?.filter(|last| *last <= now);
             if steady >= STEADY && last.is_none_or(|last| now - DAILY >= last) {
                 let bench = settings.bench(false);
-                bench.own(
-                    tx,
-                    Kind::EventsUnread,
-                    unread(tx, &settings, steady, now)?.as_slice(),
-                    now,
-                )?;
+                // In less than a day not all were asked: that says nothing, neither way.
+                if steady >= DAILY {
+                    let unread = unread(tx, &settings, now)?;
+                    bench.own(tx, Kind::EventsUnread, unread.as_slice(), now)?;
+                }
+                if !may_forget || !tx.has_looked()? {
+                    return Ok(());
+                }
                 // A piece each minute until nothing is left.
                 if !tx.prune(now - settings.keep.events, now - settings.keep.history)? {
                     tx.mark_done(PRUNED, now)?;
@@ -235,8 +244,7 @@ fn remind(
         let silenced = silences
             .iter()
             .any(|silence| silence.what.matches(incident.kind, credential));
-        let is_due =
-            notify::reminder_from(mailed, &settings.policy.alerts).is_some_and(|from| from <= now);
+        let is_due = notify::reminder_is_due(mailed, &settings.policy.alerts, now);
         if is_due && !silenced && !tx.is_acknowledged(incident.id, now)? {
             tx.remind(incident.id, now)?;
         }
@@ -288,16 +296,10 @@ fn expiring(settings: &Settings, expires: Option<Timestamp>, now: Timestamp) -> 
     })
 }
 
-/// `steady` is how long we run by a clock that nobody set: in less than a day not all were asked.
-fn unread(
-    tx: &Tx<'_>,
-    settings: &Settings,
-    steady: Duration,
-    now: Timestamp,
-) -> Result<Option<Condition>, Error> {
+fn unread(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<Option<Condition>, Error> {
     let after = settings.policy.thresholds.events_unread_after;
     let unread = tx.events_unread_since(now - after)?;
-    Ok((unread > 0 && steady >= DAILY).then(|| Condition {
+    Ok((unread > 0).then(|| Condition {
         kind: Kind::EventsUnread,
         subject: String::new(),
         why: format!(

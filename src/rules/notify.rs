@@ -205,6 +205,13 @@ pub fn reminder_from(mailed: Mailed, alerts: &Alerts) -> Option<Timestamp> {
     mailed.last.checked_add(step - slack).ok()
 }
 
+/// Whether a reminder may leave after `mailed`. A mail of far ahead was dated by a clock that was wrong: nobody waits for it.
+pub fn reminder_is_due(mailed: Mailed, alerts: &Alerts, now: Timestamp) -> bool {
+    const FAR: SignedDuration = SignedDuration::from_hours(12);
+    mailed.last.duration_since(now) > FAR
+        || reminder_from(mailed, alerts).is_some_and(|from| from <= now)
+}
+
 /// How long what comes later of a shared cause waits, after the cause was told `times`; then with the reminders.
 pub fn straggler_wait(times: u32) -> Option<SignedDuration> {
     const STEPS: [SignedDuration; 3] = [

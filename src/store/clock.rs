@@ -32,11 +32,13 @@ const HAPPENED: &[(&str, &[&str])] = &[
 ];
 
 impl Tx<'_> {
-    /// Asked at the start and when the clock was set back: nothing that happened lies ahead of `now`, and nothing waits
-    /// longer than it ever would, whatever a clock that was wrong wrote down. What is wanted for a time of the calendar
-    /// (silences) keeps it. `wait` is how long a notice waits.
-    pub fn clock_was_set_back(&self, wait: Duration, now: Timestamp) -> Result<()> {
-        self.shorten_waits(wait, now)?;
+    /// Nothing that happened lies ahead of `now`, whatever a clock that was wrong wrote down. Only for who knows that the
+    /// clock is right *now*: under one that is years slow, this would make one moment of the whole past.
+    pub fn nothing_happened_after(&self, now: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE ack SET until_at = ?1 + until_at - at WHERE ended_at IS NULL AND at > ?1",
+            [At(now)],
+        )?;
         for (table, columns) in HAPPENED {
             for column in *columns {
                 let sql = format!("UPDATE {table} SET {column} = ?1 WHERE {column} > ?1");
@@ -46,7 +48,9 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn shorten_waits(&self, wait: Duration, now: Timestamp) -> Result<()> {
+    /// Nothing waits longer than it ever would, whichever clock was wrong; asked at the start and when the clock was set
+    /// back. What is wanted for a time of the calendar (silences) keeps it. `wait` is how long a notice waits.
+    pub fn shorten_waits(&self, wait: Duration, now: Timestamp) -> Result<()> {
         let most = |length: Duration| At(now + length);
         self.execute(
             "UPDATE notice SET due_at = CASE WHEN at > ?1 THEN min(?1 + due_at - at, ?2) ELSE ?2 END
@@ -56,10 +60,6 @@ impl Tx<'_> {
         self.execute(
             "UPDATE notice SET due_at = ?1 WHERE done_at IS NULL AND done_as = 'untold' AND due_at > ?1",
             [most(notify::UNTOLD_AGAIN)],
-        )?;
-        self.execute(
-            "UPDATE ack SET until_at = ?1 + until_at - at WHERE ended_at IS NULL AND at > ?1",
-            [At(now)],
         )?;
         // Nobody can tell how much of a retry's wait is left; one try more hurts nobody.
         self.path_is_open(now)?;

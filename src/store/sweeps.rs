@@ -213,7 +213,7 @@ impl Tx<'_> {
             .conn
             .prepare_cached(sql)?
             .query_row([At(now)], |row| row.get(0))?;
-        Ok(at.map(|At(at)| at))
+        Ok(at.map(|At(at)| at.min(now)))
     }
 
     /// Whether a sweep of this run ended, whole or given up: what stood of the account before was seen anew.

@@ -279,3 +279,32 @@ async fn causes_are_known_at_once_when_the_clock_was_put_right() {
     let mail = world.one_mail_says("REMINDER: Hillside Farms");
     assert!(mail.says(cause), "{}", mail.text);
 }
+
+/// A machine that wakes with the clock years back, as one without a battery does: what is stored is later than "now", and
+/// right all the same.
+#[tokio::test]
+async fn a_start_years_too_early_leaves_the_past_as_it_was() {
+    let mut world = World::with(setup("15m")).await;
+    world.revokes_access("Hillside Farms");
+    world.time_passes(SWEEP + HOUR).await;
+    world.one_mail_says("INVALID: Hillside Farms");
+    let past = "SELECT 'incident ' || opened_at FROM incident UNION ALL SELECT 'span ' || from_at FROM span
+                UNION ALL SELECT 'event ' || seen_at FROM event UNION ALL SELECT 'mail ' || at FROM message";
+    let before = world.asks(past);
+    let sweeps = world.asks("SELECT started_at FROM sweep ORDER BY id");
+    let years = SignedDuration::from_hours(24 * 365 * 12);
+    world.clock_is_set(-years);
+    world.restarts().await;
+    world.time_passes(2 * HOUR).await;
+    world.clock_is_set(years);
+    world.time_passes(2 * HOUR).await;
+    let after = world.asks(past);
+    for row in before {
+        assert!(after.contains(&row), "{row} is gone: {after:?}");
+    }
+    let kept = world.asks("SELECT started_at FROM sweep ORDER BY id");
+    assert_eq!(kept[..sweeps.len()], sweeps);
+    // By the calendar it was due; nobody is told anew of what stands.
+    world.one_mail_says("Digest: 1 open");
+    world.nothing_more();
+}

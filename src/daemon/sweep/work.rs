@@ -209,7 +209,7 @@ impl State {
         let mut sight = context.sight();
         sight.progress = self.sweep.map(|sweep| (sweep, counts));
         if let Some(leaf_time) = look.leaf_time {
-            sight.skew = leaf_time.duration_since(now);
+            sight.skew = Some(leaf_time.duration_since(now));
         }
     }
 }

@@ -188,7 +188,11 @@ impl State {
         // What could not be written before goes first: answers are judged in the order in which they came.
         let mut waiting = context.backlog().take();
         waiting.extend(looks);
-        let looks = waiting;
+        let (mut looks, now) = (waiting, context.clock.now());
+        for look in &mut looks {
+            // The clock may have been set back since; nothing is to wait for a time that was.
+            look.at = look.at.min(now);
+        }
         let looks = Arc::new(looks);
         let handed = looks.clone();
         let written = context
