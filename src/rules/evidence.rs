@@ -14,6 +14,9 @@ mod scrub;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 
 use crate::model::{GONE, clean, clean_lines};
 
@@ -120,11 +123,24 @@ impl Echo {
 
     /// `text` without the words that hold a piece of a secret.
     fn withhold(&self, text: &str) -> String {
+        // Its bytes one by one, `70:61:73`, `70 61 73`: looked at as one word, and kept as they came.
+        static BYTES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            let byte = r"(?:0x|\\x|%)?[0-9a-f]{2}";
+            Regex::new(&format!(r"(?i)\b{byte}(?:(?:\s*[:,;.\s_-]\s*|){byte})+\b")).ok()
+        });
         let held = |word: &str| {
             let word = word.to_ascii_lowercase().into_bytes();
             word.array_windows()
                 .any(|piece| self.pieces.contains(piece))
         };
+        let Some(bytes) = BYTES.as_ref() else {
+            return GONE.to_owned();
+        };
+        let text = bytes.replace_all(text, |found: &Captures<'_>| {
+            let run = found[0].replace("0x", "");
+            let hex: String = run.chars().filter(char::is_ascii_hexdigit).collect();
+            if held(&hex) { GONE } else { &found[0] }.to_owned()
+        });
         let words = text
             .split(' ')
             .map(|word| if held(word) { GONE } else { word });

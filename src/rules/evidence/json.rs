@@ -47,19 +47,20 @@ pub(super) fn keep(text: &str, depth: u8) -> (String, &str) {
         // JSON in a string, or a text in quotes.
         return (report(&inner, depth - 1), rest);
     }
-    let mut kept = write(json, depth);
-    if !whole {
+    let kept = if whole {
+        write(json, Role::Other, depth)
+    } else {
         // Cut off inside a text: what came of it counts.
-        kept = write(&format!("{json}\""), depth);
-    }
+        write(&format!("{json}\""), Role::Other, depth)
+    };
     (kept, rest)
 }
 
-fn write(json: &str, depth: u8) -> String {
+fn write(json: &str, role: Role, depth: u8) -> String {
     let mut out = String::new();
     let seed = Value {
         out: &mut out,
-        role: Role::Other,
+        role,
         depth,
     };
     // What is wrong with it does not matter: all that was read before has been written.
@@ -88,6 +89,8 @@ impl Value<'_> {
         let inner = text.trim_start();
         if names::is_plain(text) || self.role == Role::Organization && is_number_or_uuid(text) {
             self.text(text);
+        } else if self.role == Role::BesideSecret {
+            self.text(&names::plain_words(text));
         } else if matches!(self.role, Role::Evidence | Role::Organization) {
             let kept = report(text, depth);
             self.text(&kept);
@@ -105,7 +108,10 @@ impl Value<'_> {
     }
 
     fn number(self, number: impl fmt::Display) {
-        if matches!(self.role, Role::Evidence | Role::Organization) {
+        if matches!(
+            self.role,
+            Role::Evidence | Role::Organization | Role::BesideSecret
+        ) {
             self.out.push_str(&number.to_string());
         } else {
             self.gone();
@@ -114,10 +120,9 @@ impl Value<'_> {
 
     fn inner(&mut self, role: Role) -> Value<'_> {
         // What stands under a secret's name is not more harmless for a name of its own.
-        let role = if self.role == Role::Secret {
-            Role::Secret
-        } else {
-            role
+        let role = match self.role {
+            Role::Secret | Role::BesideSecret => self.role,
+            _ => role,
         };
         Value {
             out: &mut *self.out,
@@ -182,7 +187,9 @@ impl<'de> Visitor<'de> for Value<'_> {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return Ok(());
         }
+        let start = self.out.len();
         self.out.push('{');
+        let mut beside_secret = false;
         let mut first = true;
         let read = loop {
             let name = match map.next_key::<String>() {
@@ -208,7 +215,16 @@ impl<'de> Visitor<'de> for Value<'_> {
             self.out.push_str(&quoted(shown));
             self.out.push(':');
             let before = self.out.len();
-            let read = map.next_value_seed(self.inner(names::role(&name)));
+            let inner = self.inner(names::role(&name));
+            let read = if names::names_a_field(&name) {
+                map.next_value::<serde_json::Value>().map(|field| {
+                    beside_secret |= leads_to_secret(&field);
+                    // Writing what was read already cannot fail.
+                    let _ = inner.deserialize(field);
+                })
+            } else {
+                map.next_value_seed(inner)
+            };
             if self.out.len() == before {
                 self.out.push_str(&quoted(GONE));
             }
@@ -217,6 +233,11 @@ impl<'de> Visitor<'de> for Value<'_> {
             }
         };
         self.out.push('}');
+        if beside_secret && self.role != Role::BesideSecret {
+            let kept = self.out.split_off(start);
+            self.out
+                .push_str(&write(&kept, Role::BesideSecret, self.depth));
+        }
         read
     }
 
@@ -262,6 +283,15 @@ impl<'de> Visitor<'de> for Value<'_> {
         }
         self.out.push(']');
         read
+    }
+}
+
+/// Whether the field that is named here, as a text or as the steps to it, is a secret.
+fn leads_to_secret(field: &serde_json::Value) -> bool {
+    match field {
+        serde_json::Value::String(path) => names::leads_to_secret(path),
+        serde_json::Value::Array(steps) => steps.iter().any(leads_to_secret),
+        _ => false,
     }
 }
 

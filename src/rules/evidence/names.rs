@@ -1,5 +1,10 @@
 //! What the name of a field says of its value, and which values are no secret whatever they are called.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::GONE;
+
 /// What stands under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -9,6 +14,8 @@ pub(super) enum Role {
     Organization,
     /// A secret, unless it is a plain word.
     Secret,
+    /// A text beside the name of a secret, which may repeat it: plain words alone stay.
+    BesideSecret,
     /// It explains nothing.
     Other,
 }
@@ -80,36 +87,83 @@ const CODE_OF: &[&str] = &[
     "sub",
 ];
 
-/// Names that hold one of these anywhere are a secret's.
+/// Names that hold one of these anywhere are a secret's, in the languages of those whose servers answer.
 pub(super) const SECRET_PARTS: &[&str] = &[
+    "adgangskode",
     "apikey",
     "assertion",
     "authoris",
     "authoriz",
     "bearer",
     "clientid",
+    "contrasen",
+    "contraseñ",
     "cookie",
     "credential",
+    "geheim",
+    "heslo",
+    "jelsz",
     "jwt",
+    "kennwort",
+    "kodeord",
+    "lösenord",
+    "motdepasse",
     "passcode",
+    "passord",
     "passphrase",
     "passw",
     "privatekey",
+    "salasana",
+    "schlüssel",
     "secret",
+    "senha",
     "session",
     "sessid",
     "signature",
     "ticket",
     "token",
     "verifier",
+    "wachtwoord",
+    "пароль",
 ];
 
 /// Names that have one of these as a word are a secret's; `value` is whatever a name beside it says.
 const SECRET_WORDS: &[&str] = &[
-    "apid", "auth", "cert", "content", "cred", "creds", "csrf", "hmac", "key", "keys", "kennwort",
-    "mac", "nonce", "otp", "pass", "passwd", "pin", "pwd", "salt", "saml", "sid", "sig", "totp",
-    "val", "value", "xsrf",
+    "apid", "auth", "cert", "chave", "clave", "content", "cred", "creds", "csrf", "haslo", "hasło",
+    "hmac", "jeton", "key", "keys", "mac", "nonce", "otp", "parola", "pass", "passe", "passwd",
+    "pin", "pwd", "salt", "saml", "sid", "sig", "totp", "val", "value", "xsrf", "şifre",
 ];
+
+/// Names whose value is the name of the field that the fields beside it speak of, by their last word.
+const NAMES_A_FIELD: &[&str] = &[
+    "argument",
+    "attribute",
+    "field",
+    "fields",
+    "key",
+    "loc",
+    "location",
+    "name",
+    "param",
+    "parameter",
+    "path",
+    "pointer",
+    "property",
+];
+
+/// Whether what stands under `name` says which field the texts beside it speak of.
+pub(super) fn names_a_field(name: &str) -> bool {
+    let words = words(name);
+    words
+        .last()
+        .is_some_and(|last| NAMES_A_FIELD.contains(&last.as_str()))
+}
+
+/// Whether `path` (`password`, `$.user.password`, `/user/password`) leads to a secret.
+pub(super) fn leads_to_secret(path: &str) -> bool {
+    let last = path.rsplit(['/', '.']).find(|part| !part.is_empty());
+    path.len() <= 200 && last.is_some_and(|last| role(last) == Role::Secret)
+}
 
 /// Of these even a whole text about a secret is evidence: `tokenError`, `password_reason`.
 const TELLING: &[&str] = &[
@@ -263,6 +317,7 @@ const PLAIN: &[&str] = &[
     "limit",
     "limited",
     "locked",
+    "long",
     "login",
     "logout",
     "longer",
@@ -330,6 +385,7 @@ const PLAIN: &[&str] = &[
     "server",
     "service",
     "session",
+    "short",
     "signature",
     "signed",
     "since",
@@ -402,7 +458,26 @@ fn is_state(value: &str) -> bool {
     !words.is_empty() && words.iter().all(|word| is_word(word))
 }
 
-/// Whether a text goes on like a sentence about a state, whatever comes later in it: `has expired at 12:00`.
+/// `text` with only those of its words that say in what state something is, and moments.
+pub(super) fn plain_words(text: &str) -> String {
+    let moment = |word: &str| {
+        word.contains(':') && {
+            let moment = |c: char| c.is_ascii_digit() || "TZ:.,+-".contains(c);
+            word.len() <= 40 && word.chars().all(moment)
+        }
+    };
+    let kept = text.split_inclusive(char::is_whitespace).map(|piece| {
+        let word = piece.trim_end();
+        if word.is_empty() || is_plain(word) || moment(word) {
+            piece.to_owned()
+        } else {
+            format!("{GONE}{}", &piece[word.len()..])
+        }
+    });
+    kept.collect()
+}
+
+/// Whether a text begins like a sentence about a state, whatever comes later in it: `has expired at 12:00`.
 pub(super) fn begins_plain(value: &str) -> bool {
     let mut words = value
         .split([' ', ',', ':', '_'])
@@ -422,6 +497,24 @@ fn is_word(word: &str) -> bool {
             .all(|plain| plain.bytes().all(|byte| byte.is_ascii_lowercase()))
     );
     PLAIN.contains(&word)
+}
+
+/// Whether most letters of `run` that stand side by side do so in a plain word too; of random ones a few do.
+pub(super) fn sounds_like_words(run: &[u8]) -> bool {
+    static PAIRS: LazyLock<HashSet<[u8; 2]>> = LazyLock::new(|| {
+        let words = PLAIN.iter().chain(EVIDENCE).map(|word| word.as_bytes());
+        words
+            .flat_map(|word| word.array_windows().copied())
+            .collect()
+    });
+    let lower = run.to_ascii_lowercase();
+    let pairs = lower
+        .array_windows::<2>()
+        .filter(|pair| pair.iter().all(u8::is_ascii_lowercase));
+    let (known, all) = pairs.fold((0, 0), |(known, all), pair| {
+        (known + usize::from(PAIRS.contains(pair)), all + 1)
+    });
+    known * 3 >= all * 2
 }
 
 /// A code of Okta's, or words in capitals with numbers of their own.

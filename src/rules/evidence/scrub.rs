@@ -176,6 +176,11 @@ pub(super) fn is_a_token(word: &str) -> bool {
     LINKS.iter().any(|rule| rule.finds.is_match(word))
 }
 
+/// What says what went wrong elsewhere lets somebody in where a login comes back to its link.
+fn is_secret_in_query(name: &str) -> bool {
+    name.eq_ignore_ascii_case("code") || name.eq_ignore_ascii_case("state")
+}
+
 fn is_secret(name: &str) -> bool {
     names::role(name) == Role::Secret
 }
@@ -184,20 +189,31 @@ fn is_secret(name: &str) -> bool {
 /// end of the line.
 fn assignments(text: &str) -> String {
     static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#"(?:\A|[\s,;&?#{\[(<|"'\\>])([A-Za-z_$@][\w.$@-]{0,63})[\\"'\]]*\s*(?:=>|:=|[:=])[ \t]*\n?[ \t]*"#).ok()
+        Regex::new(r#"(?:\A|[\s,;&?#{\[(<|"'\\>])([\p{L}_$@][\w.$@-]{0,63})[\\"'\]]*\s*(?:=>|:=|[:=])[ \t]*\n?[ \t]*"#).ok()
     });
     let Some(pattern) = NAME.as_ref() else {
         return GONE.to_owned();
     };
-    let names: Vec<_> = pattern
+    let mut names: Vec<_> = pattern
         .captures_iter(text)
         .filter_map(|found| Some((found.get(0)?, found.get(1)?.as_str())))
         .filter(|(whole, _)| !text[whole.end()..].starts_with("//"))
+        .map(|(whole, name)| (whole, name, names::role(name), text.len()))
         .collect();
+    // Where the value of each ends at the latest, from behind. A secret may have an `&` of its own: only what is surely a
+    // name ends it there.
+    let mut next = text.len();
+    for (whole, _, role, end) in names.iter_mut().rev() {
+        *end = next;
+        if !whole.as_str().starts_with(['&', ';', ',']) || *role == Role::Evidence {
+            next = whole.start();
+        }
+    }
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
-    for (at, (whole, name)) in names.iter().enumerate() {
-        if whole.start() < done || !is_secret(name) {
+    for (whole, name, role, next) in names {
+        let in_query = whole.as_str().starts_with(['?', '&']) && is_secret_in_query(name);
+        if whole.start() < done || !in_query && role != Role::Secret {
             continue;
         }
         let line_end = text[whole.end()..]
@@ -210,20 +226,19 @@ fn assignments(text: &str) -> String {
             // These have names of their own inside.
             line_end
         } else {
-            // A secret may have an `&` of its own: only what is surely a name ends it there.
-            let ends = |(next, name): &&(regex::Match<'_>, &str)| {
-                !next.as_str().starts_with(['&', ';', ',']) || names::role(name) == Role::Evidence
-            };
-            let next = names[at + 1..].iter().find(ends);
-            line_end.min(next.map_or(text.len(), |(next, _)| next.start()))
+            line_end.min(next)
         };
         let value = text[whole.end()..end.max(whole.end())].trim_end_matches([' ', ',', ';', '&']);
         let spaced = whole.as_str().ends_with([' ', '\n']);
-        if value.is_empty() || names::is_plain(value) || spaced && names::begins_plain(value) {
+        if value.is_empty() || names::is_plain(value) || in_query && is_small_number(value) {
             continue;
         }
         out.push_str(&text[done..whole.end()]);
-        out.push_str(GONE);
+        if spaced && names::begins_plain(value) {
+            out.push_str(&names::plain_words(value));
+        } else {
+            out.push_str(GONE);
+        }
         done = whole.end() + value.len();
     }
     out.push_str(&text[done..]);
@@ -264,6 +279,7 @@ fn followers(text: &str) -> String {
         Nothing,
         Secret,
         Scheme,
+        Login,
     }
     let mut out = String::with_capacity(text.len());
     let mut after = After::Nothing;
@@ -281,6 +297,7 @@ fn followers(text: &str) -> String {
                 prose || names::is_plain(bare) || is_small_number(bare) || is_assignment(word)
             }
             After::Scheme => names::is_plain(bare) || is_assignment(word),
+            After::Login => names::is_plain(bare) || !is_pair(bare),
         };
         if keeps {
             out.push_str(word);
@@ -295,12 +312,23 @@ fn followers(text: &str) -> String {
         after = match bare.to_ascii_lowercase().as_str() {
             "bearer" | "basic" | "negotiate" | "ntlm" | "digest" => After::Scheme,
             _ if !keeps => After::Nothing,
+            "login" | "logon" | "signin" | "user" | "username" | "credentials" => After::Login,
+            "as" | "by" | "for" | "with" if after == After::Login => after,
             _ if glue || bare.is_empty() => after,
             name if name.len() <= 64 && is_secret(bare) => After::Secret,
             _ => After::Nothing,
         };
     }
     out
+}
+
+/// `anna/hunter2`: a name and a password in one word.
+fn is_pair(word: &str) -> bool {
+    let mut parts = word.split(['/', ':']);
+    let (name, password) = (parts.next(), parts.next());
+    let no_path = parts.next().is_none();
+    let named = name.is_some_and(|name| name.contains(char::is_alphabetic));
+    named && no_path && password.is_some_and(|password| !names::is_plain(password))
 }
 
 fn is_small_number(word: &str) -> bool {
@@ -363,13 +391,15 @@ pub(super) fn is_like_a_credential(run: &str) -> bool {
         .filter(|pair| turns(pair[0], pair[1]))
         .count();
     let separated = run.contains(['_', '-', '.']);
+    let foreign = turns >= 2 && length >= 10 && !separated && !names::sounds_like_words(&core);
     let hex = core.iter().all(u8::is_ascii_hexdigit);
     if letters == 0 {
         return length >= 16 && !separated;
     }
     let has = |class: fn(&u8) -> bool| core.iter().any(class);
     let mixed = digits > 0 && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
-    turns >= 3 && turns * 4 >= length
+    foreign
+        || turns >= 3 && turns * 4 >= length
         || mixed && turns >= 6 && turns * 6 >= length && length >= 20
         || hex && digits > 0 && length >= 16
         || !separated && digits >= 3 && letters >= 3 && turns >= 3 && length >= 16
