@@ -83,10 +83,14 @@ struct Parts {
     key_rank: u8,
     top_level_scopes: Vec<String>,
     fields: usize,
-    /// Of a credential, besides the status.
+    /// That only a credential has, besides the status.
     own_fields: usize,
+    /// Of a credential, which a gateway repeats from a request or has itself.
+    echoed_fields: usize,
     /// That a report of an error has.
     report_fields: usize,
+    /// That a credential would not have beside what a gateway repeats.
+    telling_fields: usize,
     has_status: bool,
     status_is_number: bool,
 }
@@ -99,10 +103,12 @@ impl Parts {
         }
         if self.own_fields == 0 {
             // Beside a message a status word is a gateway's, and says nothing of any grower.
-            if self.report_fields > 0 || self.status_is_number {
+            let only_echoed = self.echoed_fields > 0;
+            let is_report = self.report_fields > 0 || self.status_is_number;
+            if self.telling_fields > 0 || is_report && !only_echoed {
                 return Err(NotUnderstood::ErrorReport);
             }
-            if !self.has_status {
+            if !self.has_status && !only_echoed {
                 return Err(NotUnderstood::NotACredential);
             }
         }
@@ -174,27 +180,31 @@ enum Field {
         alias = "username"
     )]
     Own,
-    /// What a report of an error has.
+    /// What a report of an error has, and no credential beside an id alone.
     #[serde(
         rename = "error",
-        alias = "code",
+        alias = "errors",
+        alias = "message",
+        alias = "path",
+        alias = "timestamp",
+        alias = "title"
+    )]
+    Telling,
+    /// What else a report of an error has.
+    #[serde(
+        rename = "code",
         alias = "detail",
         alias = "details",
         alias = "errorCode",
         alias = "errorMessage",
         alias = "errorSummary",
         alias = "error_description",
-        alias = "errors",
         alias = "exception",
         alias = "fault",
         alias = "instance",
-        alias = "message",
-        alias = "path",
         alias = "reason",
         alias = "statusCode",
         alias = "status_code",
-        alias = "timestamp",
-        alias = "title",
         alias = "trace",
         alias = "type",
         alias = "violations"
@@ -227,6 +237,10 @@ impl<'de> Visitor<'de> for Top<'_> {
         let mut parts = Parts::default();
         while let Some(field) = map.next_key::<Field>()? {
             parts.fields += 1;
+            let is_echoed = matches!(
+                field,
+                Field::Id | Field::ClientKey | Field::ClientId | Field::Scopes
+            );
             let reading = &mut parts.reading;
             let told = match field {
                 Field::Status => {
@@ -237,8 +251,9 @@ impl<'de> Visitor<'de> for Top<'_> {
                         status.is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
                     continue;
                 }
-                Field::Report => {
+                Field::Report | Field::Telling => {
                     parts.report_fields += 1;
+                    parts.telling_fields += usize::from(matches!(field, Field::Telling));
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
@@ -272,7 +287,11 @@ impl<'de> Visitor<'de> for Top<'_> {
                 Field::PublicKey => parts.offer_key(1, self.print(&mut map)?),
                 Field::Own => map.next_value::<Option<IgnoredAny>>()?.is_some(),
             };
-            parts.own_fields += usize::from(told);
+            if is_echoed {
+                parts.echoed_fields += usize::from(told);
+            } else {
+                parts.own_fields += usize::from(told);
+            }
         }
         Ok(Found::Object(parts))
     }

@@ -150,16 +150,20 @@ fn a_report_of_an_error_says_nothing_of_a_credential() {
         r#"{"status":"EXPIRED","error":"x","id":null,"accessToken":null,"clientKey":null}"#,
         r#"[{"status":"UNAUTHORIZED","message":"x"}]"#,
         r#"{"status":401}"#,
+        r#"{"id":"req-7f","status":"UNAUTHORIZED","message":"x","path":"/y","timestamp":"2026-03-01T12:00:00Z"}"#,
+        r#"{"id":"req-7f","clientId":"abc","status":"EXPIRED","title":"x"}"#,
+        r#"{"clientKey":"abc","scopes":["ag1"],"status":"INVALID","error":"x"}"#,
     ] {
         assert_eq!(read(report), Err(NotUnderstood::ErrorReport), "{report}");
     }
     for credential in [
         r#"{"status":"UNAUTHENTICATED"}"#,
         r#"{"status":"UNAUTHENTICATED","provider":"x"}"#,
-        r#"{"status":"UNAUTHENTICATED","message":"revoked","id":"5f3c"}"#,
+        r#"{"status":"UNAUTHENTICATED","message":"revoked","id":"5f3c","createdTime":"2026-03-01T12:00:00Z"}"#,
         r#"{"status":"UNAUTHENTICATED","error":"x","refreshToken":"s3cret"}"#,
         r#"{"status":"UNAUTHENTICATED","type":"x","clientEnvironment":"STAGE"}"#,
         r#"{"status":"UNAUTHENTICATED","path":"x","tokenMetadata":{}}"#,
+        r#"{"status":"UNAUTHENTICATED","type":"x","id":"5f3c","clientId":"abc"}"#,
     ] {
         let status = reading(credential).status;
         assert_eq!(status.as_deref(), Some("UNAUTHENTICATED"), "{credential}");
