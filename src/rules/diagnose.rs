@@ -106,9 +106,9 @@ fn terms_location(headers: &str) -> Option<Option<String>> {
     let value = headers
         .get(at + NAME.len()..)?
         .trim_start_matches([' ', ':', '=', '"', '[', '\'']);
-    let end = value
-        .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ']' | '}' | ',' | '<' | '>'));
-    let url = &value[..end.unwrap_or(value.len())];
+    let end =
+        value.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ']' | '}' | '<' | '>'));
+    let url = value[..end.unwrap_or(value.len())].trim_end_matches(',');
     Some(url.starts_with("https://").then(|| url.to_owned()))
 }
 

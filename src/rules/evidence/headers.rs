@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{LONGEST_HEADERS, cut, encoded, scrub, within};
+use super::{GONE, LONGEST_HEADERS, cut, encoded, scrub, within};
 use crate::model::clean_lines;
 
 /// Headers are looked at so far, in bytes: most servers take no more.
@@ -24,7 +24,8 @@ enum Value {
     Moment,
     /// A media type and its charset.
     MediaType,
-    /// A link that a person is to follow: nothing of it may be missing, unless it names a secret.
+    /// A link that a person is to follow: nothing of it may be missing, unless it names a secret. That there is one at all
+    /// explains too.
     Link,
     /// A number by which somebody finds the request in a log.
     Number,
@@ -50,10 +51,11 @@ impl Value {
             Value::MediaType => {
                 r#"([\w.+-]{1,40}/[\w.+-]{1,60}(?:;\s?charset\s?=\s?\\*"?[\w-]{1,20})?)"#
             }
-            Value::Link => r#"(https://[^\s"'\\\]}<>,|]{1,500})"#,
+            Value::Link => r#"([^\s"'\\\]}<>|]+)"#,
             Value::Number => r"([A-Za-z0-9._:=;-]{1,100})",
             Value::Challenge => r"([^\r\n]{1,600})",
-            Value::Text => r#"([^\r\n"\\\]}|]{1,300})"#,
+            // What a warning warns of is in quotes: 299 - "New terms".
+            Value::Text => r#"(\d{3} [\w.:-]{1,60} \\*"[^\r\n"\\]{1,300}|[^\r\n"\\\]}|]{1,300})"#,
         }
     }
 }
@@ -104,11 +106,12 @@ static PARAMETER: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// assert_eq!(kept, "Retry-After: 5");
 /// ```
 pub fn headers(text: &str) -> String {
+    let input_is_cut = text.len() > LONGEST_INPUT;
     let text = clean_lines(&encoded::decoded(cut(text, LONGEST_INPUT)));
     // A line end that was written as an escape, in JSON in a string.
     let text = text.replace("\\r", "").replace("\\n", "\n");
     let mut seen: Vec<&str> = Vec::new();
-    let mut lines = Vec::new();
+    let mut out = String::new();
     for found in NAMES.iter().flat_map(|names| names.captures_iter(&text)) {
         let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else {
             continue;
@@ -120,23 +123,49 @@ pub fn headers(text: &str) -> String {
             continue;
         };
         let grammar = GRAMMARS.iter().find(|(kind, _)| kind == value);
-        let behind = cut(&text[whole.end()..], LONGEST_VALUE);
+        let rest = &text[whole.end()..];
+        let behind = cut(rest, LONGEST_VALUE);
+        let is_cut = input_is_cut || behind.len() < rest.len();
         let told = grammar.and_then(|(_, grammar)| grammar.captures(behind)?.get(1));
-        if let Some(kept) = told.and_then(|told| explained(*value, told.as_str())) {
+        let kept = match told {
+            // What ends where the cut is may go on behind it.
+            Some(link) if *value == Value::Link && is_cut && link.end() == behind.len() => None,
+            told => told.and_then(|told| explained(*value, told.as_str())),
+        };
+        // Names alone stand in lists of names, with commas between them.
+        let has_value = whole.as_str().contains([':', '=']);
+        let kept = kept.or((*value == Value::Link && has_value).then(|| GONE.to_owned()));
+        if let Some(kept) = kept {
             seen.push(name);
-            lines.push(format!("{name}: {kept}"));
+            // Half a link leads nowhere.
+            let room = LONGEST_HEADERS.saturating_sub(out.len() + name.len() + 3);
+            let kept = if *value == Value::Link && kept.len() > room {
+                GONE
+            } else {
+                &kept
+            };
+            out.push_str(if out.is_empty() { "" } else { "\n" });
+            out.push_str(&format!("{name}: {kept}"));
         }
     }
-    within(lines.join("\n"), LONGEST_HEADERS)
+    within(out, LONGEST_HEADERS)
 }
 
 fn explained(value: Value, found: &str) -> Option<String> {
     let found = found.trim();
     match value {
         Value::Moment | Value::MediaType => Some(found.to_owned()),
-        Value::Link => Some(scrub::link(found)),
+        Value::Link => {
+            let link = scrub::link(until_next_header(found).trim_end_matches([',', ';', ')']));
+            let host = link.strip_prefix("https://")?;
+            host.starts_with(char::is_alphanumeric).then_some(link)
+        }
         Value::Number => (!scrub::is_a_token(found)).then(|| scrub::link(found)),
-        Value::Text => Some(scrub::scrub(until_next_name(found))),
+        Value::Text => {
+            let text = until_next_name(found).replace('\\', "");
+            let end = if text.contains('"') { "\"" } else { "" };
+            Some(format!("{}{end}", scrub::scrub(&text)))
+        }
         Value::Challenge => {
             let told: Vec<_> = PARAMETER
                 .as_ref()?
@@ -152,6 +181,18 @@ fn explained(value: Value, found: &str) -> Option<String> {
             (!told.is_empty()).then(|| told.join(", "))
         }
     }
+}
+
+/// A link may have commas of its own: it ends at one with a header that is known.
+fn until_next_header(text: &str) -> &str {
+    let mut commas = text.match_indices(',').map(|(at, _)| at);
+    let ends = |at: &usize| {
+        KEPT.iter().any(|(name, _)| {
+            let next = text.get(at + 1..at + 1 + name.len());
+            next.is_some_and(|next| next.eq_ignore_ascii_case(name))
+        })
+    };
+    commas.find(ends).map_or(text, |end| &text[..end])
 }
 
 /// Words end where the next header of a list in one line begins: `, Date=`, `; Date:`.

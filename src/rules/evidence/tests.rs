@@ -387,6 +387,111 @@ fn a_secret_in_a_word_that_leaf_sends_is_not_kept() {
     }
 }
 
+#[test]
+fn a_secret_that_a_text_says_in_other_words_is_not_kept() {
+    for (text, secret) in [
+        (r#"{"message":"Password: new user hunter2x"}"#, "hunter2x"),
+        (r#"{"message":"token: access granted abc123x"}"#, "abc123x"),
+        (
+            r#"{"errors":[{"field":"password","message":"hunter2x is too short"}]}"#,
+            "hunter2x",
+        ),
+        (
+            r#"{"errors":[{"message":"hunter2x is too short","parameter":"clientSecret"}]}"#,
+            "hunter2x",
+        ),
+        (
+            r#"{"detail":[{"loc":["body","password"],"msg":"bad: hunter2x"}]}"#,
+            "hunter2x",
+        ),
+        (
+            r#"{"path":"$.user.password","details":{"reason":"hunter2x"}"#,
+            "hunter2x",
+        ),
+        (
+            r#"{"name":"x_api_key","error":"maize2024 is unknown"}"#,
+            "maize2024",
+        ),
+        (
+            r#"{"message":"hunter2x is too short","key":"pin"}"#,
+            "hunter2x",
+        ),
+        ("senha: milho2024", "milho2024"),
+        ("mot de passe: ble2024x", "ble2024x"),
+        ("contraseña=maiz2024", "maiz2024"),
+        ("Wachtwoord: mais2024", "mais2024"),
+        ("Lösenord: majs2024", "majs2024"),
+        (
+            "GET https://h.example.com/cb?code=SplxlO&state=af0ifj HTTP/1.1",
+            "SplxlO",
+        ),
+        (
+            "GET https://h.example.com/cb?code=SplxlO&state=af0ifj HTTP/1.1",
+            "af0ifj",
+        ),
+        ("https://h.example.com/cb?state=maize24", "maize24"),
+        ("grant_type=authorization_code&code=maize24", "maize24"),
+        ("login anna/hunter2x failed", "hunter2x"),
+        ("login for user anna:hunter2x failed", "hunter2x"),
+    ] {
+        let kept = body(text);
+        assert_eq!(leak(&kept, secret), None, "{kept} from {text}");
+    }
+    assert_eq!(
+        body(r#"{"field":"password","message":"it is too short at 12:00","code":422}"#),
+        r#"{"field":"password","message":"it is too short at 12:00","code":422}"#
+    );
+    assert_eq!(
+        body("token: has expired at 12:00:01"),
+        "token: has expired at 12:00:01"
+    );
+    assert_eq!(
+        body("GET /cb?code=404&state=DISABLED"),
+        "GET /cb?code=404&state=DISABLED"
+    );
+}
+
+#[test]
+fn random_letters_are_a_credential_and_words_are_none() {
+    let mut dice = Dice(10);
+    let letters = &ALL[..52];
+    for (letters, length) in [
+        (letters, 20),
+        ("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16),
+        (ALL, 10),
+        (ALL, 16),
+    ] {
+        let passed = (0..1_000)
+            .map(|_| dice.of(letters, length))
+            .filter(|run| body(run) == *run);
+        let passed: Vec<_> = passed.collect();
+        assert!(
+            passed.len() <= 80,
+            "{} of {length}: {passed:?}",
+            passed.len()
+        );
+    }
+    for text in [
+        "ACCESS_DENIED_ORG_4711",
+        "E0000011",
+        "AADSTS700016",
+        "OAuth2AccessDeniedException",
+        "InvalidBearerTokenException",
+        "HttpClientErrorException",
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "SHA256withRSA",
+        "UnsupportedGrantType",
+        "OAUTH2CREDENTIALS",
+        "20260301T120000Z",
+        "0x80070005",
+        "XMLHttpRequest",
+        "NullPointerException",
+        "JsonWebTokenError",
+    ] {
+        assert_eq!(body(text), text);
+    }
+}
+
 /// Texts that explain, as they are to be kept: to the letter, but for the order and spacing of JSON.
 const HARMLESS: &[&str] = &[
     r#"{"error":"invalid_grant","error_description":"The refresh token is invalid or expired."}"#,
@@ -567,6 +672,67 @@ fn of_headers_those_stay_that_explain() {
 }
 
 #[test]
+fn that_there_are_terms_stays_where_their_link_is_none() {
+    let name = "X-Deere-Terms-Location";
+    let long = format!(
+        "https://my.deere.com/terms?a={}",
+        "a b".repeat(200).replace(' ', "-")
+    );
+    let behind = format!("{}\n{name}: {}", "X-Odd: y\n".repeat(1810), &long[..100]);
+    for text in [
+        format!("{name}: http://my.deere.com/terms\nDate: x"),
+        format!("{name}: /terms?org=1"),
+        format!("{{{name}=[/terms], a=[b]}}"),
+        format!(r#"{{"{name}":["terms"]}}"#),
+        format!("{name}: {long}"),
+        format!("{name}: https://anna:maize@my.deere.com/terms"),
+        behind,
+    ] {
+        assert_eq!(headers(&text), format!("{name}: …"), "from {text}");
+    }
+    let full = format!(
+        "WWW-Authenticate: error=\"{0}\", error_a=\"{0}\", error_b=\"{0}\"\nServer: {0}{0}\nX-Deere-Warning: {0}{0}\n{name}: {1}",
+        "word and ".repeat(20),
+        &long[..480]
+    );
+    let kept = headers(&full.replace(name, &format!("X-Odd: y\n{name}")));
+    assert!(
+        kept.contains(&long[..480]) || kept.ends_with(&format!("{name}: …")),
+        "{kept}"
+    );
+    let link = "https://my.deere.com/terms?orgs=12,13&lang=en";
+    for text in [
+        format!("{{{name}={link}, Retry-After=5}}"),
+        format!("{name}: {link}\nRetry-After: 5"),
+        format!("[{name}:{link},Retry-After:5]"),
+    ] {
+        assert_eq!(
+            headers(&text),
+            format!("{name}: {link}\nRetry-After: 5"),
+            "from {text}"
+        );
+    }
+    // A list of names is none of values.
+    assert_eq!(
+        headers(&format!("Access-Control-Expose-Headers: X-A, {name}, X-B")),
+        ""
+    );
+}
+
+#[test]
+fn of_a_warning_the_words_in_quotes_stay() {
+    let kept = r#"X-Deere-Warning: 299 - "New terms must be accepted""#;
+    for text in [
+        kept.to_owned(),
+        json(kept),
+        r#"{X-Deere-Warning=[299 - "New terms must be accepted"], a=b}"#.into(),
+        r#"{"X-Deere-Warning":"299 - \"New terms must be accepted\""}"#.into(),
+    ] {
+        assert_eq!(headers(&text), kept, "from {text}");
+    }
+}
+
+#[test]
 fn what_is_kept_is_bounded_and_cut_where_no_secret_shows() {
     assert_eq!(body(&"word ".repeat(10_000)).chars().count(), TEXT + 1);
     assert!(headers(&format!("X-Deere-Warning: {}", "ü ".repeat(10_000))).len() <= LONGEST_HEADERS);
@@ -605,6 +771,13 @@ fn no_text_costs_more_than_a_bounded_one() {
         });
         tries.min().unwrap_or_default()
     };
+    let fields = (0..26).map(|n| format!("\"e{n} error\":{}", json(&",pin=x\n".repeat(290))));
+    let many = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+    let (secrets, words) = (cost(&many), cost(&many.replace(",pin=x", "  pine x")));
+    assert!(
+        secrets < words * 20 + std::time::Duration::from_millis(5),
+        "{words:?}, {secrets:?}"
+    );
     for piece in [
         "a/",
         "token=",
@@ -644,9 +817,15 @@ fn a_mail_server_says_its_codes_and_never_our_login() {
     let coded = BASE64_STANDARD.encode(password);
     let login = Echo::of([password, sent.as_str(), coded.as_str()]);
     let reversed: String = password.chars().rev().collect();
-    let hex: String = password.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let bytes: Vec<_> = password.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let hex = bytes.concat();
+    let (coloned, spaced) = (bytes.join(":"), bytes.join(" "));
+    let listed = format!("0x{}", bytes.join(", 0x"));
     for echo in [
         password,
+        &coloned,
+        &spaced,
+        &listed,
         &reversed,
         &hex,
         &sent,
