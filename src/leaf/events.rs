@@ -29,9 +29,6 @@ const MOST_PAGES: usize = MOST_EVENTS / 20;
 /// A longer query in a `Link` is not followed.
 const LONGEST_QUERY: usize = 1000;
 
-/// The length of an [`Event::identity`] that is a digest, in bytes; what looks like an id is taken as it is.
-const DIGEST: usize = 16;
-
 /// What Leaf's events log says of one credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventLog {
@@ -241,8 +238,8 @@ fn event(entry: Value, key: &hmac::Key) -> Option<Event> {
     let id = fields.remove("id").map(|id| text_of(Some(id)));
     let identity = match id {
         Some(id) if evidence::is_id(&id) => id.into_bytes(),
-        Some(id) if !id.trim().is_empty() => digest(key, &[id.as_bytes()]),
-        _ => digest(
+        Some(id) if !id.trim().is_empty() => evidence::digest(key, &[id.as_bytes()]),
+        _ => evidence::digest(
             key,
             &[
                 text_of(created.clone()).as_bytes(),
@@ -259,18 +256,6 @@ fn event(entry: Value, key: &hmac::Key) -> Option<Event> {
         body: evidence::body(&body),
         headers: evidence::headers(&headers),
     })
-}
-
-/// A digest of the whole content, so that keeping more or less of it does not make an event new; keyed, so that nobody can
-/// try secrets against it.
-fn digest(key: &hmac::Key, parts: &[&[u8]]) -> Vec<u8> {
-    let mut context = hmac::Context::with_key(key);
-    context.update(b"event");
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    }
-    context.sign().as_ref()[..DIGEST].to_vec()
 }
 
 /// Text as it is, nothing for `null`, and JSON for the rest.

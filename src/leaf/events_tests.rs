@@ -98,7 +98,11 @@ fn without_an_id_the_content_tells_events_apart() {
     let identities: HashSet<_> = events.iter().map(|event| &event.identity).collect();
     assert_eq!(identities.len(), 6);
     assert_eq!(events[3].identity, events[4].identity);
-    assert!(identities.iter().all(|identity| identity.len() == DIGEST));
+    assert!(
+        identities
+            .iter()
+            .all(|identity| identity.len() == evidence::DIGEST)
+    );
     assert_eq!(
         events[5].body, events[6].body,
         "what is kept of them is the same"
@@ -114,7 +118,7 @@ fn what_does_not_look_like_an_id_is_digested() {
         "a b",
         "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
     ] {
-        assert_eq!(id(odd).len(), DIGEST, "{odd}");
+        assert_eq!(id(odd).len(), evidence::DIGEST, "{odd}");
     }
     let uuid = "3c9d2f1e-1111-4222-8333-444455556666";
     assert_eq!(id(uuid), uuid.as_bytes());

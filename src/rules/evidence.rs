@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+use ring::hmac;
 
 use crate::model::{GONE, clean, clean_lines};
 
@@ -86,6 +87,26 @@ pub fn is_id(text: &str) -> bool {
         && text.len() <= 64
         && text.bytes().all(plain)
         && (text.len() <= 36 && text.bytes().all(hex) || !scrub::is_like_a_credential(text))
+}
+
+/// What we wrote ourselves around words from outside.
+pub fn words(text: &str) -> String {
+    scrub::scrub(text)
+}
+
+/// Bytes of a [`digest`].
+pub const DIGEST: usize = 16;
+
+/// What tells an event from others where it has no id: of all that it says, so that keeping more or less of it does not
+/// make it new; keyed, so that nobody can try secrets against it.
+pub fn digest(key: &hmac::Key, parts: &[&[u8]]) -> Vec<u8> {
+    let mut context = hmac::Context::with_key(key);
+    context.update(b"event");
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    context.sign().as_ref()[..DIGEST].to_vec()
 }
 
 /// What a mail server said: its first 200 characters without anything of `login`, plain, reversed, in hex, base64 or in

@@ -11,6 +11,9 @@ INSERT INTO notice (incident, kind, at, due_at)
   SELECT id, 'opened', opened_at, opened_at FROM incident WHERE doubted = 1 AND ended_at IS NULL;
 
 -- Addresses that differ only in case are one reader.
+DELETE FROM addressee WHERE message IS NULL AND EXISTS (
+  SELECT 1 FROM addressee twin WHERE twin.notice = addressee.notice AND twin.message IS NOT NULL
+    AND twin.address <> addressee.address AND lower(twin.address) = lower(addressee.address));
 UPDATE OR IGNORE addressee SET address = lower(address) WHERE address <> lower(address);
 DELETE FROM addressee WHERE address <> lower(address) AND message IS NULL;
 UPDATE OR IGNORE delivery SET address = lower(address) WHERE address <> lower(address);

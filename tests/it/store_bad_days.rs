@@ -358,7 +358,16 @@ fn events_of_an_older_version_are_scrubbed_on_the_way_up() {
          INSERT INTO span VALUES (1, 1, 0, NULL, NULL, 1, 1, NULL, '{TOKEN}', NULL);
          INSERT INTO message (id, message_id, subject, at) VALUES (1, '<a@b>', 's', 0);
          INSERT INTO delivery (id, message, address, state, next_try_at, give_up_at) VALUES (1, 1, 'a@b', 0, 0, 0);
-         INSERT INTO attempt VALUES (1, 0, 'mail:25', 'auth', 535, '5.7.8 no: {TOKEN}');",
+         INSERT INTO attempt VALUES (1, 0, 'mail:25', 'auth', 535, '5.7.8 no: {TOKEN}');
+         INSERT INTO meta VALUES (1, x'07', 0);
+         INSERT INTO gap VALUES (1, 1, 0, NULL, NULL, 2, 'odd {TOKEN}');
+         INSERT INTO suspect (credential, kind, subject, began_at, began_sweep) VALUES (0, 'unknown_status', '{TOKEN}', 0, 1);
+         INSERT INTO incident (id, credential, track, subject, kind, began_at, opened_at, opened_sweep, kind_at)
+           VALUES (1, 0, 'own', '{TOKEN}', 'unknown_status', 0, 0, 1, 0);
+         INSERT INTO step (incident, at, what, kind, why) VALUES (1, 0, 'opened', 'unknown_status', 'says {TOKEN}');
+         INSERT INTO message (id, message_id, subject, at) VALUES (2, '<b@b>', 'Leaf says {TOKEN}', 0);
+         INSERT INTO notice (id, incident, kind, at, due_at, routed) VALUES (1, 1, 'opened', 0, 0, 1);
+         INSERT INTO addressee VALUES (1, 'Anna@b', 'r', 2, 0), (1, 'anna@b', 'r', NULL, 0);",
         include_str!("../../src/store/schema_1.sql"),
         include_str!("../../src/store/schema_2.sql"),
         0x4c65_6157,
@@ -398,7 +407,17 @@ fn events_of_an_older_version_are_scrubbed_on_the_way_up() {
             .any(|event| event.identity == identity.as_bytes())
     };
     assert!(kept("e7") && !kept(TOKEN));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[7]);
+    let read_again = leafwatch::rules::evidence::digest(&key, &[TOKEN.as_bytes()]);
+    assert!(events.iter().any(|event| event.identity == read_again));
     drop(db);
+    let twins = Connection::open(&path).unwrap();
+    let twins: (String, i64) = twins
+        .query_row("SELECT address, message FROM addressee", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!(twins, ("anna@b".to_owned(), 2));
     let bytes = std::fs::read(&path).unwrap();
     let leaked = |text: &str| {
         bytes
