@@ -619,7 +619,10 @@ impl Writer<'_> {
             } else {
                 u64::from(alike.turned)
             };
-            causes.push((key, cause.clone()));
+            // What nothing explains is no cause: it holds nothing back, and explains nothing that comes later.
+            if cause != Cause::Unexplained {
+                causes.push((key, cause.clone()));
+            }
             let (kind, provider) = (alike.kind, alike.provider);
             shared.push(Shared {
                 cause,

@@ -4,6 +4,9 @@
 ALTER TABLE cause ADD COLUMN sweep INTEGER NOT NULL DEFAULT 0;
 UPDATE cause SET sweep = coalesce(
   (SELECT max(s.id) FROM sweep s JOIN message m ON m.id = cause.message WHERE s.started_at <= m.at), 0);
+-- What nothing explains is no cause.
+DELETE FROM cause WHERE cause = '{"cause":"unexplained"}';
+
 -- Who is to hear of a notice is chosen at once; silence and doubt hold back what waits for them. From now on
 -- silence.settled is when that ended, which is later than the silence where nobody could look.
 UPDATE notice SET done_as = NULL, due_at = at WHERE done_as = 'silenced' AND done_at IS NULL;

@@ -382,6 +382,16 @@ fn only_what_a_later_sweep_finds_is_a_straggler() {
     let mut fleet = Fleet::settled(3000);
     // A third of them, over the whole sweep; most are told at its end.
     fleet.dies((0..3000).step_by(3));
+    let at = fleet.player.now();
+    // Two of those who are told at its end say why.
+    for grower in [600, 603] {
+        let who = (fleet.ids[grower], deere(grower as u128));
+        let log = [desk::event(Some(at), 400, "invalid_grant")];
+        fleet
+            .player
+            .judge(|bench, tx| bench.events(tx, who, &log, at, at))
+            .unwrap();
+    }
     fleet.sweep();
     fleet.wait(1);
     assert_eq!(fleet.untold(), 0);

@@ -494,7 +494,8 @@ fn what_waited_under_the_second_schema_waits_on() {
          INSERT INTO message (id, message_id, subject, at) VALUES (1, '<1>', 'INVALID', 950);
          INSERT INTO addressee VALUES (1, 'Anna@Example.com', 'alerts.to', 1, 0), (1, 'bob@example.com', 'notify', 1, 0);
          INSERT INTO delivery VALUES (1, 1, 'Anna@Example.com', 1, 1, 950, 9999, 951), (2, 1, 'bob@example.com', 1, 1, 950, 9999, 951);
-         INSERT INTO cause VALUES (1, 'invalid/john-deere/', '{{\"cause\":\"unexplained\"}}');",
+         INSERT INTO cause VALUES (1, 'invalid/john-deere/', '{{\"cause\":\"grower_must_reconnect\"}}'),
+                                  (1, 'missing/john-deere/', '{{\"cause\":\"unexplained\"}}');",
         include_str!("../../src/store/schema_1.sql"),
         include_str!("../../src/store/schema_2.sql"),
         0x4c65_6157,

@@ -330,3 +330,20 @@ async fn a_cause_told_days_ago_neither_holds_back_nor_explains_what_is_new() {
     let mail = world.one_mail_says("INVALID: Farm 9");
     assert!(!mail.says("1 more credential"), "{}", mail.text);
 }
+
+#[tokio::test]
+async fn what_nothing_explains_is_no_cause_that_later_trouble_waits_for() {
+    let mut world = World::of(30).await;
+    for nth in 0..12 {
+        world.status(&format!("Farm {nth}"), "UNAUTHENTICATED");
+    }
+    world.time_passes(SWEEP).await;
+    world.one_mail_says("12 credentials need attention: 12 invalid");
+    assert!(world.asks("SELECT cause FROM cause").is_empty());
+    world.time_passes(SWEEP).await;
+    world.status("Farm 20", "UNAUTHENTICATED");
+    world.sweep().await;
+    world.time_passes(2 * MINUTE).await;
+    let mail = world.one_mail_says("INVALID: Farm 20");
+    assert!(!mail.says("1 more credential"), "{}", mail.text);
+}
