@@ -55,7 +55,8 @@ async fn it_is_ready_without_leaf_and_stops_in_time_while_everything_hangs() {
     process.signal("TERM");
     let (status, took) = process.ended();
     assert_eq!(status.code(), Some(0), "{}", process.log());
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    // Beyond that systemd kills it: the TimeoutStopSec of our units.
+    assert!(took < Duration::from_secs(25), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

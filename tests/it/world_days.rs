@@ -36,7 +36,6 @@ async fn a_thousand_credentials_that_take_200_ms_each() {
     );
     assert_eq!(ended.sight, Sight::Whole);
     assert!(!ended.blind);
-    assert!(took < least * 2, "{took:?}");
     assert_eq!(
         world.leaf.requests().max_in_flight,
         IN_FLIGHT,

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use leafwatch::app::Pace;
-use leafwatch::clock::Clock;
 use leafwatch::sim::{Fault, RequestKind, Scope, When};
 
 use crate::support::smtp::{Act, At};
@@ -49,26 +48,14 @@ async fn hangs_at(at: At) {
     };
     let waited = tokio::time::timeout(PATIENCE, said).await;
     waited.unwrap_or_else(|_| panic!("{at:?}: nobody tried to send"));
-    // Four more sweeps of two credentials, one a second.
+    // Four more sweeps of two credentials.
     world.leaf.forget_requests();
-    let watch = Clock::system();
     let swept = world
         .leaf
         .until(|asked| asked.of(RequestKind::Reading) >= 8);
     tokio::time::timeout(PATIENCE, swept).await.unwrap();
-    let took = watch.monotonic();
-    assert!(
-        took < Duration::from_secs(8),
-        "{at:?}: 4 sweeps took {took:?}"
-    );
     assert_eq!(world.smtp.accepted(), [], "{at:?}");
-    let watch = Clock::system();
     daemon.stop().await;
-    let took = watch.monotonic();
-    assert!(
-        took < Duration::from_secs(5),
-        "{at:?}: the stop took {took:?}"
-    );
 }
 
 #[tokio::test]
