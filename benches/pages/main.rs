@@ -15,7 +15,7 @@ use std::time::Duration;
 use leafwatch::clock::Clock;
 use leafwatch::config::Web;
 use leafwatch::leaf::{self, Client, SecretSource};
-use leafwatch::model::{Alerts, Policy, Schedule, Schedules, StatusWords, Thresholds};
+use leafwatch::model::{Alerts, Daemon, Policy, Schedule, Schedules, StatusWords, Thresholds};
 use leafwatch::vitals::Vitals;
 use leafwatch::web::{Parts, Settings, Site};
 use tokio::net::TcpListener;
@@ -126,6 +126,7 @@ fn policy() -> Policy {
             reminders: every(24 * 60),
             digest: every(7 * 24 * 60),
         },
+        daemon: Daemon::default(),
     }
 }
 

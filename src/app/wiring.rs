@@ -18,6 +18,7 @@ pub fn settings(config: &Config, pace: Pace) -> Settings {
         watch: config.watch.clone(),
         sender: Sender {
             instance: config.instance.clone(),
+            daemon: config.policy.daemon.clone(),
             from_name: email.from.name.clone(),
             from: email.from.address.clone(),
             reply_to: email.reply_to.as_ref().map(|sender| sender.address.clone()),

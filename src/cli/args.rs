@@ -15,7 +15,7 @@ use crate::config::{
     self, Config, DEFAULT_PATH, Faults, PATH_VARIABLE, Variables, file_of_instance,
     instance_of_file, parse_duration,
 };
-use crate::model::{Address, Kind, NotAnAddress, Provider};
+use crate::model::{Address, Daemon, Kind, NotAnAddress, Provider};
 use crate::view::words;
 
 /// The command line.
@@ -75,6 +75,11 @@ impl Cli {
     /// What stands beside the config: variables, and whose they are.
     pub fn variables(&self) -> Variables {
         Variables::of_process().of_instance(self.instance.as_deref())
+    }
+
+    /// Which daemon is meant.
+    pub fn daemon(&self) -> Daemon {
+        config::daemon(&self.config, self.instance.as_deref())
     }
 
     /// The config, with no fault in it.

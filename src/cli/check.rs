@@ -10,6 +10,7 @@ use crate::daemon::{deliver, gather, sweep};
 use crate::rules::fleet::Sight;
 use crate::store::{Db, Scene};
 use crate::view::status::Counts;
+use crate::view::words;
 
 /// Runs the command.
 ///
@@ -76,11 +77,12 @@ async fn look(
     super::print(&page.into_text())?;
     if args.notify && waiting > 0 {
         let what = anyhow::anyhow!(
-            "{} not accepted yet; leafwatch deliveries shows why",
+            "{} not accepted yet; {} shows why",
             match waiting {
                 1 => "1 mail is".to_owned(),
                 _ => format!("{waiting} mails are"),
-            }
+            },
+            words::command(&cli.daemon(), "deliveries")
         );
         return Err(Failure::new(Exit::Unreachable, what));
     }

@@ -25,7 +25,11 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &OfUser, look: Look) -> Result
 fn lay_out(page: &mut Page, explanation: &Explanation, scene: &Scene<'_>) {
     page.say(Style::Bold, &heading(&explanation.user));
     if explanation.blind {
-        page.say(Style::Bad, "Leafwatch is blind now; see: leafwatch status");
+        let status = words::command(&scene.policy.daemon, "status");
+        page.say(
+            Style::Bad,
+            &format!("Leafwatch is blind now; see: {status}"),
+        );
     }
     if explanation.credentials.is_empty() {
         page.say(

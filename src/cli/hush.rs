@@ -72,8 +72,9 @@ fn ack(
             for incident in &meant {
                 if !tx.end_ack(*incident, now, &actor())? {
                     let what = format!(
-                        "incident {} is not acknowledged; leafwatch ack --list shows those that are",
-                        incident.0
+                        "incident {} is not acknowledged; {} shows those that are",
+                        incident.0,
+                        words::command(&config.policy.daemon, "ack --list")
                     );
                     return Err(usage(&what));
                 }
@@ -106,6 +107,7 @@ fn ack(
 
 /// The incidents that somebody names: by number, or all that are open of a user. Each once.
 fn meant(tx: &Tx<'_>, scene: &Scene<'_>, what: &[String]) -> Result<Vec<IncidentId>, Failure> {
+    let listing = words::command(&scene.policy.daemon, "incidents --open");
     let mut meant: Vec<IncidentId> = Vec::new();
     for word in what {
         if let Ok(number) = word.trim_start_matches('#').parse() {
@@ -115,7 +117,9 @@ fn meant(tx: &Tx<'_>, scene: &Scene<'_>, what: &[String]) -> Result<Vec<Incident
         let user = tx.find_user(scene, word).map_err(|error| match error {
             nobody @ store::NotOneUser::Nobody { .. } => Failure::new(
                 Exit::NoSingleUser,
-                anyhow::anyhow!("{word:?} is no number of an incident (leafwatch incidents --open shows them), and {nobody}"),
+                anyhow::anyhow!(
+                    "{word:?} is no number of an incident ({listing} shows them), and {nobody}"
+                ),
             ),
             other => other.into(),
         })?;
@@ -126,9 +130,9 @@ fn meant(tx: &Tx<'_>, scene: &Scene<'_>, what: &[String]) -> Result<Vec<Incident
         meant.extend(open);
     }
     if meant.is_empty() {
-        return Err(usage(
-            "which incident? leafwatch incidents --open shows their numbers",
-        ));
+        return Err(usage(&format!(
+            "which incident? {listing} shows their numbers"
+        )));
     }
     meant.sort();
     meant.dedup();
@@ -147,7 +151,8 @@ fn not_open(tx: &Tx<'_>, incident: IncidentId, scene: &Scene<'_>) -> store::Resu
         _ => format!("there is no incident {number}"),
     };
     Ok(usage(&format!(
-        "{why}; leafwatch incidents --open shows what is open"
+        "{why}; {} shows what is open",
+        words::command(&scene.policy.daemon, "incidents --open")
     )))
 }
 

@@ -59,7 +59,8 @@ fn known(cli: &Cli) -> Result<Known, Failure> {
         // Nobody is left to be told where even this cannot be printed.
         let _ = writeln!(
             std::io::stderr(),
-            "warning: the config has {what}, which leafwatch config check shows; this answer does without them"
+            "warning: the config has {what}, which {} shows; this answer does without them",
+            words::command(&cli.daemon(), "config check")
         );
     }
     Ok(known)

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::tz::TimeZone;
-
 use super::args::Status;
 use super::exit::Failure;
 use super::table::{Look, Page, Style, Table, text, whole};
@@ -158,7 +156,8 @@ fn say_watch(page: &mut Page, watch: &Watch, scene: &Scene<'_>) {
             ),
         );
     }
-    say_sweeps(page, watch, zone);
+    say_sweeps(page, watch, scene);
+    let deliveries = words::command(&scene.policy.daemon, "deliveries");
     let mails = &watch.mails;
     let mut parts = Vec::new();
     for (count, what) in [
@@ -182,7 +181,7 @@ fn say_watch(page: &mut Page, watch: &Watch, scene: &Scene<'_>) {
         ),
         false => page.say(
             style,
-            &format!("Mails: {}; see: leafwatch deliveries", parts.join(", ")),
+            &format!("Mails: {}; see: {deliveries}", parts.join(", ")),
         ),
     }
     for unwritten in mails.unwritten.iter().take(UNWRITTEN_SHOWN) {
@@ -193,20 +192,21 @@ fn say_watch(page: &mut Page, watch: &Watch, scene: &Scene<'_>) {
     }
     let more = mails.unwritten.len().saturating_sub(UNWRITTEN_SHOWN) as u64;
     if more > 0 {
-        let line = format!(
-            "and {} more; see: leafwatch deliveries",
-            words::number(more)
-        );
+        let line = format!("and {} more; see: {deliveries}", words::number(more));
         page.labelled(2, "", &line);
     }
 }
 
-fn say_sweeps(page: &mut Page, watch: &Watch, zone: &TimeZone) {
+fn say_sweeps(page: &mut Page, watch: &Watch, scene: &Scene<'_>) {
+    let (zone, daemon) = (&scene.policy.schedules.zone, &scene.policy.daemon);
     let when = |at| words::time(at, zone);
     match &watch.last_sweep {
         None => page.say(
             Style::Doubtful,
-            "No look at Leaf yet: start the daemon with leafwatch run.",
+            &format!(
+                "No look at Leaf yet: start the daemon with {}.",
+                words::command(daemon, "run")
+            ),
         ),
         Some(sweep) => {
             let asked = format!(
@@ -235,7 +235,10 @@ fn say_sweeps(page: &mut Page, watch: &Watch, zone: &TimeZone) {
     } else if watch.overdue {
         page.say(
             Style::Bad,
-            "The next sweep is overdue: is the daemon running? systemctl status leafwatch",
+            &format!(
+                "The next sweep is overdue: is the daemon running? systemctl status {}",
+                words::unit(daemon)
+            ),
         );
     } else if let Some(next) = watch.next_sweep {
         page.say(Style::Plain, &format!("Next sweep: {}.", when(next)));

@@ -45,7 +45,9 @@ pub use log::LogFormat;
 pub use pace::Pace;
 pub use reload::needs_restart;
 pub use secret::{SecretFault, SecretFile};
-pub use source::{DEFAULT_PATH, PATH_VARIABLE, Variables, file_of_instance, instance_of_file};
+pub use source::{
+    DEFAULT_PATH, PATH_VARIABLE, Variables, daemon, file_of_instance, instance_of_file,
+};
 pub use web::Web;
 
 use crate::model::{Policy, WatchList};
@@ -208,6 +210,7 @@ fn read(reader: &Reader) -> (Known, Option<Config>) {
             status_words,
             alerts,
             schedules,
+            daemon: source::daemon(&reader.source.file, reader.source.variables.instance()),
         },
         watch: Arc::new(watch),
         database,

@@ -12,6 +12,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use super::fault::{Fault, Faults, Place};
 use super::lines::Lines;
+use crate::model::Daemon;
 
 /// What variables of settings begin with.
 const PREFIX: &str = "LEAFWATCH_";
@@ -31,6 +32,16 @@ pub fn file_of_instance(instance: &str) -> PathBuf {
 pub fn instance_of_file(file: &Path) -> Option<String> {
     let stem = file.file_stem()?.to_str()?;
     (file != Path::new(DEFAULT_PATH) && file == file_of_instance(stem)).then(|| stem.to_owned())
+}
+
+/// Which daemon a config is of, as command lines tell it from others.
+pub fn daemon(file: &Path, instance: Option<&str>) -> Daemon {
+    let expected = instance.map_or_else(|| PathBuf::from(DEFAULT_PATH), file_of_instance);
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    Daemon {
+        instance: instance.map(str::to_owned),
+        config: (file != expected).then_some(file),
+    }
 }
 
 /// The environment variables that settings depend on; the rest of the environment is not kept.
@@ -369,6 +380,28 @@ mod tests {
         ] {
             assert_eq!(of(file), None, "{file}");
         }
+    }
+
+    #[test]
+    fn a_daemon_is_named_by_what_is_not_usual_about_it() {
+        let of = |file: &str, instance: Option<&str>| {
+            let Daemon { instance, config } = daemon(Path::new(file), instance);
+            (instance, config.map(|file| file.display().to_string()))
+        };
+        let production = Some("production".to_owned());
+        let elsewhere = Some("/srv/x.toml".to_owned());
+        assert_eq!(of(DEFAULT_PATH, None), (None, None));
+        assert_eq!(
+            of("/etc/leafwatch/production.toml", production.as_deref()),
+            (production.clone(), None)
+        );
+        assert_eq!(of("/srv/x.toml", None), (None, elsewhere.clone()));
+        assert_eq!(
+            of("/srv/x.toml", production.as_deref()),
+            (production, elsewhere)
+        );
+        // Who reads a mail stands in another folder.
+        assert!(of("x.toml", None).1.unwrap().starts_with('/'));
     }
 
     #[test]

@@ -212,12 +212,10 @@ fn overflow(letter: &Letter, plan: &Plan) -> Option<String> {
             .public_url
             .as_deref()
             .map(|url| format!(" See also {}", clean(url, 300)));
+        let command = words::command(&letter.sender.daemon, "incidents");
         let list = match whom {
-            "" => "All of them are listed by: leafwatch incidents".to_owned(),
-            who => format!(
-                "{} can list all of them with: leafwatch incidents",
-                who.trim()
-            ),
+            "" => format!("All of them are listed by: {command}"),
+            who => format!("{} can list all of them with: {command}", who.trim()),
         };
         format!(
             "This mail has no room to name {more} more. {list}{}",

@@ -100,7 +100,7 @@ impl Writer<'_> {
             None if told.is_trouble() => (told.kind, told.cause.as_ref()),
             None => return None,
         };
-        let advice = words::advice(kind, cause, provider(entry));
+        let advice = self.advice(entry, kind, cause);
         let (mut next, mut button, mut label) = (advice.next, None, "Good to know");
         if let About::Connection(connection) = &entry.about {
             button = link(connection, kind, cause);
@@ -110,7 +110,7 @@ impl Writer<'_> {
                 // Connected again as it was, it would only be broken in another way.
                 let right = Cause::WrongEnvironment { expected };
                 let kind = Kind::EnvironmentMismatch;
-                next = words::advice(kind, Some(&right), provider(entry)).next;
+                next = self.advice(entry, kind, Some(&right)).next;
             }
         }
         let why = clean(&advice.why, 500);
@@ -122,6 +122,10 @@ impl Writer<'_> {
                 false => vec![format!("{label}: {why}")],
             },
         })
+    }
+
+    fn advice(&self, entry: &Entry, kind: Kind, cause: Option<&Cause>) -> words::Advice {
+        words::advice(kind, cause, provider(entry), &self.letter.sender.daemon)
     }
 
     /// What is known of one incident. Where a credential has several, each begins with its kind.
@@ -171,7 +175,7 @@ impl Writer<'_> {
             };
             ("Last 30 days", words)
         }));
-        let advice = words::advice(told.kind, told.cause.as_ref(), provider(entry));
+        let advice = self.advice(entry, told.kind, told.cause.as_ref());
         facts.push(("Who mends it", advice.who.to_owned()));
         facts.extend(told.next_reminder.map(|next| {
             (

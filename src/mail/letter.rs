@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::{
-    Address, Audience, Cause, EndedBy, Environment, IncidentId, Kind, NoticeKind, Provider,
+    Address, Audience, Cause, Daemon, EndedBy, Environment, IncidentId, Kind, NoticeKind, Provider,
     Severity, UserId,
 };
 use crate::view::words;
@@ -51,6 +51,8 @@ pub struct Letter {
 pub struct Sender {
     /// `instance`, shown in subject and List-Id.
     pub instance: Option<String>,
+    /// Which daemon it is, to command lines.
+    pub daemon: Daemon,
     /// The name before the address in `From`.
     pub from_name: Option<String>,
     /// The address in `From`.

@@ -3,7 +3,7 @@
 use super::facts::Writer;
 use super::fit::FULL;
 use super::letter::{About, Connection, Entry, Letter, Shared, Telling, Told};
-use crate::model::{Audience, Cause, Kind, Provider, Severity, clean};
+use crate::model::{Audience, Cause, Daemon, Kind, Provider, Severity, clean};
 use crate::view::words;
 
 /// How long a foreign word may be, in characters.
@@ -128,14 +128,20 @@ pub(super) fn block(entry: &Entry, letter: &Letter) -> Block {
         block.facts.push(("Incident", numbers));
     }
     if letter.reader == Audience::Operators {
-        block.commands = commands(entry, &troubles);
+        block.commands = commands(entry, &troubles, &letter.sender.daemon);
     }
     block
 }
 
 /// The block of a shared cause, without its members.
 pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
-    let advice = words::advice(shared.kind, Some(&shared.cause), Some(shared.provider));
+    let daemon = &letter.sender.daemon;
+    let advice = words::advice(
+        shared.kind,
+        Some(&shared.cause),
+        Some(shared.provider),
+        daemon,
+    );
     let count = words::counted(shared.credentials, "credential");
     let more = if shared.more { " more" } else { "" };
     let provider = shared.provider.display_name();
@@ -176,10 +182,13 @@ pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
         evidence: evidence.map_or_else(Vec::new, |told| Writer { letter }.evidence(&told.evidence)),
         commands: match letter.reader {
             Audience::Operators => vec![
-                "leafwatch ack INCIDENT --reason \"…\"".to_owned(),
-                format!(
-                    "leafwatch silence --provider {} --problem {} --for 3d --reason \"…\"",
-                    shared.provider, shared.kind
+                words::command(daemon, "ack INCIDENT --reason \"…\""),
+                words::command(
+                    daemon,
+                    &format!(
+                        "silence --provider {} --problem {} --for 3d --reason \"…\"",
+                        shared.provider, shared.kind
+                    ),
                 ),
             ],
             Audience::Support => Vec::new(),
@@ -430,17 +439,18 @@ pub(super) fn reconnect_mends(kind: Kind, cause: Option<&Cause>) -> bool {
     }
 }
 
-fn commands(entry: &Entry, troubles: &[&Told]) -> Vec<String> {
+fn commands(entry: &Entry, troubles: &[&Told], daemon: &Daemon) -> Vec<String> {
     let mut lines: Vec<String> = troubles
         .iter()
         .filter_map(|told| told.incident)
-        .map(|number| format!("leafwatch ack {number} --reason \"…\""))
+        .map(|number| words::command(daemon, &format!("ack {number} --reason \"…\"")))
         .collect();
     if let (About::Connection(connection), false) = (&entry.about, troubles.is_empty()) {
-        lines.push(format!(
-            "leafwatch silence {} --provider {} --for 3d --reason \"…\"",
+        let silence = format!(
+            "silence {} --provider {} --for 3d --reason \"…\"",
             connection.user, connection.provider
-        ));
+        );
+        lines.push(words::command(daemon, &silence));
     }
     lines
 }

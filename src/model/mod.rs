@@ -4,6 +4,7 @@
 
 mod cause;
 mod credential;
+mod daemon;
 mod event;
 mod incident;
 mod policy;
@@ -16,6 +17,7 @@ mod watch;
 
 pub use cause::Cause;
 pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
+pub use daemon::Daemon;
 pub use event::{Event, EventVerdict};
 pub use incident::{EndedBy, Incident, IncidentId, NoticeKind, Origin, Suspect, SweepId, Well};
 pub use policy::{

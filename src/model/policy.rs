@@ -9,7 +9,7 @@ use jiff::civil::{self, Weekday};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{Kind, Provider, Schedule, Severity};
+use super::{Daemon, Kind, Provider, Schedule, Severity};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -267,7 +267,7 @@ pub struct Schedules {
     pub digest: Schedule,
 }
 
-/// All that the rules need to know of the config.
+/// All that the rules need to know of the config, and whose it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     /// The numbers of the rules.
@@ -278,4 +278,6 @@ pub struct Policy {
     pub alerts: Alerts,
     /// When what is done.
     pub schedules: Schedules,
+    /// Whose config it is.
+    pub daemon: Daemon,
 }

@@ -50,6 +50,8 @@ pub(super) struct Page {
     events_more: u64,
     answers: Vec<AnswerRow>,
     answers_more: u64,
+    all_history: String,
+    all_events: String,
     audiences: Vec<(String, Vec<(String, String)>)>,
     would_open: Vec<(&'static str, String)>,
     others: Vec<(String, &'static str)>,
@@ -118,6 +120,7 @@ pub(super) fn page(
     let line = &explained.line;
     let name = line.who.user.shown();
     let path = href(credential);
+    let daemon = &asked.scene.policy.daemon;
     Ok(Some(Page {
         frame: Frame::new(
             asked,
@@ -174,6 +177,8 @@ pub(super) fn page(
         events_more: tx.events_kept(id)?.saturating_sub(events.len() as u64),
         events: events.into_iter().map(|one| event(one, zone)).collect(),
         answers_more: lifeline.answers.len().saturating_sub(ANSWERS) as u64,
+        all_history: words::command(daemon, &format!("history {}", credential.user)),
+        all_events: words::command(daemon, &format!("events {}", credential.user)),
         answers: answers(&lifeline.answers, asked),
         audiences: explained
             .would_tell

@@ -20,6 +20,7 @@ use super::doors::Caller;
 use super::frame;
 use super::site::{InForce, Shared};
 use super::tries::Turn;
+use crate::view::words;
 
 /// What whoever asks may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,9 +97,14 @@ async fn admit(
         ));
     }
     if !matches!(head.method, Method::GET | Method::HEAD) {
+        let daemon = &in_force.settings.policy.daemon;
         let mut refusal = frame::refusal(
             StatusCode::METHOD_NOT_ALLOWED,
-            "This page can only be read; acks and silences are commands: leafwatch ack, leafwatch silence.",
+            &format!(
+                "This page can only be read; acks and silences are commands: {}, {}.",
+                words::command(daemon, "ack"),
+                words::command(daemon, "silence")
+            ),
         );
         refusal
             .headers_mut()

@@ -109,7 +109,10 @@ pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
             let trouble = (line.kind, line.began_at);
             Some(asked.tx.advice_on(&asked.scene, credential, trouble)?)
         }
-        (None, None) => Some(words::advice(line.kind, None, None)),
+        (None, None) => {
+            let daemon = &asked.scene.policy.daemon;
+            Some(words::advice(line.kind, None, None, daemon))
+        }
     };
     let came_back = match line.reopened {
         0 => String::new(),

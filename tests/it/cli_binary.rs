@@ -170,6 +170,32 @@ fn an_instance_has_its_own_secrets_and_database() {
     );
 }
 
+#[test]
+fn every_command_that_an_answer_names_means_the_same_daemon() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("own.toml");
+    std::fs::write(&file, CONFIG).unwrap();
+    let _daemon = daemon(folder.path());
+    let said = |options: &str, what: &str| {
+        let output = leafwatch(folder.path(), &format!("{what} {options}"))
+            .output()
+            .unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let elsewhere = format!("--config {}", file.display());
+    let instance = format!("{elsewhere} --instance production");
+    for options in [&elsewhere, &instance] {
+        for (what, named) in [
+            ("status", "leafwatch run"),
+            ("ack 9 --reason x", "leafwatch incidents --open"),
+        ] {
+            let told = said(options, what);
+            let meant = format!("{named} {options}");
+            assert!(told.contains(&meant), "{told}");
+        }
+    }
+}
+
 fn secret(folder: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     let file = folder.join("leaf-password");

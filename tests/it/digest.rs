@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use leafwatch::mail::letter::Sender;
 use leafwatch::mail::{DigestLetter, MAX_BYTES, Mail, compose_digest};
-use leafwatch::model::{EndedBy, IncidentId, Kind, Provider, Track, WhyUnseen};
+use leafwatch::model::{Daemon, EndedBy, IncidentId, Kind, Provider, Track, WhyUnseen};
 use leafwatch::store::Scene;
 use leafwatch::view::availability::{Availability, NotSeen, OfProvider, Unseen};
 use leafwatch::view::digest::{Brief, Digest, Failed, Few, Open};
@@ -207,6 +207,7 @@ fn composed(digest: Digest) -> (Mail, Opened) {
     let mail = compose_digest(&DigestLetter {
         sender: Sender {
             instance: Some("production".to_owned()),
+            daemon: Daemon::default(),
             from_name: Some("Leafwatch".to_owned()),
             from: "leafwatch@example.com".parse().unwrap(),
             reply_to: None,

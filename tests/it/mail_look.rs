@@ -9,7 +9,9 @@ use leafwatch::mail::letter::{
     Shared, StillOpen, Tally, Telling, Thread, Told,
 };
 use leafwatch::mail::{MAX_BYTES, Mail, compose};
-use leafwatch::model::{Audience, Cause, EndedBy, Environment, IncidentId, Kind, Provider, Track};
+use leafwatch::model::{
+    Audience, Cause, Daemon, EndedBy, Environment, IncidentId, Kind, Provider, Track,
+};
 
 use crate::support::mail::Opened;
 
@@ -109,6 +111,7 @@ fn letter(entries: Vec<Entry>) -> Letter {
     Letter {
         sender: Sender {
             instance: None,
+            daemon: Daemon::default(),
             from_name: Some("Leafwatch".to_owned()),
             from: "leafwatch@example.com".parse().unwrap(),
             reply_to: Some("support-lead@example.com".parse().unwrap()),

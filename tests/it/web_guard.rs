@@ -85,6 +85,21 @@ async fn nothing_can_be_done_but_read() {
 }
 
 #[tokio::test]
+async fn the_commands_that_a_page_names_mean_its_own_daemon() {
+    let of_an_instance = |db| {
+        let mut desk = story_in(db);
+        desk.policy.daemon.instance = Some("production".to_owned());
+        desk
+    };
+    let site = Served::with(of_an_instance, open()).await;
+    let refused = site.send(site.client().post(site.url("/"))).await.body;
+    for command in ["leafwatch ack", "leafwatch silence"] {
+        let meant = format!("{command} --instance production");
+        assert!(refused.contains(&meant), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn without_the_password_nothing_is_seen_but_whether_we_are_well() {
     let site = behind_a_password(false).await;
     for path in ["/", "/metrics", "/api/v1/status", "/incidents", "/login"] {

@@ -415,12 +415,9 @@ async fn a_list_that_was_cut_says_how_many_more_there_are() {
     )
     .await;
     let page = text(&site.get(&credential(0)).await.body);
-    for more in [
-        "7 more; leafwatch history has them all.",
-        "13 more; leafwatch events has them all.",
-        "5 more; leafwatch history has them all.",
-    ] {
-        assert!(page.contains(more), "{more}\n{page}");
+    for (more, command) in [(7, "history"), (13, "events"), (5, "history")] {
+        let line = format!("{more} more; leafwatch {command} {} has them all.", user(0));
+        assert!(page.contains(&line), "{line}\n{page}");
     }
     let whole = text(
         &Served::with(story_in, open())

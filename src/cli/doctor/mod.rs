@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Faults};
 use crate::model::Address;
 use crate::view::doctor::{Examination, Finding, Verdict};
+use crate::view::words;
 
 pub use unit::{judge as judge_unit, name as unit_name};
 
@@ -107,7 +108,7 @@ fn examine(
 ) -> Result<(), Failure> {
     let config = match cli.config() {
         Ok(config) => config,
-        Err(faults) => return tell(unread(&faults)),
+        Err(faults) => return tell(unread(&faults, cli)),
     };
     let runtime = super::run::runtime(&config)?;
     runtime.block_on(async {
@@ -120,13 +121,10 @@ fn examine(
 }
 
 /// The config cannot be used. That it, or the file of growers, is not ours to read comes before what stands in them.
-fn unread(Faults(faults): &Faults) -> Finding {
+fn unread(Faults(faults): &Faults, cli: &Cli) -> Finding {
     let more = match faults.len() {
         0 | 1 => String::new(),
-        count => format!(
-            ", and {}",
-            crate::view::words::counted(count as u64 - 1, "more fault")
-        ),
+        count => format!(", and {}", words::counted(count as u64 - 1, "more fault")),
     };
     let whole_file = faults.iter().find(|fault| fault.key.is_none());
     let first = whole_file.or_else(|| faults.first());
@@ -144,7 +142,8 @@ fn unread(Faults(faults): &Faults) -> Finding {
         "config",
         format!("{wrong}{more}; nothing else can be tried"),
         write.map_or_else(String::new, |write| format!("{write}; "))
-            + "leafwatch config check shows every fault",
+            + &words::command(&cli.daemon(), "config check")
+            + " shows every fault",
     )
 }
 

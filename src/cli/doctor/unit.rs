@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::config::DEFAULT_PATH;
+use crate::config::{self, DEFAULT_PATH};
 use crate::view::doctor::Finding;
 use crate::view::words;
 
@@ -57,10 +57,9 @@ fn uptime() -> Option<Duration> {
 
 /// The unit that runs with a config: one for the usual place, one for each instance, none for all others.
 pub fn name(config: &Path, instance: Option<&str>) -> Option<String> {
-    match instance {
-        Some(instance) => Some(format!("leafwatch@{instance}.service")),
-        None => (config == Path::new(DEFAULT_PATH)).then(|| "leafwatch.service".to_owned()),
-    }
+    let daemon = config::daemon(config, instance);
+    let has_one = daemon.instance.is_some() || daemon.config.is_none();
+    has_one.then(|| format!("{}.service", words::unit(&daemon)))
 }
 
 /// Judges what `systemctl show` prints of `unit`, on a machine that has been up for `uptime`.
@@ -170,7 +169,7 @@ pub(super) fn meaning(code: i32) -> Option<&'static str> {
         70 => "a loop that ended by itself",
         74 => "trouble with the database",
         75 => "another daemon holds the database",
-        78 => "a faulty config or a refused database: leafwatch config check",
+        78 => "a faulty config or a refused database",
         203 => "the program of ExecStart= cannot be run",
         217 => "the user of User= cannot be had",
         226 => "the sandbox cannot be set up",

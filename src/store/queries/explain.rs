@@ -104,7 +104,12 @@ impl Tx<'_> {
             None => None,
         };
         let provider = Some(credential.provider);
-        Ok(words::advice(trouble.0, cause.as_ref(), provider))
+        Ok(words::advice(
+            trouble.0,
+            cause.as_ref(),
+            provider,
+            &scene.policy.daemon,
+        ))
     }
 
     fn explained(&self, facts: &Facts<'_>) -> Result<Explained> {
@@ -154,7 +159,12 @@ impl Tx<'_> {
         let cause = self
             .diagnosis(facts.id, trouble, facts.expected(), scene.policy, scene.now)?
             .cause;
-        let advice = words::advice(incident.kind, cause.as_ref(), Some(facts.provider));
+        let advice = words::advice(
+            incident.kind,
+            cause.as_ref(),
+            Some(facts.provider),
+            &scene.policy.daemon,
+        );
         let thresholds = &facts.scene.policy.thresholds;
         let needed = outlook::to_end(incident, thresholds);
         let well = incident.well;

@@ -1,6 +1,7 @@
 //! Why, and what to do next: for a support agent who can pass the sentences on.
 
-use crate::model::{Cause, Kind, Provider};
+use super::commands::{command, unit};
+use crate::model::{Cause, Daemon, Kind, Provider};
 
 /// A likely cause, and the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,13 @@ const NOBODY: &str = "nobody here: wait";
 
 /// Why this kind of trouble is likely there, and what to do about it.
 ///
-/// Account and own kinds have no provider.
-pub fn advice(kind: Kind, cause: Option<&Cause>, provider: Option<Provider>) -> Advice {
+/// Account and own kinds have no provider. Commands to be typed are for `daemon`.
+pub fn advice(
+    kind: Kind,
+    cause: Option<&Cause>,
+    provider: Option<Provider>,
+    daemon: &Daemon,
+) -> Advice {
     let p = provider.map_or("the provider", Provider::display_name);
     match (kind, cause) {
         (_, Some(cause)) if *cause != Cause::Unexplained => of_cause(cause, p),
@@ -61,7 +67,7 @@ pub fn advice(kind: Kind, cause: Option<&Cause>, provider: Option<Provider>) -> 
             "Leaf fails at this one connection, or sends an answer that Leafwatch does not understand.",
             "Look it up in Leaf by hand; if it fails there too, report it to Leaf.",
         ),
-        (own, _) => of_own(own),
+        (own, _) => of_own(own, daemon),
     }
 }
 
@@ -147,59 +153,60 @@ fn of_cause(cause: &Cause, p: &str) -> Advice {
     }
 }
 
-fn of_own(kind: Kind) -> Advice {
+fn of_own(kind: Kind, daemon: &Daemon) -> Advice {
+    let (run, unit) = (|what| command(daemon, what), unit(daemon));
     let (why, next) = match kind {
         Kind::LeafLogin => (
             "The password or token in Leafwatch's config is wrong or was changed, or the Leaf account is locked. Growers are not concerned.",
-            "Check [leaf] username and password_file (or token_file) in the config, then run: leafwatch doctor",
+            format!("Check [leaf] username and password_file (or token_file) in the config, then run: {}", run("doctor")),
         ),
         Kind::LeafUnreachable => (
             "Leaf has an outage, or the network of this machine has. Growers are not concerned.",
-            "Run leafwatch doctor to see on which side it is. If it is Leaf's, wait; checks go on by themselves.",
+            format!("Run {} to see on which side it is. If it is Leaf's, wait; checks go on by themselves.", run("doctor")),
         ),
         Kind::WrongAccount => (
             "Leaf shows each account only its own users, and calls those of others missing.",
-            "Check [leaf] username in the config: is it the account that owns these users (production, not test)?",
+            "Check [leaf] username in the config: is it the account that owns these users (production, not test)?".to_owned(),
         ),
         Kind::EnvironmentContradiction => (
             "Nothing in the config says which environment is right.",
-            "Declare expected_environment under [watch], or for single users; then each connection on the wrong side is told by name.",
+            "Declare expected_environment under [watch], or for single users; then each connection on the wrong side is told by name.".to_owned(),
         ),
         Kind::UnknownStatus => (
             "Leaf does not document its status words, and may add new ones at any time.",
-            "Find out from Leaf what the word means, and add it to the config under [rules.status_words].",
+            "Find out from Leaf what the word means, and add it to the config under [rules.status_words].".to_owned(),
         ),
         Kind::SharedCredential => (
             "Leaf said so twice in a row of each of them: either they share it on purpose, or it was attached to a user too many.",
-            "If they share it on purpose there is nothing to do: acknowledge this. If not, let the grower connect each user anew.",
+            "If they share it on purpose there is nothing to do: acknowledge this. If not, let the grower connect each user anew.".to_owned(),
         ),
         Kind::ConfigRejected => (
             "",
-            "Run leafwatch config check, mend what it names, then: systemctl reload leafwatch",
+            format!("Run {}, mend what it names, then: systemctl reload {unit}", run("config check")),
         ),
         Kind::DeliveryFailed => (
             "The mail server refused the address or the mail for good.",
-            "Check the address in the config. Every attempt is listed by: leafwatch deliveries",
+            format!("Check the address in the config. Every attempt is listed by: {}", run("deliveries")),
         ),
         Kind::SweepOverdue => (
             "Leaf answers too slowly, the limits are too low for so many connections, or Leafwatch is stuck.",
-            "Run leafwatch doctor, and look at the log: journalctl -u leafwatch",
+            format!("Run {}, and look at the log: journalctl -u {unit}", run("doctor")),
         ),
         Kind::EventsUnread => (
             "Reading events is given what requests are left over; the limits are too low, or Leaf refuses them.",
-            "Raise max_requests_per_second under [leaf], if Leaf agrees, and look at the log: journalctl -u leafwatch",
+            format!("Raise max_requests_per_second under [leaf], if Leaf agrees, and look at the log: journalctl -u {unit}"),
         ),
         Kind::TokenExpiring => (
             "",
-            "Put a new token into the file named by token_file before then, and run: systemctl reload leafwatch",
+            format!("Put a new token into the file named by token_file before then, and run: systemctl reload {unit}"),
         ),
         Kind::WatchShrank => (
             "The list of users was cut short, or many were taken out on purpose.",
-            "If it was meant, there is nothing to do. If not, restore the list and run: systemctl reload leafwatch",
+            format!("If it was meant, there is nothing to do. If not, restore the list and run: systemctl reload {unit}"),
         ),
         Kind::Storage => (
             "The disk is full, the file is locked, its permissions changed, or somebody deleted or replaced it.",
-            "Run leafwatch doctor; it says which, and what to do.",
+            format!("Run {}; it says which, and what to do.", run("doctor")),
         ),
         // Told by `advice`; named so that a new kind cannot be forgotten.
         Kind::Invalid
@@ -208,7 +215,7 @@ fn of_own(kind: Kind) -> Advice {
         | Kind::ProviderUnavailable
         | Kind::FailingEvents
         | Kind::EnvironmentMismatch
-        | Kind::Unreadable => ("", "Look at the evidence below."),
+        | Kind::Unreadable => ("", "Look at the evidence below.".to_owned()),
     };
     advice_of(OPERATOR, why, next)
 }
@@ -307,15 +314,21 @@ mod tests {
                 expected: Environment::Production,
             },
         ];
+        let one = Daemon::default();
         for &kind in Kind::ALL {
-            let without = advice(kind, None, Some(Provider::JOHN_DEERE));
+            let without = advice(kind, None, Some(Provider::JOHN_DEERE), &one);
             assert!(!without.next.is_empty());
             assert_eq!(
                 without,
-                advice(kind, Some(&Cause::Unexplained), Some(Provider::JOHN_DEERE))
+                advice(
+                    kind,
+                    Some(&Cause::Unexplained),
+                    Some(Provider::JOHN_DEERE),
+                    &one
+                )
             );
             for cause in &causes {
-                let told = advice(kind, Some(cause), Some(Provider::JOHN_DEERE));
+                let told = advice(kind, Some(cause), Some(Provider::JOHN_DEERE), &one);
                 assert!(!told.why.is_empty() && !told.next.is_empty(), "{told:?}");
             }
         }

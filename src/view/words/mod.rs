@@ -3,6 +3,7 @@
 //! Pure: the same values give the same words.
 
 mod causes;
+mod commands;
 mod hush;
 mod outlook;
 mod states;
@@ -17,6 +18,7 @@ use jiff::tz::TimeZone;
 use crate::model::clean;
 
 pub use causes::{Advice, advice, for_the_grower, over_for_the_grower};
+pub use commands::{command, unit};
 pub use hush::{ack, held_back, quiet, silence};
 pub use outlook::{CANNOT_SEE, ends, opens};
 pub use states::{

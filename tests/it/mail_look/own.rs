@@ -53,6 +53,36 @@ fn details(kind: Kind) -> (&'static str, &'static [&'static str]) {
 }
 
 #[test]
+fn every_command_that_a_mail_names_means_the_instance_that_sends_it() {
+    let own_ones = Kind::ALL
+        .iter()
+        .filter(|kind| matches!(kind.track(), Track::Account | Track::Own))
+        .map(|&kind| for_operators(vec![own(kind, details(kind).0, details(kind).1)]));
+    let many = for_operators(many(400, Kind::Invalid, Some(app_secret())));
+    let letters = own_ones.chain([for_operators(vec![revoked()]), many]);
+    let mut commands = 0;
+    for mut letter in letters {
+        letter.sender.daemon.instance = Some("production".to_owned());
+        let text = open(&letter).1.text;
+        for line in text.lines() {
+            let named = line.matches("leafwatch ").count();
+            commands += named;
+            assert_eq!(
+                named,
+                line.matches("--instance production").count(),
+                "{line}"
+            );
+            let systemd = ["systemctl reload ", "journalctl -u "];
+            for unit in systemd.iter().filter_map(|verb| line.split(verb).nth(1)) {
+                commands += 1;
+                assert_eq!(unit, "leafwatch@production", "{line}");
+            }
+        }
+    }
+    assert!(commands > 20, "{commands}");
+}
+
+#[test]
 fn every_account_and_own_trouble_has_its_mail() {
     let mut briefs = Vec::new();
     for &kind in Kind::ALL {

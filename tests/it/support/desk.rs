@@ -33,6 +33,7 @@ pub fn policy() -> Policy {
             reminders: Schedule::Every(24 * HOUR),
             digest: Schedule::Every(7 * 24 * HOUR),
         },
+        daemon: Daemon::default(),
     }
 }
 
@@ -370,6 +371,7 @@ impl Desk {
             watch: Arc::new(self.watch.clone()),
             sender: Sender {
                 instance: None,
+                daemon: Daemon::default(),
                 from_name: None,
                 from: from.clone(),
                 reply_to: None,

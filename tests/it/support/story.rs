@@ -173,6 +173,7 @@ pub fn tell(desk: &mut Desk, refused: &[&str]) {
     let (policy, watch) = desk.bench();
     let sender = Sender {
         instance: None,
+        daemon: Daemon::default(),
         from_name: Some("Leafwatch".to_owned()),
         from: "leafwatch@example.com".parse().unwrap(),
         reply_to: None,
