@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::letter::{About, Connection, Entry, Evidence, Letter, Looks, Telling, Told};
-use super::page::{Step, WORD_MAX, in_wrong_environment, link, provider, reconnect_mends};
+use super::page::{Step, WORD_MAX, in_wrong_environment, link, matter, reconnect_mends};
 use crate::model::{Cause, EndedBy, Kind, Track, clean};
 use crate::view::words::{self, Stage};
 
@@ -125,7 +125,7 @@ impl Writer<'_> {
     }
 
     fn advice(&self, entry: &Entry, kind: Kind, cause: Option<&Cause>) -> words::Advice {
-        words::advice(kind, cause, provider(entry), &self.letter.sender.daemon)
+        words::advice(kind, cause, matter(entry), &self.letter.sender.daemon)
     }
 
     /// What is known of one incident. Where a credential has several, each begins with its kind.

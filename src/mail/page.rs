@@ -3,8 +3,8 @@
 use super::facts::Writer;
 use super::fit::FULL;
 use super::letter::{About, Connection, Entry, Letter, Shared, Telling, Told};
-use crate::model::{Audience, Cause, Daemon, Kind, Provider, Severity, clean};
-use crate::view::words;
+use crate::model::{Audience, Cause, Daemon, Kind, Severity, clean};
+use crate::view::words::{self, Matter};
 
 /// How long a foreign word may be, in characters.
 pub(super) const WORD_MAX: usize = 120;
@@ -139,7 +139,7 @@ pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
     let advice = words::advice(
         shared.kind,
         Some(&shared.cause),
-        Some(shared.provider),
+        Matter::Connection(shared.provider),
         daemon,
     );
     let count = words::counted(shared.credentials, "credential");
@@ -359,10 +359,10 @@ fn badge(told: &Told) -> String {
     }
 }
 
-pub(super) fn provider(entry: &Entry) -> Option<Provider> {
+pub(super) fn matter(entry: &Entry) -> Matter<'_> {
     match &entry.about {
-        About::Connection(connection) => Some(connection.provider),
-        About::Own { .. } => None,
+        About::Connection(connection) => Matter::Connection(connection.provider),
+        About::Own { subject, .. } => Matter::Own(subject),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::store;
 use crate::view::About;
 use crate::view::hush::{Ack, Said, Silence};
 use crate::view::incidents::{Line, Step};
-use crate::view::words;
+use crate::view::words::{self, Matter};
 
 /// Open incidents on the list.
 const OPEN: usize = 200;
@@ -103,16 +103,17 @@ fn ended(at: Option<Timestamp>, by: Option<&String>, zone: &TimeZone) -> Option<
 pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
     let zone = &asked.scene.policy.schedules.zone;
     let credential = credential_of(line);
-    let advice = match (line.ended_at, credential) {
-        (Some(_), _) => None,
-        (None, Some(credential)) => {
+    let advice = match (line.ended_at, &line.about, credential) {
+        (None, About::Leafwatch { subject }, _) => {
+            let daemon = &asked.scene.policy.daemon;
+            let matter = Matter::Own(subject);
+            Some(words::advice(line.kind, None, matter, daemon))
+        }
+        (None, About::Credential(_), Some(credential)) => {
             let trouble = (line.kind, line.began_at);
             Some(asked.tx.advice_on(&asked.scene, credential, trouble)?)
         }
-        (None, None) => {
-            let daemon = &asked.scene.policy.daemon;
-            Some(words::advice(line.kind, None, None, daemon))
-        }
+        _ => None,
     };
     let came_back = match line.reopened {
         0 => String::new(),

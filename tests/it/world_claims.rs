@@ -431,7 +431,9 @@ async fn a_word_that_is_not_kept_is_no_line_of_config() {
     world.time_passes(2 * SWEEP).await;
     let mail = world.one_mail_says("unknown status word");
     assert!(mail.says("looks like a credential"), "{}", mail.text);
+    assert!(mail.says("Ask Leaf what it sends"), "{}", mail.text);
     assert!(!mail.says("healthy = ["), "{}", mail.text);
+    assert!(!mail.says("[rules.status_words]"), "{}", mail.text);
 }
 
 #[tokio::test]

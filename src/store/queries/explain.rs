@@ -16,6 +16,7 @@ use crate::view::explain::{
     Audience, Ending, EventSummary, Explained, Explanation, Lacking, OpenIncident, Opening, Quiet,
     Recipient, WouldOpen,
 };
+use crate::view::words::Matter;
 use crate::view::{User, words};
 
 /// How many times ahead a quiet window is told.
@@ -103,11 +104,10 @@ impl Tx<'_> {
             }
             None => None,
         };
-        let provider = Some(credential.provider);
         Ok(words::advice(
             trouble.0,
             cause.as_ref(),
-            provider,
+            Matter::Connection(credential.provider),
             &scene.policy.daemon,
         ))
     }
@@ -162,7 +162,7 @@ impl Tx<'_> {
         let advice = words::advice(
             incident.kind,
             cause.as_ref(),
-            Some(facts.provider),
+            Matter::Connection(facts.provider),
             &scene.policy.daemon,
         );
         let thresholds = &facts.scene.policy.thresholds;

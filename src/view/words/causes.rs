@@ -1,7 +1,7 @@
 //! Why, and what to do next: for a support agent who can pass the sentences on.
 
 use super::commands::{command, unit};
-use crate::model::{Cause, Daemon, Kind, Provider};
+use crate::model::{Cause, Daemon, GONE, Kind, Provider};
 
 /// A likely cause, and the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,16 +27,21 @@ const DEVELOPERS: &str = "whoever looks after the app and its connections at Lea
 const OPERATOR: &str = "whoever runs Leafwatch";
 const NOBODY: &str = "nobody here: wait";
 
-/// Why this kind of trouble is likely there, and what to do about it.
-///
-/// Account and own kinds have no provider. Commands to be typed are for `daemon`.
-pub fn advice(
-    kind: Kind,
-    cause: Option<&Cause>,
-    provider: Option<Provider>,
-    daemon: &Daemon,
-) -> Advice {
-    let p = provider.map_or("the provider", Provider::display_name);
+/// Whose trouble advice is given on.
+#[derive(Debug, Clone, Copy)]
+pub enum Matter<'a> {
+    /// A connection to this provider.
+    Connection(Provider),
+    /// The account's or our own, with its subject: a status word, an address; or nothing.
+    Own(&'a str),
+}
+
+/// Why this kind of trouble is likely there, and what to do about it. Commands to be typed are for `daemon`.
+pub fn advice(kind: Kind, cause: Option<&Cause>, matter: Matter<'_>, daemon: &Daemon) -> Advice {
+    let (p, subject) = match matter {
+        Matter::Connection(provider) => (provider.display_name(), ""),
+        Matter::Own(subject) => ("the provider", subject),
+    };
     match (kind, cause) {
         (_, Some(cause)) if *cause != Cause::Unexplained => of_cause(cause, p),
         (Kind::Invalid, _) => advice_of(
@@ -67,7 +72,7 @@ pub fn advice(
             "Leaf fails at this one connection, or sends an answer that Leafwatch does not understand.",
             "Look it up in Leaf by hand; if it fails there too, report it to Leaf.",
         ),
-        (own, _) => of_own(own, daemon),
+        (own, _) => of_own(own, subject, daemon),
     }
 }
 
@@ -153,7 +158,7 @@ fn of_cause(cause: &Cause, p: &str) -> Advice {
     }
 }
 
-fn of_own(kind: Kind, daemon: &Daemon) -> Advice {
+fn of_own(kind: Kind, subject: &str, daemon: &Daemon) -> Advice {
     let (run, unit) = (|what| command(daemon, what), unit(daemon));
     let (why, next) = match kind {
         Kind::LeafLogin => (
@@ -174,7 +179,12 @@ fn of_own(kind: Kind, daemon: &Daemon) -> Advice {
         ),
         Kind::UnknownStatus => (
             "Leaf does not document its status words, and may add new ones at any time.",
-            "Find out from Leaf what the word means, and add it to the config under [rules.status_words].".to_owned(),
+            // No line of config can name what was not sent or not kept.
+            match subject {
+                "" => "Ask Leaf why it sends none.".to_owned(),
+                gone if gone.contains(GONE) => "Ask Leaf what it sends as the status, and why.".to_owned(),
+                _ => "Find out from Leaf what the word means, and add it to the config under [rules.status_words].".to_owned(),
+            },
         ),
         Kind::SharedCredential => (
             "Leaf said so twice in a row of each of them: either they share it on purpose, or it was attached to a user too many.",
@@ -314,23 +324,36 @@ mod tests {
                 expected: Environment::Production,
             },
         ];
-        let one = Daemon::default();
+        let (deere, one) = (Matter::Connection(Provider::JOHN_DEERE), Daemon::default());
         for &kind in Kind::ALL {
-            let without = advice(kind, None, Some(Provider::JOHN_DEERE), &one);
+            let without = advice(kind, None, deere, &one);
             assert!(!without.next.is_empty());
             assert_eq!(
                 without,
-                advice(
-                    kind,
-                    Some(&Cause::Unexplained),
-                    Some(Provider::JOHN_DEERE),
-                    &one
-                )
+                advice(kind, Some(&Cause::Unexplained), deere, &one)
             );
             for cause in &causes {
-                let told = advice(kind, Some(cause), Some(Provider::JOHN_DEERE), &one);
+                let told = advice(kind, Some(cause), deere, &one);
                 assert!(!told.why.is_empty() && !told.next.is_empty(), "{told:?}");
             }
+        }
+    }
+
+    #[test]
+    fn no_word_is_to_be_added_to_the_config_that_cannot_be_named_there() {
+        let next = |word| {
+            advice(
+                Kind::UnknownStatus,
+                None,
+                Matter::Own(word),
+                &Daemon::default(),
+            )
+            .next
+        };
+        assert!(next("SUSPENDED").contains("[rules.status_words]"));
+        for word in ["", "\u{2026}", "TOKEN \u{2026}"] {
+            assert!(next(word).starts_with("Ask Leaf"), "{word}");
+            assert!(!next(word).contains("config"), "{word}");
         }
     }
 

@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::clean;
 
-pub use causes::{Advice, advice, for_the_grower, over_for_the_grower};
+pub use causes::{Advice, Matter, advice, for_the_grower, over_for_the_grower};
 pub use commands::{command, unit};
 pub use hush::{ack, held_back, quiet, silence};
 pub use outlook::{CANNOT_SEE, ends, opens};
