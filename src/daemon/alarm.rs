@@ -194,6 +194,7 @@ fn compose(
         first_look: false,
         while_off: false,
         ended_while_off: false,
+        ended_by_config: false,
         config_changed: false,
         new_to_you: false,
         looks: None,

@@ -249,6 +249,7 @@ impl Writer<'_> {
             first_look: incident.origin.first_look,
             while_off: incident.origin.while_off,
             ended_while_off: incident.ended_while_off,
+            ended_by_config: incident.ended_by_config,
             config_changed: incident.origin.config_changed,
             looks: match found {
                 Some(found) if trouble => self.looks(incident, say, found)?,
@@ -741,6 +742,7 @@ fn bare(incident: &Incident, kind: Kind, telling: Telling) -> Told {
         first_look: false,
         while_off: false,
         ended_while_off: false,
+        ended_by_config: false,
         config_changed: false,
         new_to_you: false,
         looks: None,

@@ -70,20 +70,26 @@ impl Writer<'_> {
                 format!("{stem}{was} from {from} to {to}. {end}")
             }
         };
-        let (off, ended_off) = match told.telling {
-            // How what was told began is known.
-            Telling::Resolved { .. } | Telling::Closed { .. } => {
-                (false, " It was mended while Leafwatch was off.")
-            }
-            _ => (told.while_off, " It ended while Leafwatch was off."),
+        const CONFIG: &str = " Our config changed, not the connection.";
+        // How what was told began is known.
+        let ([config, off], ended) = match told.telling {
+            Telling::Resolved { .. } | Telling::Closed { .. } => (
+                [false; 2],
+                [CONFIG, " It was mended while Leafwatch was off."],
+            ),
+            _ => (
+                [told.config_changed, told.while_off],
+                [
+                    " It ended because our config changed, not the connection.",
+                    " It ended while Leafwatch was off.",
+                ],
+            ),
         };
         for (so, words) in [
-            (
-                told.config_changed,
-                " Our config changed, not the connection.",
-            ),
+            (config, CONFIG),
             (off, " It happened while Leafwatch was off."),
-            (told.ended_while_off, ended_off),
+            (told.ended_by_config, ended[0]),
+            (told.ended_while_off, ended[1]),
             (told.new_to_you, " New to you: others were told before."),
         ] {
             if so {

@@ -159,6 +159,8 @@ pub struct Told {
     pub while_off: bool,
     /// It ended while Leafwatch was off.
     pub ended_while_off: bool,
+    /// It ended because our config changed, not the credential.
+    pub ended_by_config: bool,
     /// Our config changed, not the credential.
     pub config_changed: bool,
     /// These readers were not told of its earlier steps.

@@ -82,6 +82,8 @@ pub struct Incident {
     pub ended_by: Option<EndedBy>,
     /// It ended while the program was off.
     pub ended_while_off: bool,
+    /// It ended because our config changed, not the credential.
+    pub ended_by_config: bool,
     /// How often it came back within the flap window; above 0 it ends only after a quiet window.
     pub reopened: u32,
     /// The good looks since the last bad one, while they are no complete proof yet.
@@ -101,6 +103,8 @@ pub struct Well {
     pub looks: u32,
     /// For how long every look was good.
     pub held: Duration,
+    /// The credential did not change: our config did.
+    pub config_changed: bool,
     /// It began while the program was off.
     pub while_off: bool,
 }

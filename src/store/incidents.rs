@@ -31,7 +31,7 @@ const NOBODY: CredentialId = CredentialId(0);
 
 pub(super) const COLUMNS: &str = "i.id, i.credential, i.track, i.subject, i.kind, i.began_at, i.opened_at, i.opened_sweep, i.kind_at,
   i.ended_at, i.ended_by, i.reopened, i.well_sweep, i.well_at, i.first_look, i.while_off, i.config_changed, i.doubted,
-  i.well_while_off";
+  i.well_while_off, i.well_config_changed";
 
 /// When and in which sweep something is written.
 #[derive(Debug, Clone, Copy)]
@@ -318,15 +318,15 @@ impl Tx<'_> {
                    while_off = ?5 WHERE id = ?1",
                 params![id.0, Word(*kind), now, config_changed, while_off],
             )?,
-            What::Reopen { id, kind, while_off } => self.execute(
+            What::Reopen { id, kind, config_changed, while_off } => self.execute(
                 "UPDATE incident SET ended_at = NULL, ended_by = NULL, kind = ?2, kind_at = ?3, reopened = reopened + 1,
-                   well_sweep = NULL, well_at = NULL, config_changed = 0, opened_sweep = ?4, doubted = 0, while_off = ?5
+                   well_sweep = NULL, well_at = NULL, config_changed = ?6, opened_sweep = ?4, doubted = 0, while_off = ?5
                  WHERE id = ?1",
-                params![id.0, Word(*kind), now, stamp.sweep.0, while_off],
+                params![id.0, Word(*kind), now, stamp.sweep.0, while_off, config_changed],
             )?,
-            What::Well { id, while_off } => self.execute(
-                "UPDATE incident SET well_sweep = ?2, well_at = ?3, well_while_off = ?4 WHERE id = ?1",
-                params![id.0, stamp.sweep.0, now, while_off],
+            What::Well { id, config_changed, while_off } => self.execute(
+                "UPDATE incident SET well_sweep = ?2, well_at = ?3, well_while_off = ?4, well_config_changed = ?5 WHERE id = ?1",
+                params![id.0, stamp.sweep.0, now, while_off, config_changed],
             )?,
             What::Relapse { id } => {
                 self.execute("UPDATE incident SET well_sweep = NULL, well_at = NULL WHERE id = ?1", [id.0])?
@@ -334,7 +334,7 @@ impl Tx<'_> {
             What::End { id, by, config_changed, while_off } => self.execute(
                 // What ends in doubt stays so: those who were spared need not hear of it.
                 "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL,
-                   config_changed = ?4, well_while_off = ?5 WHERE id = ?1",
+                   well_config_changed = ?4, well_while_off = ?5 WHERE id = ?1",
                 params![id.0, now, Word(*by), config_changed, while_off],
             )?,
         };
@@ -523,7 +523,7 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
         row.get::<_, Option<At>>(column)
             .map(|at| at.map(|At(at)| at))
     };
-    let (ended_at, well_while_off) = (maybe(9)?, row.get(18)?);
+    let (ended_at, well_while_off, well_config_changed) = (maybe(9)?, row.get(18)?, row.get(19)?);
     Ok(Incident {
         id: IncidentId(row.get(0)?),
         credential: (credential > 0).then_some(CredentialId(credential)),
@@ -536,12 +536,14 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
         kind_at: time(8)?,
         ended_at,
         ended_while_off: ended_at.is_some() && well_while_off,
+        ended_by_config: ended_at.is_some() && well_config_changed,
         ended_by: row.get::<_, Option<Word<EndedBy>>>(10)?.map(|Word(by)| by),
         reopened: row.get(11)?,
         well: maybe(13)?.map(|since| Well {
             since,
             looks: 0,
             held: Duration::ZERO,
+            config_changed: well_config_changed,
             while_off: well_while_off,
         }),
         origin: Origin {

@@ -53,6 +53,9 @@ INSERT INTO logs_success SELECT DISTINCT c.provider FROM event e JOIN credential
 -- how the trouble began.
 ALTER TABLE suspect ADD COLUMN while_off INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE incident ADD COLUMN well_while_off INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE incident ADD COLUMN well_config_changed INTEGER NOT NULL DEFAULT 0;
+-- Of what is over only that was kept which it ended with.
+UPDATE incident SET well_config_changed = config_changed, config_changed = 0 WHERE ended_at IS NOT NULL;
 
 -- The status words that there are.
 CREATE INDEX reading_status ON reading(status);

@@ -29,6 +29,7 @@ fn told(incident: i64, kind: Kind, telling: Telling) -> Told {
         first_look: false,
         while_off: false,
         ended_while_off: false,
+        ended_by_config: false,
         config_changed: false,
         new_to_you: false,
         looks: Some(Looks {
@@ -293,7 +294,7 @@ fn an_incident_from_opened_to_closed_keeps_its_stem() {
             by: EndedBy::NotExpected,
         },
     );
-    unexpected.entries[0].told[0].config_changed = true;
+    unexpected.entries[0].told[0].ended_by_config = true;
     look!("no_longer_expected", unexpected);
     let mut mended_off = say(Kind::Invalid, resolved(None));
     mended_off.entries[0].told[0].ended_while_off = true;

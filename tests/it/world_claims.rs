@@ -481,3 +481,69 @@ async fn how_it_began_and_how_it_ended_are_told_apart() {
         mail.text
     );
 }
+
+#[tokio::test]
+async fn what_came_and_went_with_our_config_says_so_each_time() {
+    const OURS: &str = "Our config changed, not the connection.";
+    let expects = async |world: &mut World, environment, time| {
+        world
+            .reloads(|setup| setup.expected_environment = Some(environment))
+            .await;
+        world.time_passes(time).await;
+    };
+    let mut world = World::new(&["Hillside"]).await;
+    world.time_passes(SWEEP).await;
+    let mut told = Vec::new();
+    for (environment, time, subject) in [
+        ("STAGE", SWEEP, "ENVIRONMENT MISMATCH: Hillside"),
+        ("PRODUCTION", SWEEP, "RESOLVED: Hillside"),
+        ("STAGE", SWEEP, "REOPENED: Hillside"),
+        // Only a whole quiet flap window is proof now.
+        ("PRODUCTION", 7 * HOUR, "RESOLVED: Hillside"),
+    ] {
+        expects(&mut world, environment, time).await;
+        told.push(world.one_mail_says(subject).says(OURS));
+    }
+    assert_eq!(told, [true; 4]);
+}
+
+/// What is told of a breakage that a quiet window held back until it was over: it was in the wrong environment first,
+/// or was expected in another one, and then the other way round.
+async fn told_of_a_breakage(began_with_config: bool) -> String {
+    let mut setup = Setup::of(&["Hillside"]);
+    setup.alerts =
+        "quiet = [{ from = \"07:00\", to = \"12:00\", severities = [\"critical\", \"warning\"] }]"
+            .to_owned();
+    let mut world = World::with(setup).await;
+    world.time_passes(SWEEP).await;
+    let farm = world.grower("Hillside");
+    for by_config in [began_with_config, !began_with_config] {
+        match by_config {
+            true => {
+                let stage = |setup: &mut Setup| setup.expected_environment = Some("STAGE");
+                world.reloads(stage).await;
+            }
+            false => world.leaf.set_environment(farm, Some("STAGE")),
+        }
+        world.time_passes(2 * SWEEP).await;
+    }
+    world.passes_until("2026-03-02T12:02:00Z").await;
+    let mail = world.one_mail_says("Hillside (John Deere) was in the wrong environment from");
+    mail.text
+}
+
+#[tokio::test]
+async fn what_began_with_our_config_did_not_end_with_it() {
+    let began = told_of_a_breakage(true).await;
+    assert!(
+        began.contains("Our config changed, not the connection."),
+        "{began}"
+    );
+    assert!(!began.contains("It ended because"), "{began}");
+    let ended = told_of_a_breakage(false).await;
+    assert!(
+        ended.contains("It ended because our config changed, not the connection."),
+        "{ended}"
+    );
+    assert!(!ended.contains(" Our config changed"), "{ended}");
+}

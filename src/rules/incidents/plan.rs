@@ -126,6 +126,8 @@ pub enum What {
         id: IncidentId,
         /// What it is now.
         kind: Kind,
+        /// Whether only our config changed.
+        config_changed: bool,
         /// Whether it happened while the program was off.
         while_off: bool,
     },
@@ -133,6 +135,8 @@ pub enum What {
     Well {
         /// Which.
         id: IncidentId,
+        /// Whether only our config changed.
+        config_changed: bool,
         /// Whether it happened while the program was off.
         while_off: bool,
     },
@@ -273,11 +277,13 @@ impl Plan {
         why: String,
     ) {
         let while_off = began.while_off && known.standing.is_some();
+        let config_changed = answer.is_some_and(|answer| known.says(answer));
         if let Some(ended) = known.ended(kind.track()) {
             let id = ended.id;
             let what = What::Reopen {
                 id,
                 kind,
+                config_changed,
                 while_off,
             };
             self.step(what, why);
@@ -286,7 +292,7 @@ impl Plan {
         let origin = Origin {
             first_look: known.standing.is_none() && known.epoch.number == 0,
             while_off,
-            config_changed: answer.is_some_and(|answer| known.says(answer)),
+            config_changed,
         };
         self.step(
             What::Open {
@@ -372,8 +378,12 @@ impl Plan {
                 why,
             );
         } else if incident.well.is_none() || self.reconnects() {
-            let id = incident.id;
-            self.step(What::Well { id, while_off }, why);
+            let what = What::Well {
+                id: incident.id,
+                config_changed,
+                while_off,
+            };
+            self.step(what, why);
         }
     }
 
@@ -395,7 +405,7 @@ impl Plan {
                 What::End {
                     id: incident.id,
                     by: EndedBy::Proof,
-                    config_changed: false,
+                    config_changed: well.config_changed,
                     while_off: well.while_off,
                 },
                 why,

@@ -97,6 +97,7 @@ fn suspect_or_tell(
         (None, Some(ended)) => What::Reopen {
             id: ended.id,
             kind: told,
+            config_changed: false,
             while_off,
         },
         (None, None) => What::Open {

@@ -140,10 +140,10 @@ impl Tx<'_> {
         silences: &[Silence],
     ) -> Result<Line> {
         let found = incident(row)?;
-        let (about, credential) = match row.get(19)? {
+        let (about, credential) = match row.get("leaf_user")? {
             Some(user) => {
-                let Word(provider) = row.get(20)?;
-                let leaf_name: Option<String> = row.get(21)?;
+                let Word(provider) = row.get("provider")?;
+                let leaf_name: Option<String> = row.get("leaf_name")?;
                 let credential = Credential { user, provider };
                 let who = scene.who(credential, leaf_name.as_deref());
                 (About::Credential(who), Some(credential))

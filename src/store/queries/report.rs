@@ -60,7 +60,7 @@ impl Tx<'_> {
         let mut statement = self.conn.prepare_cached(&format!(
             "SELECT {COLUMNS}, c.leaf_user, c.provider, c.leaf_name,
                (SELECT min(d.done_at) FROM entry e JOIN delivery d ON d.message = e.message
-                WHERE e.incident = i.id AND d.state = 1)
+                WHERE e.incident = i.id AND d.state = 1) first_told
              FROM incident i LEFT JOIN credential c ON c.id = i.credential
              WHERE i.opened_at < ?2 AND (i.ended_at IS NULL OR i.ended_at >= ?1) AND (?3 IS NULL OR c.provider = ?3)
              ORDER BY i.opened_at DESC, i.id DESC"
@@ -73,10 +73,10 @@ impl Tx<'_> {
 
 fn line(scene: &Scene<'_>, row: &Row<'_>) -> rusqlite::Result<Line> {
     let found = incident(row)?;
-    let about = match row.get(19)? {
+    let about = match row.get("leaf_user")? {
         Some(user) => {
-            let Word(provider) = row.get(20)?;
-            let leaf_name: Option<String> = row.get(21)?;
+            let Word(provider) = row.get("provider")?;
+            let leaf_name: Option<String> = row.get("leaf_name")?;
             About::Credential(scene.who(Credential { user, provider }, leaf_name.as_deref()))
         }
         None => About::Leafwatch {
@@ -91,7 +91,7 @@ fn line(scene: &Scene<'_>, row: &Row<'_>) -> rusqlite::Result<Line> {
         severity: found.kind.severity(),
         began_at: found.began_at,
         opened_at: found.opened_at,
-        told_at: row.get::<_, Option<At>>(22)?.map(|At(at)| at),
+        told_at: row.get::<_, Option<At>>("first_told")?.map(|At(at)| at),
         ended_at: found.ended_at,
         ended_by: found.ended_by,
         reopened: found.reopened,
