@@ -79,6 +79,7 @@ async fn measure(fleet: u32) -> Vec<(f64, f64)> {
         client: nobodys_client(&clock),
         database,
         listen: listener.local_addr().unwrap(),
+        mark: String::new(),
     };
     let settings = Settings {
         instance: None,

@@ -143,6 +143,7 @@ impl Station {
                     client: context.client.clone(),
                     database: config.database.path.clone(),
                     listen,
+                    mark: opened.mark,
                 };
                 Some((web::Site::new(parts, wiring::web(config))?, listener))
             }
@@ -289,6 +290,7 @@ pub fn settings(config: &Config) -> Settings {
 
 struct Opened {
     key: [u8; 32],
+    mark: String,
     run: RunId,
     roster: Roster,
     blind: bool,
@@ -318,6 +320,7 @@ fn begin(
     tx.path_is_open(now)?;
     Ok(Opened {
         key,
+        mark: tx.mark()?.unwrap_or_default(),
         run,
         roster,
         blind: tx.is_blind()?,

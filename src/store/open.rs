@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ring::hmac;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use super::lock::{self, Lock};
 use super::migrate;
@@ -269,5 +270,16 @@ impl Tx<'_> {
         Ok(self
             .conn
             .query_row("SELECT fingerprint_key FROM meta", [], |row| row.get(0))?)
+    }
+
+    /// What tells this database from all others, and nothing of what is in it; none before its first daemon.
+    pub fn mark(&self) -> Result<Option<String>> {
+        let sql = "SELECT fingerprint_key FROM meta";
+        let key: Option<[u8; 32]> = self.conn.query_row(sql, [], |row| row.get(0)).optional()?;
+        Ok(key.map(|key| {
+            let sum = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), b"mark");
+            let short = sum.as_ref().first_chunk().copied().unwrap_or_default();
+            format!("{:016x}", u64::from_be_bytes(short))
+        }))
     }
 }

@@ -33,6 +33,9 @@ pub(super) enum Sight {
     Nothing,
 }
 
+/// The mark of the database whose daemon answers.
+pub const MARK: HeaderName = HeaderName::from_static("leafwatch-database");
+
 /// The longest address and query that is read.
 const LONGEST_URI: usize = 2000;
 
@@ -79,6 +82,9 @@ pub(super) async fn guard(
     let headers = answer.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(mark) = HeaderValue::from_str(&shared.parts.mark) {
+        headers.insert(MARK, mark);
     }
     answer
 }

@@ -21,6 +21,7 @@ mod site;
 mod strip;
 mod tries;
 
+pub use guard::MARK;
 pub(crate) use health::OVERDUE;
 pub use health::{Check, Health, look as health};
 pub use site::{NoPassword, Parts, Ready, Settings, Site};

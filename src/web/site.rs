@@ -49,6 +49,8 @@ pub struct Parts {
     pub database: PathBuf,
     /// Where it is served.
     pub listen: SocketAddr,
+    /// The database's mark: by it `doctor` knows whose page it is.
+    pub mark: String,
 }
 
 /// The password of the page cannot be had.

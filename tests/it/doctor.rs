@@ -89,11 +89,12 @@ async fn where_all_is_well_every_part_says_so_and_nothing_is_changed() {
         "one credential",
         "clock",
         "mail server",
+        "page",
         "heartbeat",
     ];
     let verdict = |check| match check {
-        // The daemon has not run yet, and no heartbeat is set.
-        "database" | "heartbeat" => Verdict::Skipped,
+        // The daemon has not run yet, and neither page nor heartbeat is set.
+        "database" | "page" | "heartbeat" => Verdict::Skipped,
         _ => Verdict::Ok,
     };
     assert_eq!(told, expected.map(|check| (check, verdict(check))));
@@ -408,6 +409,42 @@ async fn the_heartbeat_is_tried_and_its_address_never_shown() {
         "{refused}"
     );
     asked.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_another_program_has_is_told_and_one_that_the_daemon_has_is_well() {
+    let world = World::in_real_time(Setup::quick(&["Hillside Farms"])).await;
+    let page =
+        async |config: &Config| of(&examined_with(config, &world, None).await, "page").clone();
+    let mut config = world.config();
+    let foreign = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = foreign.local_addr().unwrap();
+    config.web.listen = Some(address);
+    // It may answer as it likes, and not at all.
+    let mut told = page(&config).await;
+    assert_eq!(told.verdict, Verdict::Wrong);
+    assert!(told.found.contains(&address.to_string()), "{told:?}");
+    assert!(told.advice.unwrap().contains("web.listen"));
+    drop(foreign);
+    told = page(&config).await;
+    assert_eq!(told.verdict, Verdict::Ok, "{told:?}");
+    assert!(told.found.contains("free"), "{told:?}");
+    let listen = [("LEAFWATCH_WEB__LISTEN", address.to_string())];
+    let listen = listen
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let mut process = world.run_on(&world.config_file(), &listen);
+    process.page();
+    told = page(&config).await;
+    assert_eq!(told.verdict, Verdict::Ok, "{told:?}");
+    assert!(told.found.contains("the daemon serves it"), "{told:?}");
+    // A daemon with another database is another program.
+    config.database.path = world.database().with_file_name("other.db");
+    drop(Db::open(&config.database.path).unwrap());
+    told = page(&config).await;
+    assert_eq!(told.verdict, Verdict::Wrong, "{told:?}");
+    process.signal("TERM");
+    process.ended();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 mod leaf;
 mod machine;
 mod mail;
+mod page;
 mod pulse;
 mod service;
 mod unit;
@@ -214,7 +215,8 @@ impl<'a> Examiner<'a> {
                     }
                     None => Vec::new(),
                 },
-                7 => vec![pulse::heartbeat(self.config).await],
+                7 => vec![page::address(self.config).await],
+                8 => vec![pulse::heartbeat(self.config).await],
                 _ => return None,
             }
             .into_iter();

@@ -59,6 +59,7 @@ impl Served {
             client: nobodys_client(&clock),
             database,
             listen: listener.local_addr().unwrap(),
+            mark: String::new(),
         };
         let site = Site::new(parts, settings(&desk, web)).unwrap();
         let (serving, stop) = (site.clone(), CancellationToken::new());
