@@ -1,10 +1,15 @@
 //! The schema is an append-only list of steps; `user_version` says how many were taken.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::{Error, Result, scrub};
+use crate::clock::Clock;
+use crate::view::words;
 
 /// Never edited once released: a change is a new step at the end.
 const STEPS: &[Step] = &[
@@ -19,15 +24,15 @@ const STEPS: &[Step] = &[
 /// What brings the schema from one version to the next.
 struct Step {
     sql: &'static str,
-    /// What SQL cannot say of the rows that are there; in the same transaction, after it.
-    rewrite: fn(&Connection) -> rusqlite::Result<()>,
+    /// What SQL cannot say of the rows that are there; in the same transaction, after it. Counts the rows it has seen.
+    rewrite: fn(&Connection, &AtomicU64) -> rusqlite::Result<()>,
 }
 
 impl Step {
     const fn sql(sql: &'static str) -> Step {
         Step {
             sql,
-            rewrite: |_| Ok(()),
+            rewrite: |_, _| Ok(()),
         }
     }
 }
@@ -39,25 +44,89 @@ const APPLICATION_ID: i32 = 0x4c65_6157;
 ///
 /// # Errors
 /// [`Error::Refused`] where it is newer than this program, or another program's.
-pub(super) fn to_newest(conn: &Connection, path: &Path) -> Result<()> {
+pub(super) fn to_newest(conn: &mut Connection, path: &Path) -> Result<()> {
     let version = refuse_unknown(conn, path)?;
-    for (number, step) in STEPS.iter().enumerate().skip(version) {
-        take(conn, step, number + 1).inspect_err(|_| {
-            // The failed step's transaction must not stay open; a second failure adds nothing to the first.
-            let _ = conn.execute_batch("ROLLBACK");
-        })?;
+    let seen = Arc::new(AtomicU64::new(0));
+    if !(1..STEPS.len()).contains(&version) {
+        return take_from(conn, version, &seen);
     }
-    if (1..STEPS.len()).contains(&version) {
+    let clock = Clock::system();
+    let rows = scrub::rows(conn)?;
+    tracing::info!(
+        "bringing the database {} from schema {version} to {}: {} rows are looked at, which may take a while",
+        path.display(),
+        STEPS.len(),
+        words::number(rows)
+    );
+    let mut progress = Progress {
+        rows,
+        told: clock.monotonic(),
+    };
+    let (counted, ticking) = (seen.clone(), clock.clone());
+    let tell = move || {
+        let seen = counted.load(Ordering::Relaxed);
+        if let Some(line) = progress.line(seen, ticking.monotonic()) {
+            tracing::info!("{line}");
+        }
+        false
+    };
+    conn.progress_handler(VM_STEPS, Some(tell))?;
+    let taken = take_from(conn, version, &seen);
+    if taken.is_ok() {
         // What was overwritten shall not lie about in the file's gaps. Without the room for it on the disk, or beside a
         // reader, that is not worth refusing the database for.
         let _ = conn.execute_batch("VACUUM");
     }
+    conn.progress_handler(0, None::<fn() -> bool>)?;
+    taken?;
+    let took = words::duration(clock.monotonic());
+    tracing::info!(
+        "the database {} has schema {} now; that took {took}",
+        path.display(),
+        STEPS.len()
+    );
     Ok(())
 }
 
-fn take(conn: &Connection, step: &Step, number: usize) -> rusqlite::Result<()> {
+/// Steps of SQLite's machine between two looks at the clock: some milliseconds.
+const VM_STEPS: std::ffi::c_int = 100_000;
+
+/// Tells now and then how far it is, so that whoever waits for the daemon to start does not take it for stuck.
+struct Progress {
+    rows: u64,
+    told: Duration,
+}
+
+impl Progress {
+    /// What to tell at `mono`, where it is time to.
+    fn line(&mut self, seen: u64, mono: Duration) -> Option<String> {
+        const EVERY: Duration = Duration::from_secs(10);
+        if mono.saturating_sub(self.told) < EVERY {
+            return None;
+        }
+        self.told = mono;
+        Some(format!(
+            "bringing the database up to date for {}: {} of {} rows looked at",
+            words::duration(mono),
+            words::number(seen),
+            words::number(self.rows)
+        ))
+    }
+}
+
+fn take_from(conn: &Connection, version: usize, seen: &AtomicU64) -> Result<()> {
+    for (number, step) in STEPS.iter().enumerate().skip(version) {
+        take(conn, step, number + 1, seen).inspect_err(|_| {
+            // The failed step's transaction must not stay open; a second failure adds nothing to the first.
+            let _ = conn.execute_batch("ROLLBACK");
+        })?;
+    }
+    Ok(())
+}
+
+fn take(conn: &Connection, step: &Step, number: usize, seen: &AtomicU64) -> rusqlite::Result<()> {
     conn.execute_batch(&format!("BEGIN IMMEDIATE; {}", step.sql))?;
-    (step.rewrite)(conn)?;
+    (step.rewrite)(conn, seen)?;
     conn.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
     ))
@@ -107,5 +176,28 @@ pub(super) fn refuse_unknown(conn: &Connection, path: &Path) -> Result<usize> {
             ),
             "install the newer leafwatch again, or restore a backup made before it",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_is_told_every_ten_seconds_how_far_it_is() {
+        let mut progress = Progress {
+            rows: 5_000_000,
+            told: Duration::ZERO,
+        };
+        let told: Vec<String> = (0..100)
+            .filter_map(|n| progress.line(n * 50_000, Duration::from_millis(n * 250)))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "bringing the database up to date for 10 s: 2,000,000 of 5,000,000 rows looked at",
+                "bringing the database up to date for 20 s: 4,000,000 of 5,000,000 rows looked at",
+            ]
+        );
     }
 }

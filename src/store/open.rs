@@ -45,7 +45,7 @@ impl Db {
         }
         let lock = Lock::take(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = connect(path, flags)?;
+        let mut conn = connect(path, flags)?;
         // Until it is known to be ours nothing of it is changed: neither its log folded in, nor its mode, nor its header.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         refuse_damaged(&conn, path)?;
@@ -58,7 +58,7 @@ impl Db {
             source,
         })?;
         prepare(&conn, path)?;
-        migrate::to_newest(&conn, path)?;
+        migrate::to_newest(&mut conn, path)?;
         lock.all_is_open();
         Ok(Db {
             conn,
@@ -68,9 +68,9 @@ impl Db {
 
     /// A database that lives in memory only, for simulations and tests of the rules.
     pub fn in_memory() -> Result<Db> {
-        let conn = Connection::open_in_memory()?;
+        let mut conn = Connection::open_in_memory()?;
         keep_statements(&conn)?;
-        migrate::to_newest(&conn, Path::new(":memory:"))?;
+        migrate::to_newest(&mut conn, Path::new(":memory:"))?;
         Ok(Db { conn, lock: None })
     }
 

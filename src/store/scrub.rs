@@ -1,23 +1,36 @@
 //! Takes out of an older database what would not be kept of upstream's texts today.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ring::hmac;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use crate::rules::evidence::{self, Echo};
 
+/// How many rows are looked at one by one.
+pub(super) fn rows(conn: &Connection) -> rusqlite::Result<u64> {
+    let mut rows: i64 = 0;
+    for table in ["event", "attempt", "reading", "step", "message"] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        rows += conn.query_row(&sql, [], |row| row.get::<_, i64>(0))?;
+    }
+    Ok(rows.unsigned_abs())
+}
+
 /// Rewrites events, what mail servers said, the words of readings and what was made of them. What is as it would be kept
 /// now stays untouched; mails that wait to be sent stay as they were written.
-pub(super) fn what_was_kept(conn: &Connection) -> rusqlite::Result<()> {
+pub(super) fn what_was_kept(conn: &Connection, seen: &AtomicU64) -> rusqlite::Result<()> {
     let word = |text: &str| evidence::word(text).into_owned();
-    each_text(conn, "event", ["body", "headers"], |[body, headers]| {
+    let each = (conn, seen);
+    each_text(each, "event", ["body", "headers"], |[body, headers]| {
         [evidence::body(body), evidence::headers(headers)]
     })?;
-    each_text(conn, "attempt", ["reply"], |[reply]| {
+    each_text(each, "attempt", ["reply"], |[reply]| {
         [evidence::reply(reply, &Echo::default())]
     })?;
     each_text(
-        conn,
+        each,
         "reading",
         ["status", "environment", "scopes"],
         |[status, environment, scopes]| {
@@ -25,8 +38,8 @@ pub(super) fn what_was_kept(conn: &Connection) -> rusqlite::Result<()> {
             [word(status), word(environment), scopes.join(" ")]
         },
     )?;
-    each_text(conn, "step", ["why"], |[why]| [evidence::words(why)])?;
-    each_text(conn, "message", ["subject"], |[subject]| {
+    each_text(each, "step", ["why"], |[why]| [evidence::words(why)])?;
+    each_text(each, "message", ["subject"], |[subject]| {
         [evidence::words(subject)]
     })?;
     subjects(conn)?;
@@ -36,7 +49,7 @@ pub(super) fn what_was_kept(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Rewrites `columns` of the rows of which any changes, a piece at a time: there may be millions.
 fn each_text<const N: usize>(
-    conn: &Connection,
+    (conn, seen): (&Connection, &AtomicU64),
     table: &str,
     columns: [&str; N],
     kept: impl Fn([&str; N]) -> [String; N],
@@ -52,6 +65,7 @@ fn each_text<const N: usize>(
         conn,
         &sql,
         |row| {
+            seen.fetch_add(1, Ordering::Relaxed);
             let mut texts = [const { String::new() }; N];
             for (at, text) in texts.iter_mut().enumerate() {
                 *text = row.get(at + 1)?;

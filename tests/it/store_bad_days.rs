@@ -10,6 +10,7 @@ use leafwatch::store::{Access, Db, Error, Tx};
 use rusqlite::Connection;
 
 use crate::support::desk::{deere, reading};
+use crate::support::world::{Setup, World};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -341,6 +342,29 @@ fn an_older_schema_is_for_the_daemon_to_bring_up_to_date() {
         error.to_string().contains("older than this program's"),
         "{error}"
     );
+}
+
+/// It may take minutes, and nobody shall take it for stuck.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_brings_an_older_database_up_to_date_says_so() {
+    let world = World::in_real_time(Setup::quick(&["Hillside Farms"])).await;
+    fs::create_dir_all(world.database().parent().unwrap()).unwrap();
+    let conn = Connection::open(world.database()).unwrap();
+    conn.execute_batch(&format!(
+        "{} {} PRAGMA application_id = {}; PRAGMA user_version = 2;
+         INSERT INTO run VALUES (1, 0, NULL, '0.1.0');
+         INSERT INTO message (id, message_id, subject, at) VALUES (1, '<a@b>', 's', 0);",
+        include_str!("../../src/store/schema_1.sql"),
+        include_str!("../../src/store/schema_2.sql"),
+        0x4c65_6157,
+    ))
+    .unwrap();
+    drop(conn);
+    let mut process = world.run_on(&world.config_file(), &[]);
+    process.logs("from schema 2 to 3: 1 rows are looked at");
+    process.logs("has schema 3 now; that took");
+    process.signal("TERM");
+    process.ended();
 }
 
 /// What an older version kept of texts from outside is scrubbed by the step that brings its database up to date.
