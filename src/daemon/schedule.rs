@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_cron_scheduler::{Job, JobScheduler};
@@ -76,6 +77,8 @@ struct State {
     clocks: Compared,
     /// How often the wall clock was set.
     steps: u64,
+    /// When a step last forced a sweep, by both clocks.
+    forced: Option<(Timestamp, Duration)>,
     owed: Owed,
     last_tick: Duration,
     probes: usize,
@@ -180,6 +183,7 @@ impl Timetable {
             running: HashSet::new(),
             clocks: Compared::new(&context.clock),
             steps: 0,
+            forced: None,
             // It may have been set while nobody ran. The start has shortened what waits.
             owed: Owed {
                 skew: false,
@@ -279,7 +283,7 @@ impl Timetable {
             );
         }
         state.steps += 1;
-        state.sweep_wanted = true;
+        state.force_sweep(hour);
         for line in [0, 1, 2, 3] {
             state.line(line).ask_anew(hour);
         }
@@ -596,6 +600,20 @@ impl Drop for Running {
 }
 
 impl State {
+    /// The clock was set: a sweep begins at once, for nobody knows what was not watched. A clock that is set again and
+    /// again forces no more of them than the schedule makes, counted by the clock that shows more time: while a machine
+    /// sleeps only the wall's goes on.
+    fn force_sweep(&mut self, hour: Hour<'_>) {
+        let interval = self.sweep.schedule.typical_interval();
+        let lately = self.forced.is_some_and(|(wall, mono)| {
+            words::between(wall, hour.now) < interval && hour.mono.saturating_sub(mono) < interval
+        });
+        if !lately {
+            self.forced = Some((hour.now, hour.mono));
+            self.sweep_wanted = true;
+        }
+    }
+
     fn line(&mut self, at: usize) -> &mut Line {
         match at {
             0 => &mut self.sweep,
@@ -606,7 +624,7 @@ impl State {
     }
 }
 
-/// Runs the one job until the context says stop, by a scheduler that is set up anew whenever the wall clock was set.
+/// Ticks until the context says stop, at the beats of a scheduler that is set up anew whenever the wall clock was set.
 ///
 /// # Errors
 /// Where the scheduler cannot be had.
@@ -617,37 +635,79 @@ pub async fn run(timetable: Arc<Timetable>) -> anyhow::Result<()> {
     while !stop.is_cancelled() {
         let steps = timetable.heed_clock();
         let set_up = timetable.context.clock.monotonic();
-        let hand = Arc::new(Hand(timetable.clone()));
-        let mut scheduler = wind_up(&hand).await?;
+        let beat = Beat::new().await?;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = beat.next() => timetable.tick(),
                 _ = seconds.tick() => if timetable.is_out_of_step(steps, set_up) { break },
             }
         }
-        // The one before may fire once more when it is told to stop; without its hand it starts nothing.
-        drop(hand);
-        scheduler.shutdown().await?;
     }
     Ok(())
 }
 
-/// Who holds it is heard: the job of one scheduler.
-struct Hand(Arc<Timetable>);
+/// A scheduler with its one job, a beat each second. Told to stop, the scheduler leaves half a dozen tasks behind that keep
+/// each other alive; so it has a runtime of its own, and all of it goes with that.
+struct Beat {
+    runtime: Option<Runtime>,
+    beats: Arc<Notify>,
+}
 
-async fn wind_up(hand: &Arc<Hand>) -> anyhow::Result<JobScheduler> {
+impl Beat {
+    async fn new() -> anyhow::Result<Beat> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("scheduler")
+            .enable_time()
+            .build()?;
+        let beats = Arc::new(Notify::new());
+        let wound_up = runtime.spawn(wind_up(beats.clone()));
+        let beat = Beat {
+            runtime: Some(runtime),
+            beats,
+        };
+        wound_up.await??;
+        Ok(beat)
+    }
+
+    /// The next second; one that was missed is not made up for twice.
+    async fn next(&self) {
+        self.beats.notified().await;
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn wind_up(beats: Arc<Notify>) -> anyhow::Result<()> {
     let scheduler = JobScheduler::new().await?;
-    // The scheduler never lets go of a job, and all that the job holds would outlive the daemon: the writer, the lock.
-    let weak = Arc::downgrade(hand);
     let job = Job::new_async("* * * * * *", move |_, _| {
-        let hand = weak.upgrade();
-        Box::pin(async move {
-            if let Some(hand) = hand {
-                hand.0.tick();
-            }
-        })
+        beats.notify_one();
+        Box::pin(std::future::ready(()))
     })?;
     scheduler.add(job).await?;
     scheduler.start().await?;
-    Ok(scheduler)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_scheduler_that_is_set_up_anew_leaves_nothing_of_the_one_before() {
+        let beat = Beat::new().await.unwrap();
+        beat.next().await;
+        let held = beat.beats.clone();
+        drop(beat);
+        while Arc::strong_count(&held) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
 }

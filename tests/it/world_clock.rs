@@ -93,6 +93,24 @@ async fn a_rhythm_of_looks_is_kept_while_the_clock_is_set_again_and_again() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_never_right_makes_no_more_sweeps_than_the_schedule_does() {
+    for setup in setups() {
+        let mut world = World::with(setup).await;
+        world.time_passes(20 * MINUTE).await;
+        let before = world.readings();
+        for nth in 0..360 {
+            world.time_passes(10 * SECOND).await;
+            let by = SignedDuration::from_secs(if nth % 2 == 0 { -5 } else { 5 });
+            world.clock_is_set(by);
+        }
+        let looks = (world.readings() - before) / 2;
+        // One for the first step, and then as often as ever, and once more for steps in each interval.
+        assert!((4..=9).contains(&looks), "{looks} in an hour");
+        assert_eq!(world.steps(), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn a_notice_that_waits_leaves_in_its_time_when_the_clock_goes_back() {
     for restart in [false, true] {
         for step in STEPS {
