@@ -237,6 +237,8 @@ impl Shared {
         tries_before: u32,
     ) -> Result<Option<Duration>, Halt> {
         let backoff = pace::backoff(live.settings.first_pause, tries_before, self.random());
+        // A server that is no longer asked anything holds nobody up.
+        let answer = answer.filter(|_| self.live().base == live.base);
         let asked = answer.and_then(|answer| {
             let now = answer.leaf_time().unwrap_or_else(|| self.clock.now());
             pace::retry_after(answer.retry_after()?, now)

@@ -225,3 +225,31 @@ async fn new_limits_and_a_new_address_hold_from_the_next_request_on() {
     client.read(grower(1), Class::Status).await.unwrap();
     assert_eq!((new.logins(), new.reads().len()), (1, 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_the_old_address_asks_for_too_late_holds_nobody_up() {
+    let old = Peer::leaf(|_| {
+        let mut acts = vec![Act::Wait(Duration::from_millis(200))];
+        acts.extend(with_headers(429, "Retry-After: 3600\r\n", ""));
+        acts
+    })
+    .await;
+    let new = Peer::leaf(|_| json(200, OK)).await;
+    let client = old.client();
+    let under_way = tokio::spawn({
+        let client = client.clone();
+        async move { client.read(grower(0), Class::Status).await }
+    });
+    while old.reads().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    client.reconfigure(Client::prepare(new.settings()).unwrap());
+    for look in [
+        under_way.await.unwrap(),
+        client.read(grower(1), Class::Status).await,
+    ] {
+        let outcome = look.unwrap().outcome;
+        assert!(matches!(outcome, Outcome::Answer(_)), "{outcome:?}");
+    }
+    assert_eq!(new.reads().len(), 2);
+}
