@@ -169,7 +169,7 @@ pub struct Told {
     pub looks: Option<Looks>,
     /// Why, where known.
     pub cause: Option<Cause>,
-    /// Events that show it, newest first, redacted.
+    /// Events that show it, newest first, scrubbed.
     pub evidence: Vec<Evidence>,
     /// When the next reminder is due.
     pub next_reminder: Option<Timestamp>,
@@ -280,7 +280,7 @@ pub struct Evidence {
     pub at: Option<Timestamp>,
     /// The HTTP status.
     pub status_code: Option<u16>,
-    /// The provider's answer, redacted.
+    /// The provider's answer, scrubbed.
     pub text: String,
 }
 
