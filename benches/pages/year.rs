@@ -45,10 +45,10 @@ pub(crate) fn fill(database: &Path, fleet: u32, now: Timestamp) -> WatchList {
         "INSERT INTO run (id, started_at, stopped_at, version)
            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 51)
            SELECT i + 1, {start} + i * 604800000, CASE WHEN i < 51 THEN {start} + (i + 1) * 604800000 - 5000 END, '0.1.0' FROM n;
-         INSERT INTO sweep (id, run, started_at, finished_at, sight, blind, asked, answered, looks, watched_ms)
+         INSERT INTO sweep (id, run, started_at, finished_at, sight, blind, asked, answered, looks, watched_ms, interval_ms)
            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {SWEEPS})
            SELECT i, min(52, 1 + i / 672), {start} + i * 900000 - 60000, {start} + i * 900000,
-             CASE WHEN i BETWEEN 20000 AND 20190 THEN 2 ELSE 0 END, i BETWEEN 20000 AND 20190, {fleet}, {fleet}, i, i * 900000 FROM n;
+             CASE WHEN i BETWEEN 20000 AND 20190 THEN 2 ELSE 0 END, i BETWEEN 20000 AND 20190, {fleet}, {fleet}, i, i * 900000, 900000 FROM n;
          INSERT INTO reading (id, digest, status, environment, scopes) VALUES
            (1, x'01', 'OK', 'PRODUCTION', 'ag1 offline_access'), (2, x'02', 'UNAUTHENTICATED', 'PRODUCTION', 'ag1 offline_access');
          -- Who broke once: in the sweep 100 * (id / 5 % 300) + 1000, mended 96 sweeps later.
