@@ -256,9 +256,9 @@ impl Tx<'_> {
     /// Open incidents that `address` was told of, the oldest first.
     pub fn open_and_told(&self, address: &str) -> Result<Vec<OpenTold>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT i.id, i.kind, i.began_at FROM incident i WHERE i.ended_at IS NULL AND i.id IN
-               (SELECT e.incident FROM delivery d JOIN entry e ON e.message = d.message
-                WHERE d.address = ?1 AND d.state = 1) ORDER BY i.id",
+            "SELECT i.id, i.kind, i.began_at FROM incident i WHERE i.ended_at IS NULL AND EXISTS
+               (SELECT 1 FROM entry e CROSS JOIN delivery d ON d.message = e.message AND d.address = ?1
+                WHERE e.incident = i.id AND d.state = 1) ORDER BY +i.id",
         )?;
         let rows = statement.query_map([address], |row| {
             let (Word(kind), At(began_at)) = (row.get(1)?, row.get(2)?);

@@ -225,13 +225,12 @@ impl Tx<'_> {
 
     /// When a message about incidents was last packed for `address`; a digest holds nothing up.
     pub fn last_packed(&self, address: &str) -> Result<Option<Timestamp>> {
-        let sql = "SELECT max(m.at) FROM delivery d JOIN message m ON m.id = d.message
-                   WHERE d.address = ?1 AND EXISTS (SELECT 1 FROM entry WHERE message = m.id)";
-        let at: Option<At> = self
-            .conn
-            .prepare_cached(sql)?
-            .query_row([address], |row| row.get(0))?;
-        Ok(at.map(|At(at)| at))
+        let sql = "SELECT m.at FROM delivery d JOIN message m ON m.id = d.message
+                   WHERE d.address = ?1 AND EXISTS (SELECT 1 FROM entry WHERE message = m.id)
+                   ORDER BY d.id DESC LIMIT 1";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let at = statement.query_row([address], |row| row.get(0));
+        Ok(at.optional()?.map(|At(at)| at))
     }
 
     /// Keeps a rendered message and what it says, and begins its delivery to each address. What waits for these addresses

@@ -71,15 +71,18 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Option<Timestamp>> {
         const HOUR: SignedDuration = SignedDuration::from_hours(1);
-        let sql = "SELECT m.at FROM delivery d JOIN message m ON m.id = d.message
-                   WHERE d.address = ?1 AND m.at > ?2 AND m.at <= ?3 ORDER BY m.at DESC LIMIT 1 OFFSET ?4";
-        let row = params![address, At(now - HOUR), At(now), most.saturating_sub(1)];
-        let at = self
+        let sql = "SELECT min(at), count(*) FROM
+                     (SELECT m.at FROM delivery d JOIN message m ON m.id = d.message
+                      WHERE d.address = ?1 ORDER BY d.id DESC LIMIT ?4)
+                   WHERE at > ?2 AND at <= ?3";
+        let most = most.max(1);
+        let row = params![address, At(now - HOUR), At(now), most];
+        let (oldest, packed): (Option<At>, u32) = self
             .conn
             .prepare_cached(sql)?
-            .query_row(row, |row| row.get::<_, At>(0))
-            .optional()?;
-        Ok(at.map(|At(at)| at + HOUR))
+            .query_row(row, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let full = oldest.filter(|_| packed >= most);
+        Ok(full.map(|At(at)| at + HOUR))
     }
 
     /// Keeps that the newest message said `key` to be a shared cause, as far as the newest sweep showed.
@@ -93,7 +96,7 @@ impl Tx<'_> {
 
     /// Whether `address` was ever told of a shared cause.
     pub fn knows_causes(&self, address: &str) -> Result<bool> {
-        let sql = "SELECT 1 FROM cause c JOIN delivery d ON d.message = c.message AND d.address = ?1 AND d.state = 1";
+        let sql = "SELECT 1 FROM cause c CROSS JOIN delivery d ON d.message = c.message AND d.address = ?1 AND d.state = 1";
         Ok(self.conn.prepare_cached(sql)?.exists([address])?)
     }
 

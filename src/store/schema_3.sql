@@ -65,3 +65,6 @@ CREATE TABLE pause (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   until_at INTEGER NOT NULL
 ) STRICT;
+
+-- The newest delivery to an address, however many there were.
+CREATE INDEX delivery_newest ON delivery(address);
