@@ -485,10 +485,11 @@ impl Writer<'_> {
         Ok(thread)
     }
 
-    /// It stays the first look until the first whole sweep, over restarts.
+    /// It stays the first look until the first whole sweep, over restarts; what was over by then changes nothing of that.
     fn occasion(&self, items: &[Item]) -> Result<Occasion, PackError> {
-        let first = |item: &Item| item.first_look && item.say == Say::Opened;
-        if !items.iter().all(first) {
+        let first = |item: &Item| item.first_look && matches!(item.say, Say::Opened | Say::Brief);
+        let opened = |item: &Item| item.say == Say::Opened;
+        if !(items.iter().all(first) && items.iter().any(opened)) {
             return Ok(Occasion::Notices);
         }
         let watched = self.tx.watched()?;

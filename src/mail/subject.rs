@@ -49,6 +49,12 @@ fn first_look(letter: &Letter, watched: u64, read: u64) -> String {
     if tally.own > 0 {
         line.push_str(&format!("; {}", own(tally.own, letter, 0)));
     }
+    if tally.brief > 0 {
+        line.push_str(&format!(
+            "; {} briefly in trouble",
+            words::number(tally.brief)
+        ));
+    }
     line
 }
 

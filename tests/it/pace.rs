@@ -308,6 +308,18 @@ fn what_a_sweep_longer_than_group_interval_finds_goes_every_group_interval_and_a
 }
 
 #[test]
+fn what_was_over_before_it_was_told_takes_the_first_look_from_no_mail() {
+    let mut fleet = Fleet::of(3000);
+    fleet.dies((0..3000).step_by(10));
+    fleet.is_killed_after(900);
+    fleet.words[0] = "OK";
+    fleet.sweep();
+    fleet.wait(2 * MINUTE);
+    let mail = fleet.one_mail("First look: 299 of 3,000 credentials need attention: 299 invalid");
+    assert!(mail.subject.ends_with("; 1 briefly in trouble"), "{mail:?}");
+}
+
+#[test]
 fn a_first_sweep_that_is_cut_off_stays_the_first_look_until_one_is_whole() {
     let mut fleet = Fleet::of(3000);
     fleet.dies((0..3000).step_by(10));
