@@ -1,393 +1,366 @@
-//! What must have been told, from the truth alone: nothing of the rules.
+//! What must have been told, and in which words, from the truth alone: nothing of the rules, nothing of the store.
+
+mod claims;
+mod duties;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use jiff::{SignedDuration, Timestamp};
-
-use super::play::{Handed, Play};
-use super::truth::{CALM, DAY, HOUR, Life, Minute, Trouble};
+use super::mails::{self, Mail, Shown, Telling, Told};
+use super::play::{Ended, Play, Seen};
+use super::truth::{DAY, HOUR, Happening, MINUTE, Second, State, Trouble, meet};
 
 const SUPPORT: &str = "support@example.com";
 const OPS: &str = "ops@example.com";
 
-/// How far our clock may have been wrong, and how long a look may be away.
-const SLACK: Minute = 4 * HOUR;
+/// `alerts.group_wait`, `alerts.group_interval` and `rules.flap_window`, as the defaults have them.
+const GROUP_WAIT: Second = MINUTE;
+const GROUP_INTERVAL: Second = 15 * MINUTE;
+const FLAP_WINDOW: Second = 6 * HOUR;
+/// What waits is looked at again after a minute, and a clock is noticed to be wrong after a second.
+const SLACK: Second = 2 * MINUTE;
 
-#[derive(Debug)]
-struct Incident {
-    id: i64,
-    grower: Option<usize>,
-    track: String,
-    kind: String,
-    open: Range<Minute>,
+/// A mail, when it was packed, and who had it when.
+struct Sent {
+    at: Second,
+    mail: Mail,
+    to: Vec<(Second, String)>,
 }
-
-#[derive(Debug, Clone)]
-struct Told {
-    at: Minute,
-    telling: String,
-}
-
-/// What each address was told of each incident.
-type Hearings = BTreeMap<(String, i64), Vec<Told>>;
 
 /// What there is to compare.
 struct Facts<'a> {
     play: &'a Play,
-    incidents: Vec<Incident>,
-    told: Hearings,
+    sent: Vec<Sent>,
+    /// When the daemon was not running; and when the machine slept.
+    off: Vec<Range<Second>>,
+    asleep: Vec<Range<Second>>,
+    /// What was wrong, with the mail's place where one says it.
     faults: Vec<String>,
 }
 
-/// Everything that is not as it must be.
-pub fn faults(play: &mut Play) -> Vec<String> {
-    let incidents = incidents(play);
-    let (told, doubled) = told(play);
-    let left = left_undone(play);
-    let mut facts = Facts {
-        play,
-        incidents,
-        told,
-        faults: doubled,
-    };
-    facts.faults.extend(left);
-    facts.in_order();
-    facts.nothing_without_cause();
-    for grower in 0..facts.play.truth.growers.len() {
-        for life in &facts.play.truth.growers[grower] {
-            let wrong = facts.one_life(grower, life);
-            facts.faults.extend(wrong);
+/// Looks running that said so, and the first after them that said otherwise.
+struct Run {
+    first: Seen,
+    last: Seen,
+    well: Option<Seen>,
+}
+
+/// Everything that is not as it must be; and how much there was.
+pub fn verdict(play: &mut Play) -> (Vec<String>, String) {
+    let mut faults = duties::left_undone(play);
+    let play = &*play;
+    let mut sent: Vec<Sent> = Vec::new();
+    let mut of_mail: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut digests = 0;
+    for (nth, packed) in play.mails.iter().enumerate() {
+        match mails::read(&packed.bytes) {
+            None => digests += 1,
+            Some(mail) => {
+                of_mail.insert(nth, sent.len());
+                sent.push(Sent {
+                    at: packed.at,
+                    mail,
+                    to: Vec::new(),
+                });
+            }
         }
     }
-    facts.outages();
-    facts.faults
-}
-
-fn column<T>(
-    play: &mut Play,
-    sql: &str,
-    of: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-) -> Vec<T> {
-    let reader = play.player.db().reader();
-    let mut statement = reader.prepare(sql).unwrap();
-    let rows = statement.query_map([], of).unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
-fn incidents(play: &mut Play) -> Vec<Incident> {
-    let growers: BTreeMap<i64, usize> = (play.ids.iter().enumerate())
-        .map(|(grower, id)| (id.0, grower))
-        .collect();
-    let began = play.began();
-    let minute = |ms: i64| {
-        let at = Timestamp::from_millisecond(ms).unwrap();
-        at.duration_since(began).as_mins()
-    };
-    let sql = "SELECT id, credential, track, kind, began_at, coalesce(ended_at, 0) FROM incident ORDER BY id";
-    column(play, sql, |row| {
-        let (from, to): (i64, i64) = (row.get(4)?, row.get(5)?);
-        Ok(Incident {
-            id: row.get(0)?,
-            grower: growers.get(&row.get(1)?).copied(),
-            track: row.get(2)?,
-            kind: row.get(3)?,
-            open: minute(from)..if to > 0 { minute(to) } else { Minute::MAX },
-        })
-    })
-}
-
-/// What each address was told of each incident, in the order in which the server took it; a mail that it took twice counts
-/// once, and only a kill excuses it.
-fn told(play: &mut Play) -> (Hearings, Vec<String>) {
-    let sql = "SELECT m.message_id, e.incident, e.telling FROM entry e JOIN message m ON m.id = e.message";
-    let mut entries: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
-    for (message, incident, telling) in column(play, sql, |row| {
-        Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
-    }) {
-        entries
-            .entry(message)
-            .or_default()
-            .push((incident, telling));
-    }
-    let mut told: BTreeMap<_, Vec<Told>> = BTreeMap::new();
-    let mut taken: BTreeMap<(&str, &str), bool> = BTreeMap::new();
-    let mut faults = Vec::new();
+    let mut taken: BTreeMap<(usize, &str), bool> = BTreeMap::new();
     for handed in &play.handed {
-        let Handed {
-            at,
-            message_id,
-            address,
-            unmarked,
-        } = handed;
-        match taken.insert((message_id, address), *unmarked) {
+        let again = taken.insert((handed.mail, &handed.address), handed.unmarked);
+        match again {
             Some(true) => continue,
-            Some(false) => faults.push(format!("{message_id} went to {address} twice")),
+            Some(false) => faults.push(format!(
+                "{} went to {} twice",
+                play.mails[handed.mail].id, handed.address
+            )),
             None => {}
         }
-        for (incident, telling) in entries.get(message_id).into_iter().flatten() {
-            let telling = telling.clone();
-            let of = told.entry((address.clone(), *incident)).or_default();
-            of.push(Told { at: *at, telling });
+        if let Some(sent_at) = of_mail.get(&handed.mail) {
+            sent[*sent_at].to.push((handed.at, handed.address.clone()));
         }
     }
-    (told, faults)
+    let spans = |wanted: fn(&Happening) -> Option<Second>| -> Vec<Range<Second>> {
+        let spans = play.truth.script.iter();
+        spans
+            .filter_map(|(at, what)| Some(*at..wanted(what)?))
+            .collect()
+    };
+    let mut facts = Facts {
+        play,
+        sent,
+        off: spans(|what| match what {
+            Happening::Off(until) => Some(*until),
+            _ => None,
+        }),
+        asleep: spans(|what| match what {
+            Happening::Asleep(until) => Some(*until),
+            _ => None,
+        }),
+        faults,
+    };
+    facts.claims();
+    facts.duties();
+    let told: usize = facts.sent.iter().map(|sent| sent.mail.told.len()).sum();
+    let labels: BTreeSet<&str> = (facts.sent.iter())
+        .flat_map(|sent| &sent.mail.told)
+        .map(|told| told.label.as_str())
+        .collect();
+    assert!(
+        told > 20 && labels.len() >= 6,
+        "too calm to prove anything: {told} {labels:?}"
+    );
+    let what = format!(
+        "{} looks, {} mails ({digests} digests) that tell {told} things, {} kills",
+        play.looks,
+        play.mails.len(),
+        play.killed.len()
+    );
+    (facts.faults, what)
 }
 
-fn left_undone(play: &mut Play) -> Vec<String> {
-    let owed = [
-        ("notices", "SELECT id FROM notice WHERE done_at IS NULL"),
-        ("deliveries", "SELECT id FROM delivery WHERE state <> 1"),
-        (
-            "open incidents",
-            "SELECT id FROM incident WHERE ended_at IS NULL",
-        ),
-        ("suspects", "SELECT began_at FROM suspect"),
-    ];
-    let mut faults = Vec::new();
-    for (what, sql) in owed {
-        let left: Vec<i64> = column(play, sql, |row| row.get(0));
-        if !left.is_empty() {
-            faults.push(format!("{what} left at the end: {left:?}"));
-        }
+/// Whether an answer says that there is trouble of this kind; nothing where it proves nothing.
+fn says(label: &str, state: Option<State>) -> Option<bool> {
+    let state = state?;
+    match label {
+        "environment mismatch" if state.trouble == Some(Trouble::Gone) => None,
+        "environment mismatch" => Some(state.stage),
+        _ => Some(state.trouble.is_some() && state.trouble == trouble(label)),
     }
-    faults
+}
+
+fn trouble(label: &str) -> Option<Trouble> {
+    match label {
+        "invalid" => Some(Trouble::Revoked),
+        "limited permission" => Some(Trouble::Limited),
+        "provider unavailable" => Some(Trouble::Away),
+        "missing" => Some(Trouble::Gone),
+        "unreadable" => Some(Trouble::Silent),
+        _ => None,
+    }
+}
+
+fn label(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Revoked => "invalid",
+        Trouble::Limited => "limited permission",
+        Trouble::Away => "provider unavailable",
+        Trouble::Gone => "missing",
+        Trouble::Silent => "unreadable",
+    }
+}
+
+/// Kinds that stand in each other's place in one thread of mails.
+fn track(label: &str) -> &'static str {
+    match label {
+        "environment mismatch" => "environment",
+        "unreadable" => "sight",
+        "Leaf login refused" | "Leaf unreachable" | "wrong Leaf account" => "account",
+        "invalid" | "missing" | "limited permission" | "provider unavailable" | "early warning" => {
+            "access"
+        }
+        _ => "own",
+    }
 }
 
 impl Facts<'_> {
-    /// Opened, then changes and reminders, then its end; what came back is told as that.
-    fn in_order(&mut self) {
-        for ((address, incident), told) in &self.told {
-            let mut open = None;
-            for Told { telling, .. } in told {
-                let fits = match (telling.as_str(), open) {
-                    ("opened", None) | ("reopened", Some(_)) => true,
-                    // It came, or came back, and went before a mail could tell of it.
-                    ("brief", None | Some(false)) => true,
-                    ("changed" | "reminder" | "resolved" | "closed", open) => open == Some(true),
-                    _ => false,
-                };
-                if !fits {
-                    let all: Vec<_> = told.iter().map(|told| told.telling.as_str()).collect();
-                    self.faults
-                        .push(format!("{address} heard of incident {incident}: {all:?}"));
-                    break;
-                }
-                open = Some(!matches!(telling.as_str(), "resolved" | "closed" | "brief"));
-            }
-            if open == Some(true) {
-                self.faults.push(format!(
-                    "{address} never heard the end of incident {incident}"
-                ));
-            }
-            let reminders = told.windows(2).filter(|pair| pair[1].telling == "reminder");
-            for pair in reminders {
-                if pair[1].at - pair[0].at < 24 * HOUR - 2 * SLACK {
-                    self.faults.push(format!(
-                        "{address} was reminded of incident {incident} too soon: {told:?}"
-                    ));
-                }
+    /// The minute that our clock showed then.
+    fn shown(&self, at: Second) -> Shown {
+        self.play.wall(at).as_second().div_euclid(60)
+    }
+
+    /// Whether `shown` is when the look was, or a time of its sweep before: a look may be told as earlier than it was, and
+    /// never as later.
+    fn is_of(&self, seen: &Seen, shown: Shown) -> bool {
+        let began = self.play.sweeps[seen.sweep].began;
+        let (one, other) = (self.shown(began), self.shown(seen.at));
+        (one.min(other)..=one.max(other)).contains(&shown)
+    }
+
+    /// The last look before `before` that `wanted` wants.
+    fn last_look(
+        &self,
+        grower: usize,
+        before: Second,
+        wanted: impl Fn(&Seen) -> bool,
+    ) -> Option<Seen> {
+        for back in [2 * HOUR, 48 * HOUR, Second::MAX / 4] {
+            let looks = self.play.looks_at(grower, before - back..before);
+            if let Some(seen) = looks.into_iter().rev().find(&wanted) {
+                return Some(seen);
             }
         }
+        None
     }
 
-    /// Nothing opened that was not so.
-    fn nothing_without_cause(&mut self) {
-        for incident in &self.incidents {
-            let caused = match incident.grower {
-                Some(grower) => self.play.truth.growers[grower].iter().any(|life| {
-                    kinds(life.trouble).contains(&incident.kind.as_str()) && touches(life, incident)
-                }),
-                None if incident.track == "account" => self
-                    .play
-                    .truth
-                    .outages
-                    .iter()
-                    .any(|(outage, _)| meet(outage, &incident.open)),
-                None => false,
-            };
-            if !caused {
-                self.faults.push(format!("without a cause: {incident:?}"));
+    /// The first answer from `from` on, and before `until`.
+    fn first_answer(&self, grower: usize, from: Second, until: Second) -> Option<Seen> {
+        for after in [2 * HOUR, 48 * HOUR, Second::MAX / 4] {
+            let end = until.min(from.saturating_add(after));
+            let looks = self.play.looks_at(grower, from.max(0)..end);
+            let found = looks.into_iter().find(|seen| seen.state.is_some());
+            if found.is_some() {
+                return found;
             }
         }
+        None
     }
 
-    fn one_life(&self, grower: usize, life: &Life) -> Vec<String> {
-        let mut faults = Vec::new();
-        let reader = match life.trouble {
-            Trouble::Away => OPS,
-            _ => SUPPORT,
-        };
-        let mine: Vec<&Incident> = (self.incidents.iter())
-            .filter(|it| {
-                it.grower == Some(grower) && kinds(life.trouble).contains(&it.kind.as_str())
-            })
-            .filter(|it| touches(life, it))
-            .collect();
-        let told: Vec<i64> = (mine.iter().map(|it| it.id))
-            .filter(|id| self.told.contains_key(&(reader.to_owned(), *id)))
-            .collect();
-        let silenced = self.silenced(grower, life);
-        let mut wrong = |what: &str| {
-            let of = format!("{what}: grower {grower}, {life:?}, {mine:?}, told {told:?}");
-            faults.push(of);
-        };
-        if must_be_told(self.play, life) && told.is_empty() && !silenced {
-            wrong("not told");
-        }
-        if cannot_be_seen(self.play, life) && !mine.is_empty() {
-            wrong("nobody saw it, and it opened");
-        }
-        // Where nobody looked, or no look met it, for longer than what comes back may stay away, it may be told anew.
-        if told.len() > 1 && !self.interrupted(life) && !seen_far_apart(self.play, life) {
-            wrong("told as more than one");
-        }
-        let [one] = told[..] else {
-            return faults;
-        };
-        let heard = &self.told[&(reader.to_owned(), one)];
-        if let Some(first) = heard.first()
-            && life.bad.len() == 1
-            && !silenced
-        {
-            let due = first.at + 24 * HOUR..first.at + 48 * HOUR + SLACK;
-            let lasts = life.whole().end > due.end + SLACK
-                && first.at + 3 * DAY < self.play.truth.minutes - CALM;
-            let reminded = heard
-                .iter()
-                .any(|told| told.at > first.at && told.at < due.end);
-            if lasts && !self.disturbed(&(first.at..due.end)) && !reminded {
-                wrong("no reminder");
-            }
-        }
-        faults
-    }
-
-    fn silenced(&self, grower: usize, life: &Life) -> bool {
-        let mut silences = self.play.truth.silences.iter();
-        silences.any(|(whose, span)| *whose == grower && meet(span, &life.whole()))
-    }
-
-    fn interrupted(&self, life: &Life) -> bool {
-        let truth = &self.play.truth;
-        let outages = truth.outages.iter().map(|(span, _)| span);
-        truth
-            .off
-            .iter()
-            .chain(outages)
-            .any(|span| meet(span, &life.whole()))
-    }
-
-    fn disturbed(&self, span: &Range<Minute>) -> bool {
-        let truth = &self.play.truth;
-        let outages = truth.outages.iter().map(|(span, _)| span);
-        (truth.off.iter().chain(outages).chain(&truth.mail_down)).any(|other| meet(other, span))
-    }
-
-    /// An outage that three tries an hour apart met is told, and told to be over.
-    fn outages(&mut self) {
-        for (outage, _) in &self.play.truth.outages {
-            let tries: Vec<Minute> = (self.play.failed_looks.iter().copied())
-                .filter(|at| outage.contains(at))
+    /// What was wrong with the environment, or the access, in one piece, last before `before`.
+    fn spans(&self, grower: usize, label: &str, before: Second) -> Vec<Range<Second>> {
+        let grower = &self.play.truth.growers[grower];
+        if label == "environment mismatch" {
+            let spans = grower.stage.iter().rev();
+            return spans
+                .filter(|span| span.start <= before)
+                .take(1)
+                .cloned()
                 .collect();
-            let running = tries
-                .windows(3)
-                .any(|three| three[2] - three[0] == 2 * HOUR);
-            let told = self.incidents.iter().any(|it| {
-                it.track == "account"
-                    && meet(outage, &it.open)
-                    && self.told.contains_key(&(OPS.to_owned(), it.id))
-            });
-            let killed = self.play.kills_within(outage);
-            if running && !killed && !told {
-                self.faults
-                    .push(format!("an outage that nobody was told of: {outage:?}"));
+        }
+        let mut lives = grower.lives.iter().rev();
+        lives
+            .find(|life| life.bad[0].start <= before && Some(life.trouble) == trouble(label))
+            .map_or_else(Vec::new, |life| life.bad.clone())
+    }
+
+    /// The looks that said so, up to `until`.
+    fn runs(&self, grower: usize, label: &str, spans: &[Range<Second>], until: Second) -> Vec<Run> {
+        let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
+            return Vec::new();
+        };
+        // Somebody looks again before long; and where there was nothing to be seen, later.
+        for later in [3 * HOUR, 60 * HOUR, 25 * DAY] {
+            let end = until.min(last.end + later);
+            let runs = self.runs_until(grower, label, first.start.max(0)..end + 1, last.end);
+            let open = runs.last().is_some_and(|run| run.well.is_none());
+            if !open || end == until {
+                return runs;
             }
         }
+        self.runs_until(grower, label, first.start.max(0)..until + 1, last.end)
     }
-}
 
-/// Whether nothing excuses silence: looks that prove it, with time to spare.
-fn must_be_told(play: &Play, life: &Life) -> bool {
-    let looks = |bad: &Range<Minute>| -> Vec<Minute> {
-        let looks = play.whole_looks.iter().copied();
-        looks.filter(|at| bad.contains(at)).collect()
-    };
-    // An hour after an hour, and nobody was away or killed in between.
-    let running = |looks: &[Minute], hours: usize| {
-        looks.windows(hours + 1).any(|some| {
-            let span = some[0]..some[hours] + 1;
-            some[hours] - some[0] == hours as Minute * HOUR && !play.kills_within(&span)
+    fn runs_until(
+        &self,
+        grower: usize,
+        label: &str,
+        span: Range<Second>,
+        bad_until: Second,
+    ) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut open = false;
+        for seen in self.play.looks_at(grower, span) {
+            match (self.said(label, grower, &seen), open) {
+                _ if !open && seen.at >= bad_until => break,
+                (Some(true), false) => {
+                    open = true;
+                    runs.push(Run {
+                        first: seen,
+                        last: seen,
+                        well: None,
+                    });
+                }
+                (Some(true), true) => runs.last_mut().unwrap().last = seen,
+                (Some(false), true) => {
+                    open = false;
+                    runs.last_mut().unwrap().well = Some(seen);
+                }
+                _ => {}
+            }
+        }
+        runs
+    }
+
+    /// Whether a look said that there is trouble of this kind; nothing where it proves nothing.
+    fn said(&self, label: &str, grower: usize, seen: &Seen) -> Option<bool> {
+        match label {
+            // A look of a sweep that was given up says nothing of one credential.
+            "unreadable" => self.silence(grower, seen),
+            _ => says(label, seen.state),
+        }
+    }
+
+    fn silence(&self, grower: usize, seen: &Seen) -> Option<bool> {
+        let sweep = &self.play.sweeps[seen.sweep];
+        match seen.state {
+            Some(_) => Some(false),
+            None if sweep.ended != Ended::Whole => None,
+            None => Some(
+                self.play.truth.growers[grower].state(seen.at).trouble == Some(Trouble::Silent),
+            ),
+        }
+    }
+
+    fn silenced(&self, grower: usize, span: &Range<Second>) -> bool {
+        let mut silences = self.play.truth.silences.iter();
+        silences.any(|(whose, silence)| {
+            *whose == grower && meet(&(silence.start..self.silence_ends(silence)), span)
         })
-    };
-    life.bad.iter().any(|bad| match life.trouble {
-        Trouble::Revoked | Trouble::Limited | Trouble::Stage => !looks(bad).is_empty(),
-        Trouble::Gone => running(&looks(bad), 2),
-        Trouble::Away => running(&looks(bad), 7),
-    })
-}
-
-fn cannot_be_seen(play: &Play, life: &Life) -> bool {
-    let all = || play.whole_looks.iter().chain(&play.other_looks);
-    let seen = all().any(|at| life.is_bad(*at));
-    let longest = life.bad.iter().map(|bad| bad.end - bad.start).max();
-    let too_short = match life.trouble {
-        Trouble::Away => life.bad.len() == 1 && longest < Some(6 * HOUR),
-        Trouble::Gone => life.bad.len() == 1 && longest < Some(30),
-        _ => false,
-    };
-    life.events_at.is_none() && (!seen || too_short)
-}
-
-fn seen_far_apart(play: &Play, life: &Life) -> bool {
-    let all = play.whole_looks.iter().chain(&play.other_looks).copied();
-    let mut seen: Vec<Minute> = all.filter(|at| life.is_bad(*at)).collect();
-    seen.sort_unstable();
-    seen.windows(2).any(|two| two[1] - two[0] >= 6 * HOUR)
-}
-
-fn kinds(trouble: Trouble) -> &'static [&'static str] {
-    match trouble {
-        Trouble::Revoked => &["invalid", "failing_events"],
-        Trouble::Limited => &["limited_permission"],
-        Trouble::Away => &["provider_unavailable"],
-        Trouble::Gone => &["missing"],
-        Trouble::Stage => &["environment_mismatch"],
     }
-}
 
-fn touches(life: &Life, incident: &Incident) -> bool {
-    meet(&life.whole(), &incident.open)
-}
+    /// A silence is until a time of the calendar: it ends when our clock first shows that, however wrong it was.
+    fn silence_ends(&self, silence: &Range<Second>) -> Second {
+        let clock = &self.play.clock;
+        let begun = clock.partition_point(|(from, _)| *from <= silence.start) - 1;
+        let shown = silence.end + clock[begun].1;
+        let mut ends = (begun..clock.len()).map(|nth| {
+            let (from, wrong) = clock[nth];
+            let next = clock.get(nth + 1).map_or(Second::MAX, |(next, _)| *next);
+            Some((shown - wrong).max(from)).filter(|end| *end < next)
+        });
+        ends.find_map(|end| end).unwrap_or(Second::MAX)
+    }
 
-fn meet(one: &Range<Minute>, other: &Range<Minute>) -> bool {
-    one.start < other.end.saturating_add(SLACK) && other.start < one.end + SLACK
-}
+    fn outage_meets(&self, span: &Range<Second>) -> bool {
+        let mut outages = self.play.truth.outages.iter();
+        outages.any(|(outage, _)| meet(outage, span))
+    }
 
-/// Every reader heard something of somebody, or the year was too calm to prove anything.
-pub fn eventful(play: &mut Play) -> String {
-    let count = |play: &mut Play, sql: &str| -> i64 { column(play, sql, |row| row.get(0))[0] };
-    let incidents = count(play, "SELECT count(*) FROM incident");
-    let reopened = count(play, "SELECT count(*) FROM incident WHERE reopened > 0");
-    let reminders = count(
-        play,
-        "SELECT count(*) FROM entry WHERE telling = 'reminder'",
-    );
-    let kinds: BTreeSet<String> =
-        column(play, "SELECT DISTINCT kind FROM incident", |row| row.get(0))
-            .into_iter()
-            .collect();
-    assert!(
-        incidents > 20 && reopened > 0 && reminders > 0 && kinds.len() >= 6,
-        "{kinds:?}"
-    );
-    let days = SignedDuration::from_mins(play.truth.minutes).as_hours() / 24;
-    format!(
-        "{days} days, {} growers, {} looks, {incidents} incidents ({reopened} came back), {} mails taken, {reminders} \
-         reminders, {} kills",
-        play.ids.len(),
-        play.looks,
-        play.handed.len(),
-        play.killed.len()
-    )
+    /// Whether our clock was set in `span`, or so shortly before that what was written down by then lies ahead of it: times
+    /// and looks in a mail are those of a wrong clock then, and no reader can tell them.
+    fn clock_is_doubtful(&self, span: &Range<Second>) -> bool {
+        let doubtful = |two: &[(Second, i64)]| {
+            let by = (two[1].1 - two[0].1).abs() + FLAP_WINDOW;
+            meet(&(two[1].0..two[1].0 + by), span)
+        };
+        self.play.clock.windows(2).any(doubtful)
+    }
+
+    /// Whether our clock was wrong then, by more than a minute.
+    fn clock_was_wrong(&self, at: Second) -> bool {
+        let clock = &self.play.clock;
+        let set = clock.partition_point(|(from, _)| *from <= at) - 1;
+        clock[set].1.abs() > MINUTE
+    }
+
+    /// The same, or the machine slept.
+    fn clock_set_in(&self, span: &Range<Second>) -> bool {
+        self.clock_is_doubtful(span) || self.asleep.iter().any(|it| meet(it, span))
+    }
+
+    fn killed_in(&self, span: &Range<Second>) -> bool {
+        self.play.killed.iter().any(|at| span.contains(at))
+            || self.off.iter().any(|off| meet(off, span))
+    }
+
+    /// Nobody was away, nothing failed and no clock was set: what is due comes when it is due.
+    fn undisturbed(&self, span: &Range<Second>) -> bool {
+        let script = &self.play.truth.script;
+        let reload =
+            |(at, what): &(Second, Happening)| *what == Happening::Reload && span.contains(at);
+        !(self.outage_meets(span)
+            || self.clock_set_in(span)
+            || self.killed_in(span)
+            || script.iter().any(reload))
+    }
+
+    fn fault(&mut self, sent: usize, what: String) {
+        let Sent { at, mail, to } = &self.sent[sent];
+        let to: Vec<&str> = to.iter().map(|(_, to)| to.as_str()).collect();
+        let wall = self.play.wall(*at);
+        self.faults.push(format!(
+            "mail {sent} of second {at} ({wall}) to {to:?}, “{}”: {what}",
+            mail.subject
+        ));
+    }
 }
