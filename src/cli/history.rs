@@ -6,7 +6,7 @@ use super::args::Past;
 use super::exit::Failure;
 use super::heading;
 use super::table::{Look, Page, Style, Table, text, whole};
-use crate::model::{Provider, WhyUnseen};
+use crate::model::{Provider, TransitionKind, WhyUnseen};
 use crate::store::{Db, Filter, Scene};
 use crate::view::history::{Entry, History, What};
 use crate::view::words;
@@ -107,13 +107,13 @@ fn told(entry: &Entry) -> (String, Style) {
             kind,
             why,
         } => {
-            let style = match step.as_str() {
-                "resolved" | "well" => Style::Good,
-                "closed" => Style::Dim,
+            let style = match step {
+                TransitionKind::Resolved | TransitionKind::Well => Style::Good,
+                TransitionKind::Closed => Style::Dim,
                 _ => Style::Doubtful,
             };
             (
-                format!("incident {incident}: {} ({why})", words::step(step, *kind)),
+                format!("incident {incident}: {} ({why})", words::step(*step, *kind)),
                 style,
             )
         }

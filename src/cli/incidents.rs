@@ -150,7 +150,7 @@ fn in_full(page: &mut Page, line: &Line, scene: &Scene<'_>) {
     page.say(style(line), &head);
     for step in &line.steps {
         let at = format!("{}  ", words::short_time(step.at, zone));
-        let said = format!("{} ({})", words::step(&step.step, step.kind), step.why);
+        let said = format!("{} ({})", words::step(step.step, step.kind), step.why);
         page.labelled(2, &at, &said);
     }
     for (label, addresses) in [

@@ -13,10 +13,10 @@ use super::context::Context;
 use super::settings::Settings;
 use super::sweep::chain;
 use crate::clock::Clock;
-use crate::mail::letter::{About, Entry, Letter, Occasion, Tally, Telling, Thread, Told};
+use crate::mail::letter::{About, Entry, Letter, Occasion, Tally, Thread, Told};
 use crate::mail::send::{self, Verdict};
 use crate::mail::{self, NotComposed};
-use crate::model::{Audience, Kind};
+use crate::model::{Audience, Kind, News};
 use crate::rules::incidents::Condition;
 use crate::store::Error;
 use crate::view::words;
@@ -185,31 +185,13 @@ fn compose(
     fault: &Standing,
     now: Timestamp,
 ) -> Result<mail::Mail, NotComposed> {
-    let told = Told {
-        incident: None,
-        telling: Telling::Opened,
-        kind: Kind::Storage,
-        severity: Kind::Storage.severity(),
-        since: fault.since,
-        first_look: false,
-        while_off: false,
-        ended_while_off: false,
-        ended_by_config: false,
-        config_changed: false,
-        new_to_you: false,
-        looks: None,
-        cause: None,
-        evidence: Vec::new(),
-        next_reminder: None,
-        times_before: None,
-    };
     let about = About::Own {
         subject: String::new(),
         details: fault.text.lines().map(str::to_owned).collect(),
     };
     let entries = vec![Entry {
         about,
-        told: vec![told],
+        told: vec![Told::new(News::Opened, Kind::Storage, fault.since)],
     }];
     let domain = settings
         .sender

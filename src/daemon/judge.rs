@@ -9,11 +9,11 @@ use jiff::Timestamp;
 
 use crate::model::{
     Answer, Credential, CredentialId, Event, EventVerdict, Expectation, Kind, Policy, StatusWords,
-    SweepId, Track, WatchList,
+    SweepId, Track, Transition, WatchList,
 };
 use crate::rules::failing::Sign;
 use crate::rules::fleet::{self, Census, Sight};
-use crate::rules::incidents::{self, Condition, Fact, Known, Moment, Plan, Steady, What};
+use crate::rules::incidents::{self, Condition, Fact, Known, Moment, Plan, Steady};
 use crate::rules::judge::{self, Access};
 use crate::store::{Counts, Finished, Gap, Result, Stamp, Tx};
 
@@ -116,13 +116,15 @@ impl<'a> Bench<'a> {
                 &plan,
                 self.stamp(sweep, look.at),
             )?;
-            let new = |step: &incidents::Step| {
+            let new = |(transition, _): &(Transition, String)| {
                 matches!(
-                    step.what,
-                    What::Open { .. } | What::Change { .. } | What::Reopen { .. }
+                    transition,
+                    Transition::Opened { .. }
+                        | Transition::Changed { .. }
+                        | Transition::Reopened { .. }
                 )
             };
-            if plan.steps.iter().any(new) {
+            if plan.transitions.iter().any(new) {
                 told.push(look.id);
             }
         }
@@ -176,7 +178,7 @@ impl<'a> Bench<'a> {
         let healthy = known.standing.as_ref().is_some_and(|standing| {
             judge::access(&standing.answer, &self.policy.status_words) == Access::Healthy
         });
-        let quiet = plan.steps.is_empty()
+        let quiet = plan.transitions.is_empty()
             && !known
                 .incidents
                 .iter()

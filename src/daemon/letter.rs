@@ -11,16 +11,16 @@ use super::judge::Bench;
 use super::pack::{PackError, Packer};
 use crate::mail::letter::{
     About, Connection, Doubt, Entry, Evidence, Letter, Looks, Occasion, OpenElsewhere, Shared,
-    StillOpen, Tally, Telling, Thread, Told,
+    StillOpen, Tally, Thread, Told,
 };
 use crate::model::{
-    Address, Answer, Audience, Cause, Credential, CredentialId, EndedBy, Event, EventVerdict, GONE,
-    Incident, IncidentId, Kind, Reading, Track,
+    Address, Answer, Audience, Cause, Credential, CredentialId, Event, EventVerdict, GONE,
+    Incident, IncidentId, Kind, News, Reading, Track,
 };
 use crate::rules::due;
 use crate::rules::fleet;
 use crate::rules::judge::{self, Access, InEnvironment};
-use crate::rules::notify::{self, Mailed, Say};
+use crate::rules::notify::{self, Mailed};
 use crate::store::{Alike, Diagnosis, Finding, Item, Tx, cause_key};
 use crate::view::words;
 
@@ -126,7 +126,7 @@ impl Writer<'_> {
                 continue;
             };
             subject = self.own_subject(&incident)?;
-            told.push(self.told(&incident, item.say, subject_of.as_ref())?);
+            told.push(self.told(&incident, item, subject_of.as_ref())?);
         }
         let Some(found) = subject_of else {
             let details = match group.first() {
@@ -207,9 +207,10 @@ impl Writer<'_> {
         let mut told = Vec::with_capacity(group.len());
         for item in group {
             if let Some(incident) = self.tx.incident(item.incident)? {
-                let still_open = self.still_open(&incident, item.say, None)?;
-                let telling = telling(&incident, item.say, still_open, self.now, None);
-                told.push(bare(&incident, item.rank.1, telling));
+                told.push(Told {
+                    still_open: self.still_open(&incident, item.news, None)?,
+                    ..Told::new(item.news, item.rank.1, incident.began_at)
+                });
             }
         }
         Ok(told)
@@ -218,58 +219,50 @@ impl Writer<'_> {
     fn told(
         &self,
         incident: &Incident,
-        say: Say,
+        item: &Item,
         found: Option<&Found>,
     ) -> Result<Told, PackError> {
-        let well_since = match say {
-            Say::Reopened => self.tx.was_well_since(incident.id)?,
-            _ => None,
-        };
-        let still_open = self.still_open(incident, say, found)?;
+        let news = item.news;
         let month_ago = self.now - SignedDuration::from_hours(30 * 24);
-        let telling = telling(incident, say, still_open, self.now, well_since);
-        let trouble = matches!(
-            say,
-            Say::Opened | Say::Changed { .. } | Say::Reopened | Say::Reminder | Say::NewToYou
-        );
-        let diagnosis = match found {
-            Some(found) if trouble => Some(self.diagnosis(incident, found)?),
-            _ => None,
-        };
-        let kind = match say {
-            Say::Resolved { told } | Say::Closed { told } => told,
-            _ => incident.kind,
-        };
-        let (cause, events) = diagnosis.map_or((None, Vec::new()), |it| (it.cause, it.events));
-        Ok(Told {
-            since: match say {
-                Say::Changed { .. } | Say::Reopened => incident.kind_at,
-                _ => incident.began_at,
-            },
+        let mut told = Told {
+            incident: Some(incident.id),
+            ended_at: incident.ended_at,
+            ended_by: incident.ended_by,
+            still_open: self.still_open(incident, news, found)?,
             first_look: incident.origin.first_look,
             while_off: incident.origin.while_off,
             ended_while_off: incident.ended_while_off,
             ended_by_config: incident.ended_by_config,
             config_changed: incident.origin.config_changed,
-            looks: match found {
-                Some(found) if trouble => self.looks(incident, say, found)?,
-                _ => None,
-            },
-            cause,
-            evidence: evidence(&events),
-            new_to_you: say == Say::NewToYou,
-            next_reminder: if trouble {
-                self.next_reminder(incident, say)?
-            } else {
-                None
-            },
             times_before: Some(self.tx.times_before(incident, month_ago)?),
-            ..bare(incident, kind, telling)
-        })
+            ..Told::new(news, item.rank.1, incident.began_at)
+        };
+        if let News::Changed { .. } | News::Reopened = news {
+            told.since = incident.kind_at;
+        }
+        if news == News::Reopened {
+            let well_since = self.tx.was_well_since(incident.id)?;
+            let well_since = well_since.unwrap_or(incident.kind_at);
+            told.well_for = Some(words::between(well_since, incident.kind_at));
+        }
+        if news.is_trouble() {
+            told.next_reminder = self.next_reminder(incident, news)?;
+        }
+        if let (true, Some(found)) = (news.is_trouble(), found) {
+            let diagnosis = self.diagnosis(incident, found)?;
+            told.evidence = evidence(&diagnosis.events);
+            told.cause = diagnosis.cause;
+            told.looks = self.looks(incident, news, found)?;
+        }
+        Ok(told)
     }
 
     /// When the next reminder comes, where nothing happens until then.
-    fn next_reminder(&self, incident: &Incident, say: Say) -> Result<Option<Timestamp>, PackError> {
+    fn next_reminder(
+        &self,
+        incident: &Incident,
+        news: News,
+    ) -> Result<Option<Timestamp>, PackError> {
         if self.tx.is_acknowledged(incident.id, self.now)? {
             return Ok(None);
         }
@@ -278,7 +271,7 @@ impl Writer<'_> {
             .tx
             .mailed(incident.id)?
             .map_or(0, |mailed| mailed.reminders);
-        let reminders = if matches!(say, Say::Reminder | Say::NewToYou) {
+        let reminders = if matches!(news, News::Reminder { .. }) {
             before + 1
         } else {
             0
@@ -299,10 +292,10 @@ impl Writer<'_> {
     fn still_open(
         &self,
         incident: &Incident,
-        say: Say,
+        news: News,
         found: Option<&Found>,
-    ) -> Result<Option<Box<StillOpen>>, PackError> {
-        let (Say::Resolved { .. } | Say::Brief, Some(id)) = (say, incident.credential) else {
+    ) -> Result<Option<StillOpen>, PackError> {
+        let (News::Resolved { .. } | News::Brief, Some(id)) = (news, incident.credential) else {
             return Ok(None);
         };
         let open = self.tx.open_of(id)?.into_iter();
@@ -313,17 +306,17 @@ impl Writer<'_> {
             Some(found) => self.diagnosis(&worst, found)?.cause,
             None => None,
         };
-        Ok(Some(Box::new(StillOpen {
+        Ok(Some(StillOpen {
             kind: worst.kind,
             cause,
-        })))
+        }))
     }
 
     /// How sure it is: what the looks since it began (since it came back, where that is told) say of what it is now.
     fn looks(
         &self,
         incident: &Incident,
-        say: Say,
+        news: News,
         found: &Found,
     ) -> Result<Option<Looks>, PackError> {
         let kind = incident.kind;
@@ -348,13 +341,13 @@ impl Writer<'_> {
                 false => Finding::Else,
             }
         };
-        let since = match say {
-            Say::Reopened => incident.kind_at,
+        let since = match news {
+            News::Reopened => incident.kind_at,
             _ => incident.began_at,
         };
         // A warning came while Leaf still called it healthy.
-        let before = match say {
-            Say::Changed { .. } => incident.kind_at,
+        let before = match news {
+            News::Changed { .. } => incident.kind_at,
             _ => since,
         };
         let count = self.tx.looks_since_then(found.id, since, says)?;
@@ -470,7 +463,7 @@ impl Writer<'_> {
         let mut thread = Thread::default();
         let later = items
             .iter()
-            .filter(|item| !matches!(item.say, Say::Opened | Say::Brief))
+            .filter(|item| !matches!(item.news, News::Opened | News::Brief))
             .take(DETAILED);
         for item in later {
             let mut known =
@@ -487,8 +480,8 @@ impl Writer<'_> {
 
     /// It stays the first look until the first whole sweep, over restarts; what was over by then changes nothing of that.
     fn occasion(&self, items: &[Item]) -> Result<Occasion, PackError> {
-        let first = |item: &Item| item.first_look && matches!(item.say, Say::Opened | Say::Brief);
-        let opened = |item: &Item| item.say == Say::Opened;
+        let first = |item: &Item| item.first_look && matches!(item.news, News::Opened | News::Brief);
+        let opened = |item: &Item| item.news == News::Opened;
         if !(items.iter().all(first) && items.iter().any(opened)) {
             return Ok(Occasion::Notices);
         }
@@ -506,7 +499,7 @@ impl Writer<'_> {
     fn doubt(&self, items: &[Item]) -> Result<Option<Doubt>, PackError> {
         let doubted = items
             .iter()
-            .find(|item| item.doubted && item.say == Say::Opened);
+            .find(|item| item.doubted && item.news == News::Opened);
         let incident = match doubted {
             Some(item) => self.tx.incident(item.incident)?,
             None => None,
@@ -716,7 +709,7 @@ fn belongs((entry, key): &(Entry, Key), alike: &Alike) -> bool {
     let of_kind = entry
         .told
         .iter()
-        .any(|told| told.kind == alike.kind && is_news(&told.telling));
+        .any(|told| told.kind == alike.kind && is_beginning(told.news));
     let of_key = alike
         .key
         .as_ref()
@@ -725,66 +718,8 @@ fn belongs((entry, key): &(Entry, Key), alike: &Alike) -> bool {
 }
 
 /// Whether it tells a beginning; a cause that many share is looked for among those.
-fn is_news(telling: &Telling) -> bool {
-    matches!(
-        telling,
-        Telling::Opened | Telling::Changed { .. } | Telling::Reopened { .. }
-    )
-}
-
-/// What is said of every incident, however little else.
-fn bare(incident: &Incident, kind: Kind, telling: Telling) -> Told {
-    Told {
-        incident: Some(incident.id),
-        telling,
-        kind,
-        severity: kind.severity(),
-        since: incident.began_at,
-        first_look: false,
-        while_off: false,
-        ended_while_off: false,
-        ended_by_config: false,
-        config_changed: false,
-        new_to_you: false,
-        looks: None,
-        cause: None,
-        evidence: Vec::new(),
-        next_reminder: None,
-        times_before: None,
-    }
-}
-
-fn telling(
-    incident: &Incident,
-    say: Say,
-    still_open: Option<Box<StillOpen>>,
-    now: Timestamp,
-    well_since: Option<Timestamp>,
-) -> Telling {
-    let ended = incident.ended_at.unwrap_or(now);
-    match say {
-        Say::Opened => Telling::Opened,
-        Say::Changed { from } => Telling::Changed { from },
-        Say::Reopened => {
-            let well_since = well_since.unwrap_or(incident.kind_at);
-            Telling::Reopened {
-                well_for: words::between(well_since, incident.kind_at),
-            }
-        }
-        Say::Reminder | Say::NewToYou => Telling::Reminder,
-        Say::Resolved { .. } => Telling::Resolved {
-            at: ended,
-            still_open,
-        },
-        Say::Closed { .. } => Telling::Closed {
-            at: ended,
-            by: incident.ended_by.unwrap_or(EndedBy::Unwatched),
-        },
-        Say::Brief => Telling::Brief {
-            until: ended,
-            still_open,
-        },
-    }
+fn is_beginning(news: News) -> bool {
+    matches!(news, News::Opened | News::Changed { .. } | News::Reopened)
 }
 
 fn evidence(events: &[Event]) -> Vec<Evidence> {

@@ -208,7 +208,7 @@ impl Packer<'_> {
         let mail = mail::compose(&letter)?;
         let entries = items.iter().map(|item| NewEntry {
             incident: item.incident,
-            telling: item.say.name(),
+            news: item.news.into(),
             told: item.leaves_told(),
         });
         let new = NewMessage {

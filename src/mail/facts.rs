@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::letter::{About, Connection, Entry, Evidence, Letter, Looks, Telling, Told};
+use super::letter::{About, Connection, Entry, Evidence, Letter, Looks, Told};
 use super::page::{Step, WORD_MAX, in_wrong_environment, link, matter, reconnect_mends};
-use crate::model::{Cause, EndedBy, Kind, Track, clean};
+use crate::model::{Cause, EndedBy, Kind, News, Track, clean};
 use crate::view::words::{self, Stage};
 
 /// How much of an event's body is shown.
@@ -25,41 +25,45 @@ impl Writer<'_> {
         words::time(at, &self.letter.zone)
     }
 
+    pub(super) fn end(&self, told: &Told) -> Timestamp {
+        told.ended_at.unwrap_or(self.letter.date)
+    }
+
     pub(super) fn happened(&self, entry: &Entry, told: &Told) -> String {
         let stem = clean(&entry.stem(), WORD_MAX);
         let label = words::label(told.kind);
-        let mut text = match &told.telling {
-            Telling::Opened => say(entry, told.kind, Stage::Begun),
-            Telling::Changed { from } => format!(
+        let mut text = match told.news {
+            News::Opened => say(entry, told.kind, Stage::Begun),
+            News::Changed { from } => format!(
                 "{} Before, it was told as: {}.",
                 say(entry, told.kind, Stage::Begun),
-                words::label(*from)
+                words::label(from)
             ),
-            Telling::Reopened { well_for } => format!(
+            News::Reopened => format!(
                 "{} It had been well for {}.",
                 say(entry, told.kind, Stage::Again),
-                words::duration(*well_for)
+                words::duration(told.well_for.unwrap_or_default())
             ),
-            Telling::Reminder => say(entry, told.kind, Stage::Still),
-            Telling::Resolved { still_open, .. } => {
+            News::Reminder { .. } => say(entry, told.kind, Stage::Still),
+            News::Resolved { .. } => {
                 let over = say(entry, told.kind, Stage::Over);
-                match still_open {
+                match &told.still_open {
                     Some(open) => format!("{over} But: {}", say(entry, open.kind, Stage::Still)),
                     None => over,
                 }
             }
-            Telling::Closed { by, .. } => {
-                let why = match by {
-                    EndedBy::NotExpected => {
+            News::Closed { .. } => {
+                let why = match told.ended_by {
+                    Some(EndedBy::NotExpected) => {
                         format!("Our config no longer expects an environment of {stem}.")
                     }
                     _ => format!("{stem} is no longer watched."),
                 };
                 format!("{why} It is not known to be mended (last known: {label}).")
             }
-            Telling::Brief { until, still_open } => {
-                let (from, to) = (self.time(told.since), self.time(*until));
-                let end = match still_open {
+            News::Brief => {
+                let (from, to) = (self.time(told.since), self.time(self.end(told)));
+                let end = match &told.still_open {
                     Some(open) => format!("But: {}", say(entry, open.kind, Stage::Still)),
                     None => "It is over; there is nothing to do.".to_owned(),
                 };
@@ -72,8 +76,8 @@ impl Writer<'_> {
         };
         const CONFIG: &str = " Our config changed, not the connection.";
         // How what was told began is known.
-        let ([config, off], ended) = match told.telling {
-            Telling::Resolved { .. } | Telling::Closed { .. } => (
+        let ([config, off], ended) = match told.news {
+            News::Resolved { .. } | News::Closed { .. } => (
                 [false; 2],
                 [CONFIG, " It was mended while Leafwatch was off."],
             ),
@@ -90,7 +94,10 @@ impl Writer<'_> {
             (off, " It happened while Leafwatch was off."),
             (told.ended_by_config, ended[0]),
             (told.ended_while_off, ended[1]),
-            (told.new_to_you, " New to you: others were told before."),
+            (
+                told.news == News::Reminder { new_to_you: true },
+                " New to you: others were told before.",
+            ),
         ] {
             if so {
                 text.push_str(words);
@@ -101,7 +108,7 @@ impl Writer<'_> {
 
     /// What to do about it; nothing about what is over.
     pub(super) fn step(&self, entry: &Entry, told: &Told) -> Option<Step> {
-        let (kind, cause) = match told.telling.still_open() {
+        let (kind, cause) = match &told.still_open {
             Some(open) => (open.kind, open.cause.as_ref()),
             None if told.is_trouble() => (told.kind, told.cause.as_ref()),
             None => return None,
@@ -138,24 +145,22 @@ impl Writer<'_> {
     pub(super) fn facts_of(&self, entry: &Entry, told: &Told) -> Vec<Fact> {
         let mut facts = Vec::new();
         if entry.told.len() > 1 || told.is_trouble() {
-            let (label, severity) = (words::label(told.kind), told.severity.name());
+            let (label, severity) = (words::label(told.kind), told.kind.severity().name());
             facts.push(("Problem", format!("{label} ({severity})")));
         }
-        let end = |at| {
-            let lasted = words::duration(words::between(told.since, at));
-            format!("{}, after {lasted}", self.time(at))
-        };
+        let lasted = told.lasted(self.letter.date);
+        let end = format!("{}, after {lasted}", self.time(self.end(told)));
         let since = self.time(told.since);
-        match told.telling {
+        match told.news {
             // Its sentence says it all, in one line.
-            Telling::Brief { .. } => return Vec::new(),
-            Telling::Resolved { at, .. } => facts.extend([("From", since), ("To", end(at))]),
-            Telling::Closed { at, by } => {
-                let until = match by {
-                    EndedBy::NotExpected => "Expected until",
+            News::Brief => return Vec::new(),
+            News::Resolved { .. } => facts.extend([("From", since), ("To", end)]),
+            News::Closed { .. } => {
+                let until = match told.ended_by {
+                    Some(EndedBy::NotExpected) => "Expected until",
                     _ => "Watched until",
                 };
-                facts.extend([("Since", since), (until, end(at))]);
+                facts.extend([("Since", since), (until, end)]);
             }
             _ if told.first_look => {
                 facts.push(("Since", format!("already so at the first look, {since}")));
@@ -207,7 +212,7 @@ impl Writer<'_> {
             ),
             _ => ("said so", ["last healthy", "never seen healthy"]),
         };
-        if told.telling == Telling::Reminder && well > 0 && track != Track::Sight {
+        if matches!(told.news, News::Reminder { .. }) && well > 0 && track != Track::Sight {
             return format!(
                 "well in {} of {counted} since it began",
                 words::number(well)

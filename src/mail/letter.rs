@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::{
-    Address, Audience, Cause, Daemon, EndedBy, Environment, IncidentId, Kind, NoticeKind, Provider,
-    Severity, UserId,
+    Address, Audience, Cause, Daemon, EndedBy, Environment, IncidentId, Kind, News, Provider,
+    UserId,
 };
 use crate::view::words;
 
@@ -145,14 +145,20 @@ impl Connection {
 pub struct Told {
     /// Its number; none where it could not be kept, because the database cannot be written.
     pub incident: Option<IncidentId>,
-    /// What is told.
-    pub telling: Telling,
-    /// Its kind now.
+    /// What is said of it.
+    pub news: News,
+    /// Its kind now; the one that was told, where it is over.
     pub kind: Kind,
-    /// Its severity now.
-    pub severity: Severity,
     /// Since when it is so.
     pub since: Timestamp,
+    /// How long it had been well, where it came back.
+    pub well_for: Option<Duration>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended.
+    pub ended_by: Option<EndedBy>,
+    /// What keeps the same credential in trouble, where this is well again.
+    pub still_open: Option<StillOpen>,
     /// It was already so at the first look.
     pub first_look: bool,
     /// It happened while Leafwatch was off.
@@ -163,8 +169,6 @@ pub struct Told {
     pub ended_by_config: bool,
     /// Our config changed, not the credential.
     pub config_changed: bool,
-    /// These readers were not told of its earlier steps.
-    pub new_to_you: bool,
     /// How sure it is.
     pub looks: Option<Looks>,
     /// Why, where known.
@@ -177,46 +181,6 @@ pub struct Told {
     pub times_before: Option<u64>,
 }
 
-/// What a notice tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Telling {
-    /// It began.
-    Opened,
-    /// It was of another kind before.
-    Changed {
-        /// What it was.
-        from: Kind,
-    },
-    /// It is back.
-    Reopened {
-        /// How long it was well.
-        well_for: Duration,
-    },
-    /// It is still so.
-    Reminder,
-    /// It is well again.
-    Resolved {
-        /// When it ended.
-        at: Timestamp,
-        /// What is still open of the same credential.
-        still_open: Option<Box<StillOpen>>,
-    },
-    /// It is over by our config.
-    Closed {
-        /// When.
-        at: Timestamp,
-        /// How.
-        by: EndedBy,
-    },
-    /// It began and ended before any mail told of it.
-    Brief {
-        /// When it ended.
-        until: Timestamp,
-        /// What is still open of the same credential.
-        still_open: Option<Box<StillOpen>>,
-    },
-}
-
 /// What keeps a credential in trouble after another of its incidents ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StillOpen {
@@ -226,37 +190,39 @@ pub struct StillOpen {
     pub cause: Option<Cause>,
 }
 
-impl Telling {
-    /// What is still open of a credential of which something else ended.
-    pub fn still_open(&self) -> Option<&StillOpen> {
-        match self {
-            Telling::Resolved { still_open, .. } | Telling::Brief { still_open, .. } => {
-                still_open.as_deref()
-            }
-            _ => None,
-        }
-    }
-
-    /// The kind of notice it tells; what is over before it was told has the word of what is resolved.
-    pub fn notice(&self) -> NoticeKind {
-        match self {
-            Telling::Opened => NoticeKind::Opened,
-            Telling::Changed { .. } => NoticeKind::Changed,
-            Telling::Reopened { .. } => NoticeKind::Reopened,
-            Telling::Reminder => NoticeKind::Reminder,
-            Telling::Resolved { .. } | Telling::Brief { .. } => NoticeKind::Resolved,
-            Telling::Closed { .. } => NoticeKind::Closed,
-        }
-    }
-}
-
 impl Told {
+    /// The least that can be told.
+    pub fn new(news: News, kind: Kind, since: Timestamp) -> Told {
+        Told {
+            incident: None,
+            news,
+            kind,
+            since,
+            well_for: None,
+            ended_at: None,
+            ended_by: None,
+            still_open: None,
+            first_look: false,
+            while_off: false,
+            ended_while_off: false,
+            ended_by_config: false,
+            config_changed: false,
+            looks: None,
+            cause: None,
+            evidence: Vec::new(),
+            next_reminder: None,
+            times_before: None,
+        }
+    }
+
     /// Whether somebody has to do something about it now.
     pub fn is_trouble(&self) -> bool {
-        !matches!(
-            self.telling,
-            Telling::Resolved { .. } | Telling::Closed { .. } | Telling::Brief { .. }
-        )
+        self.news.is_trouble()
+    }
+
+    /// How long it lasted, by `now` where it is not over.
+    pub fn lasted(&self, now: Timestamp) -> String {
+        words::duration(words::between(self.since, self.ended_at.unwrap_or(now)))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::facts::Writer;
 use super::fit::FULL;
-use super::letter::{About, Connection, Entry, Letter, Shared, Telling, Told};
-use crate::model::{Audience, Cause, Daemon, Kind, Severity, clean};
+use super::letter::{About, Connection, Entry, Letter, Shared, Told};
+use super::subject::closed;
+use crate::model::{Audience, Cause, Daemon, Kind, News, Severity, clean};
 use crate::view::words::{self, Matter};
 
 /// How long a foreign word may be, in characters.
@@ -227,23 +228,22 @@ pub(super) fn line(entry: &Entry, letter: &Letter) -> String {
     for told in &entry.told {
         let label = words::label(told.kind);
         let since = writer.time(told.since);
-        parts.push(match &told.telling {
-            Telling::Opened | Telling::Reminder if told.first_look => {
+        parts.push(match told.news {
+            News::Opened | News::Reminder { .. } if told.first_look => {
                 format!("{label}, already so at the first look")
             }
-            Telling::Opened | Telling::Reminder => format!("{label} since {since}"),
-            Telling::Changed { from } => {
-                format!("{label} (was {}) since {since}", words::label(*from))
+            News::Opened | News::Reminder { .. } => format!("{label} since {since}"),
+            News::Changed { from } => {
+                format!("{label} (was {}) since {since}", words::label(from))
             }
-            Telling::Reopened { .. } => format!("{label} again since {since}"),
-            Telling::Resolved { at, .. } => format!(
-                "{label} no more, after {}",
-                words::duration(words::between(told.since, *at))
-            ),
-            Telling::Closed { by, .. } => words::unproved(*by).unwrap_or("closed").to_owned(),
-            Telling::Brief { until, .. } => {
+            News::Reopened => format!("{label} again since {since}"),
+            News::Resolved { .. } => {
+                format!("{label} no more, after {}", told.lasted(letter.date))
+            }
+            News::Closed { .. } => closed(told).to_owned(),
+            News::Brief => {
                 let was = words::was(told.kind);
-                format!("{was} from {since} to {}", writer.time(*until))
+                format!("{was} from {since} to {}", writer.time(writer.end(told)))
             }
         });
     }
@@ -294,23 +294,12 @@ fn grower_words(entry: &Entry) -> Option<String> {
             words::for_the_grower(told.kind, cause, provider, link.as_deref())
         }
         (None, _) => {
-            let over = |told: &&Told| {
-                matches!(
-                    told.telling,
-                    Telling::Resolved {
-                        still_open: None,
-                        ..
-                    }
-                )
-            };
+            if entry.told.iter().any(|told| told.still_open.is_some()) {
+                return None;
+            }
+            let over = |told: &&Told| matches!(told.news, News::Resolved { .. });
             let mended = entry.told.iter().find(over)?;
-            let open = entry
-                .told
-                .iter()
-                .any(|told| told.telling.still_open().is_some());
-            (!open)
-                .then(|| words::over_for_the_grower(mended.kind, provider))
-                .flatten()
+            words::over_for_the_grower(mended.kind, provider)
         }
         _ => None,
     };
@@ -327,13 +316,13 @@ fn entry_link(entry: &Entry) -> Option<String> {
 }
 
 fn tone(told: &Told) -> Tone {
-    if let Some(open) = told.telling.still_open() {
+    if let Some(open) = &told.still_open {
         return tone_of(open.kind.severity());
     }
-    match told.telling {
-        Telling::Resolved { .. } | Telling::Brief { .. } => Tone::Well,
-        Telling::Closed { .. } => Tone::Plain,
-        _ => tone_of(told.severity),
+    match told.news {
+        News::Resolved { .. } | News::Brief => Tone::Well,
+        News::Closed { .. } => Tone::Plain,
+        _ => tone_of(told.kind.severity()),
     }
 }
 
@@ -345,17 +334,17 @@ fn tone_of(severity: Severity) -> Tone {
 }
 
 fn badge(told: &Told) -> String {
-    let verb = words::verb(told.telling.notice());
-    if let Some(open) = told.telling.still_open() {
+    let verb = words::verb(told.news.into());
+    if let Some(open) = &told.still_open {
         return format!("STILL {}", words::shout(open.kind));
     }
-    match told.telling {
-        Telling::Opened => words::shout(told.kind),
-        Telling::Changed { .. } | Telling::Reopened { .. } | Telling::Reminder => {
+    match told.news {
+        News::Opened => words::shout(told.kind),
+        News::Changed { .. } | News::Reopened | News::Reminder { .. } => {
             format!("{verb}: {}", words::label(told.kind))
         }
-        Telling::Resolved { .. } | Telling::Closed { .. } => verb.to_owned(),
-        Telling::Brief { .. } => "OVER".to_owned(),
+        News::Resolved { .. } | News::Closed { .. } => verb.to_owned(),
+        News::Brief => "OVER".to_owned(),
     }
 }
 
@@ -405,9 +394,7 @@ fn add_step(steps: &mut Vec<Step>, step: Option<Step>) {
 
 /// Whether what is told is all over already, and has one line.
 pub(super) fn only_brief(entry: &Entry) -> bool {
-    let brief = |told: &Told| {
-        matches!(told.telling, Telling::Brief { .. }) && told.telling.still_open().is_none()
-    };
+    let brief = |told: &Told| told.news == News::Brief && told.still_open.is_none();
     entry.told.iter().all(brief)
 }
 

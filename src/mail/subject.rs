@@ -1,7 +1,7 @@
 //! The subject line: the worst first, one stem through an incident's life.
 
-use super::letter::{About, Entry, Letter, Occasion, Sender, Tally, Telling, Told};
-use crate::model::{Kind, NoticeKind, clean};
+use super::letter::{About, Entry, Letter, Occasion, Sender, Tally, Told};
+use crate::model::{Kind, News, NoticeKind, clean};
 use crate::view::words;
 
 /// How long a name may be in a subject, in characters.
@@ -68,27 +68,21 @@ fn alone(entry: &Entry, letter: &Letter) -> String {
     let label = words::label(told.kind);
     let named = matches!(&entry.about, About::Connection(_));
     let with = |suffix: String| if named { suffix } else { String::new() };
-    let lasted = |end| words::duration(words::between(told.since, end));
-    let what = match &told.telling {
-        Telling::Opened => String::new(),
-        Telling::Changed { .. } => with(format!(", now {label}")),
-        Telling::Reopened { .. } => with(format!(", {label} again")),
-        Telling::Reminder => format!("{} for {}", with(format!(", {label}")), lasted(letter.date)),
-        Telling::Resolved { still_open, .. } if still_open.is_some() => {
-            format!(", {}", mended(told))
-        }
-        Telling::Resolved { at, .. } => format!(" after {}", lasted(*at)),
-        Telling::Closed { by, .. } => {
-            format!(", {}", words::unproved(*by).unwrap_or("closed"))
-        }
-        Telling::Brief { until, .. } => {
-            format!(", {} for {}", words::was(told.kind), lasted(*until))
-        }
+    let lasted = told.lasted(letter.date);
+    let what = match told.news {
+        News::Opened => String::new(),
+        News::Changed { .. } => with(format!(", now {label}")),
+        News::Reopened => with(format!(", {label} again")),
+        News::Reminder { .. } => format!("{} for {lasted}", with(format!(", {label}"))),
+        News::Resolved { .. } if told.still_open.is_some() => format!(", {}", mended(told)),
+        News::Resolved { .. } => format!(" after {lasted}"),
+        News::Closed { .. } => format!(", {}", closed(told)),
+        News::Brief => format!(", {} for {lasted}", words::was(told.kind)),
     };
-    let verb = match (&told.telling, told.telling.still_open()) {
-        (Telling::Opened, _) => words::shout(told.kind),
+    let verb = match (told.news, &told.still_open) {
+        (News::Opened, _) => words::shout(told.kind),
         (_, Some(open)) => format!("STILL {}", words::shout(open.kind)),
-        (telling, None) => words::verb(telling.notice()).to_owned(),
+        (news, None) => words::verb(news.into()).to_owned(),
     };
     format!("{verb}: {stem}{what}")
 }
@@ -102,6 +96,11 @@ fn name(entry: &Entry) -> String {
         _ => entry.stem(),
     };
     clean(&stem, NAME_MAX)
+}
+
+/// How it is over without being mended.
+pub(super) fn closed(told: &Told) -> &'static str {
+    told.ended_by.and_then(words::unproved).unwrap_or("closed")
 }
 
 /// The half that is mended while another is not.
@@ -187,7 +186,7 @@ fn is_own_trouble(entry: &Entry) -> bool {
 }
 
 fn needs_attention(entry: &Entry) -> bool {
-    let told = |told: &Told| told.is_trouble() || told.telling.still_open().is_some();
+    let told = |told: &Told| told.is_trouble() || told.still_open.is_some();
     !is_own(entry) && entry.told.iter().any(told)
 }
 
@@ -198,7 +197,7 @@ fn notice_of_all(letter: &Letter) -> Option<NoticeKind> {
         .iter()
         .filter(|entry| needs_attention(entry))
         .flat_map(|entry| entry.told.iter().filter(|told| told.is_trouble()))
-        .map(|told| told.telling.notice());
+        .map(|told| NoticeKind::from(told.news));
     let first = notices.next()?;
     (first != NoticeKind::Opened && notices.all(|notice| notice == first)).then_some(first)
 }

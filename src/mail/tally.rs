@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::letter::{Entry, Telling, Told};
-use crate::model::{Kind, Track};
+use super::letter::{Entry, Told};
+use crate::model::{Kind, News, Track};
 
 /// What a letter tells, counted: each credential once, under its worst.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,12 +38,10 @@ impl Tally {
                 self.own += 1;
             }
             Some(worst) => *self.trouble.entry(worst.kind).or_default() += 1,
-            None => match told.first().map(|told| &told.telling) {
-                Some(telling) if let Some(open) = telling.still_open() => {
-                    *self.trouble.entry(open.kind).or_default() += 1;
-                }
-                Some(Telling::Brief { .. }) => self.brief += 1,
-                Some(Telling::Closed { .. }) => self.closed += 1,
+            None => match told.first().map(|told| (told.news, &told.still_open)) {
+                Some((_, Some(open))) => *self.trouble.entry(open.kind).or_default() += 1,
+                Some((News::Brief, None)) => self.brief += 1,
+                Some((News::Closed { .. }, None)) => self.closed += 1,
                 Some(_) => self.resolved += 1,
                 None => {}
             },

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::UnknownWord;
+
 /// A Leaf user's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -151,19 +153,20 @@ impl Provider {
     }
 }
 
-/// The name given is not one of [`Provider::all`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown provider {0:?}")]
-pub struct UnknownProvider(pub String);
+impl From<Provider> for &'static str {
+    fn from(provider: Provider) -> Self {
+        provider.name()
+    }
+}
 
 impl FromStr for Provider {
-    type Err = UnknownProvider;
+    type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wanted = text.trim();
         Provider::all()
             .find(|provider| provider.name().eq_ignore_ascii_case(wanted))
-            .ok_or_else(|| UnknownProvider(wanted.to_owned()))
+            .ok_or_else(|| UnknownWord::new("provider", wanted))
     }
 }
 
@@ -235,18 +238,13 @@ impl fmt::Display for Environment {
     }
 }
 
-/// The word is neither `STAGE` nor `PRODUCTION`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown environment {0:?}")]
-pub struct UnknownEnvironment(pub String);
-
 impl FromStr for Environment {
-    type Err = UnknownEnvironment;
+    type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         [Environment::Stage, Environment::Production]
             .into_iter()
             .find(|environment| environment.is(text))
-            .ok_or_else(|| UnknownEnvironment(text.trim().to_owned()))
+            .ok_or_else(|| UnknownWord::new("environment", text.trim()))
     }
 }

@@ -1,11 +1,11 @@
-//! Incidents and the notices that tell them.
+//! Incidents: what happens to them, and what is said of them.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::{Display, EnumDiscriminants, EnumString, IntoStaticStr};
 
 use super::{CredentialId, Kind, Track};
 
@@ -26,7 +26,8 @@ impl fmt::Display for IncidentId {
 pub struct SweepId(pub i64);
 
 /// Why an incident is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, Serialize)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     /// Its own proof: it is well again.
@@ -35,24 +36,6 @@ pub enum EndedBy {
     Unwatched,
     /// The config no longer expects an environment of it; not known to be mended.
     NotExpected,
-}
-
-impl EndedBy {
-    /// The word kept in the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            EndedBy::Proof => "proof",
-            EndedBy::Unwatched => "unwatched",
-            EndedBy::NotExpected => "not_expected",
-        }
-    }
-
-    /// The one with that word.
-    pub fn from_name(name: &str) -> Option<EndedBy> {
-        [EndedBy::Proof, EndedBy::Unwatched, EndedBy::NotExpected]
-            .into_iter()
-            .find(|by| by.name() == name)
-    }
 }
 
 /// Trouble of one track of one credential, of the account, or of our own, from opened to ended.
@@ -144,70 +127,152 @@ impl Incident {
     }
 }
 
-/// What an incident wants told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NoticeKind {
-    /// It opened.
-    Opened,
+/// What happens to an incident. Its words are kept with the incident, and shown.
+#[derive(Debug, Clone, PartialEq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(TransitionKind),
+    doc = "The word for what happened to an incident.",
+    derive(EnumString, IntoStaticStr, Serialize),
+    strum(serialize_all = "snake_case"),
+    serde(rename_all = "snake_case")
+)]
+pub enum Transition {
+    /// A new one.
+    Opened {
+        /// What it is.
+        kind: Kind,
+        /// What it is about, for account and own trouble.
+        subject: String,
+        /// When it was first seen.
+        began_at: Timestamp,
+        /// What is to be said of its beginning.
+        origin: Origin,
+    },
     /// It is of another kind now.
-    Changed,
+    Changed {
+        /// Which.
+        id: IncidentId,
+        /// The new kind.
+        kind: Kind,
+        /// Whether only our config changed.
+        config_changed: bool,
+        /// Whether it happened while the program was off.
+        while_off: bool,
+    },
     /// It came back within the flap window.
-    Reopened,
-    /// It is still open.
-    Reminder,
-    /// It is well again.
-    Resolved,
-    /// It is over by our config, and not known to be mended.
-    Closed,
+    Reopened {
+        /// Which.
+        id: IncidentId,
+        /// What it is now.
+        kind: Kind,
+        /// Whether only our config changed.
+        config_changed: bool,
+        /// Whether it happened while the program was off.
+        while_off: bool,
+    },
+    /// The first good look of a run that is no complete proof yet.
+    Well {
+        /// Which.
+        id: IncidentId,
+        /// Whether only our config changed.
+        config_changed: bool,
+        /// Whether it happened while the program was off.
+        while_off: bool,
+    },
+    /// A bad look after good ones.
+    Relapsed {
+        /// Which.
+        id: IncidentId,
+    },
+    /// Its own proof ended it.
+    Resolved {
+        /// Which.
+        id: IncidentId,
+        /// Whether only our config changed.
+        config_changed: bool,
+        /// Whether it happened while the program was off.
+        while_off: bool,
+    },
+    /// Our config ended it; it is not known to be mended.
+    Closed {
+        /// Which.
+        id: IncidentId,
+        /// How.
+        by: EndedBy,
+    },
 }
 
-impl NoticeKind {
-    const ALL: [NoticeKind; 6] = [
-        NoticeKind::Opened,
-        NoticeKind::Changed,
-        NoticeKind::Reopened,
-        NoticeKind::Reminder,
-        NoticeKind::Resolved,
-        NoticeKind::Closed,
-    ];
-
-    /// The word kept in the database and shown in tables.
-    pub fn name(self) -> &'static str {
+impl Transition {
+    /// The incident that it happens to; none where a new one opens.
+    pub fn incident(&self) -> Option<IncidentId> {
         match self {
-            NoticeKind::Opened => "opened",
-            NoticeKind::Changed => "changed",
-            NoticeKind::Reopened => "reopened",
-            NoticeKind::Reminder => "reminder",
-            NoticeKind::Resolved => "resolved",
-            NoticeKind::Closed => "closed",
+            Transition::Opened { .. } => None,
+            Transition::Changed { id, .. }
+            | Transition::Reopened { id, .. }
+            | Transition::Well { id, .. }
+            | Transition::Relapsed { id }
+            | Transition::Resolved { id, .. }
+            | Transition::Closed { id, .. } => Some(*id),
+        }
+    }
+
+    /// The notice that tells it, where it is to be told.
+    pub fn notice(&self) -> Option<NoticeKind> {
+        match self {
+            Transition::Opened { .. } => Some(NoticeKind::Opened),
+            Transition::Changed { .. } => Some(NoticeKind::Changed),
+            Transition::Reopened { .. } => Some(NoticeKind::Reopened),
+            Transition::Well { .. } | Transition::Relapsed { .. } => None,
+            Transition::Resolved { .. } => Some(NoticeKind::Resolved),
+            Transition::Closed { .. } => Some(NoticeKind::Closed),
         }
     }
 }
 
-impl fmt::Display for NoticeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
+/// What is said of an incident to one address. Its words are kept with notices and messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumDiscriminants)]
+#[strum_discriminants(
+    name(NoticeKind),
+    doc = "The word for what is said of an incident.",
+    derive(Display, EnumString, IntoStaticStr, Serialize),
+    strum(serialize_all = "snake_case"),
+    serde(rename_all = "snake_case")
+)]
+pub enum News {
+    /// It began; nothing was told before.
+    Opened,
+    /// It is another kind than the one told.
+    Changed {
+        /// The kind that was told.
+        from: Kind,
+    },
+    /// It was told to be over, or well in between, and is open.
+    Reopened,
+    /// It is still so.
+    Reminder {
+        /// This address was not told before, though others were.
+        new_to_you: bool,
+    },
+    /// It is well again.
+    Resolved {
+        /// The kind that was told.
+        told: Kind,
+    },
+    /// It is over by our config, and not known to be mended.
+    Closed {
+        /// The kind that was told.
+        told: Kind,
+    },
+    /// It began and ended since the last mail: one line.
+    Brief,
 }
 
-impl Serialize for NoticeKind {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-/// The word given is not a notice's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown notice {0:?}")]
-pub struct UnknownNotice(pub String);
-
-impl FromStr for NoticeKind {
-    type Err = UnknownNotice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        NoticeKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == text)
-            .ok_or_else(|| UnknownNotice(text.to_owned()))
+impl News {
+    /// Whether somebody has to do something about it now.
+    pub fn is_trouble(self) -> bool {
+        !matches!(
+            self,
+            News::Resolved { .. } | News::Closed { .. } | News::Brief
+        )
     }
 }

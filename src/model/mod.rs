@@ -14,12 +14,16 @@ mod schedule;
 mod text;
 mod wait;
 mod watch;
+mod word;
 
 pub use cause::Cause;
 pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
 pub use daemon::Daemon;
 pub use event::{Event, EventVerdict};
-pub use incident::{EndedBy, Incident, IncidentId, NoticeKind, Origin, Suspect, SweepId, Well};
+pub use incident::{
+    EndedBy, Incident, IncidentId, News, NoticeKind, Origin, Suspect, SweepId, Transition,
+    TransitionKind, Well,
+};
 pub use policy::{
     Address, Alerts, NotAnAddress, Policy, QuietWindow, Route, Schedules, StatusClass, StatusWords,
     Thresholds,
@@ -30,3 +34,4 @@ pub use schedule::{NotACronLine, Schedule, next_civil};
 pub use text::{GONE, clean, clean_lines};
 pub use wait::{Wait, WaitsFor};
 pub use watch::{Expectation, OwnSettings, WatchList, WatchedUser};
+pub use word::UnknownWord;

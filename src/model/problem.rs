@@ -1,14 +1,15 @@
 //! The kinds of trouble: their tracks, severities and who is told.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use super::Provider;
+use super::{Provider, UnknownWord};
 
 /// What an incident is about. Incidents of different tracks of one credential stand side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, Serialize,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Track {
     /// Whether the credential works.
@@ -23,34 +24,22 @@ pub enum Track {
     Own,
 }
 
-impl Track {
-    const ALL: [Track; 5] = [
-        Track::Access,
-        Track::Environment,
-        Track::Sight,
-        Track::Account,
-        Track::Own,
-    ];
-
-    /// The word kept in the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Track::Access => "access",
-            Track::Environment => "environment",
-            Track::Sight => "sight",
-            Track::Account => "account",
-            Track::Own => "own",
-        }
-    }
-
-    /// The one with that word.
-    pub fn from_name(name: &str) -> Option<Track> {
-        Track::ALL.into_iter().find(|track| track.name() == name)
-    }
-}
-
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumString,
+    IntoStaticStr,
+    Serialize,
+    Deserialize,
+)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = unknown_severity)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Soon a problem, or one that mends itself.
@@ -62,11 +51,12 @@ pub enum Severity {
 impl Severity {
     /// `critical` or `warning`.
     pub fn name(self) -> &'static str {
-        match self {
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        }
+        self.into()
     }
+}
+
+fn unknown_severity(word: &str) -> UnknownWord {
+    UnknownWord::new("severity", word)
 }
 
 /// Who is told of it.
@@ -79,18 +69,21 @@ pub enum Audience {
 }
 
 macro_rules! kinds {
-    ($($variant:ident $name:literal $track:ident $severity:ident $audience:ident #[$doc:meta];)*) => {
-        /// A kind of trouble.
+    ($($variant:ident $track:ident $severity:ident $audience:ident #[$doc:meta];)*) => {
+        /// A kind of trouble. Its word is used in config, tables and the database: `failing_events`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Display, EnumString, IntoStaticStr, VariantArray, Serialize)]
+        #[strum(serialize_all = "snake_case")]
+        #[serde(rename_all = "snake_case")]
         pub enum Kind { $(#[$doc] $variant,)* }
 
         impl Kind {
             /// Every kind, access kinds first.
-            pub const ALL: &'static [Kind] = &[$(Kind::$variant,)*];
+            pub const ALL: &'static [Kind] = Kind::VARIANTS;
 
-            /// The name used in config, tables and the database: `failing_events`.
+            /// Its word.
             pub fn name(self) -> &'static str {
-                match self { $(Kind::$variant => $name,)* }
+                self.into()
             }
 
             /// The track it belongs to.
@@ -112,26 +105,26 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Invalid "invalid" Access Critical Support #[doc = "The status word says that the credential no longer works."];
-    Missing "missing" Access Critical Support #[doc = "A credential seen before, or asked for by name, is not there."];
-    LimitedPermission "limited_permission" Access Warning Support #[doc = "The status word says that permissions are lacking."];
-    ProviderUnavailable "provider_unavailable" Access Warning Operators #[doc = "The status word says that the provider has trouble."];
-    FailingEvents "failing_events" Access Warning Support #[doc = "Status healthy, but its events have failed since the last success: the early warning."];
-    EnvironmentMismatch "environment_mismatch" Environment Critical Support #[doc = "Another environment than the one expected."];
-    Unreadable "unreadable" Sight Warning Operators #[doc = "This credential gives no answer while others do."];
-    LeafLogin "leaf_login" Account Critical Operators #[doc = "Leaf refuses our login."];
-    LeafUnreachable "leaf_unreachable" Account Critical Operators #[doc = "Leaf cannot be reached, or answers nothing of use."];
-    WrongAccount "wrong_account" Account Critical Operators #[doc = "Most credentials are missing at once: looks like another API owner's login."];
-    EnvironmentContradiction "environment_contradiction" Own Critical Operators #[doc = "One client key was read as STAGE and as PRODUCTION."];
-    UnknownStatus "unknown_status" Own Warning Operators #[doc = "Leaf sent a status word that nobody mapped."];
-    SharedCredential "shared_credential" Own Warning Operators #[doc = "Several watched users carry the same credential of Leaf's."];
-    ConfigRejected "config_rejected" Own Warning Operators #[doc = "A reload was refused; the old settings run on."];
-    DeliveryFailed "delivery_failed" Own Warning Operators #[doc = "Mail to an address failed for good."];
-    SweepOverdue "sweep_overdue" Own Warning Operators #[doc = "No whole sweep for three intervals."];
-    EventsUnread "events_unread" Own Warning Operators #[doc = "Events of some credential unread for seven days."];
-    TokenExpiring "token_expiring" Own Warning Operators #[doc = "The configured Leaf token expires within seven days."];
-    WatchShrank "watch_shrank" Own Warning Operators #[doc = "More than a tenth of the watch list vanished at once."];
-    Storage "storage" Own Warning Operators #[doc = "The database cannot be written."];
+    Invalid Access Critical Support #[doc = "The status word says that the credential no longer works."];
+    Missing Access Critical Support #[doc = "A credential seen before, or asked for by name, is not there."];
+    LimitedPermission Access Warning Support #[doc = "The status word says that permissions are lacking."];
+    ProviderUnavailable Access Warning Operators #[doc = "The status word says that the provider has trouble."];
+    FailingEvents Access Warning Support #[doc = "Status healthy, but its events have failed since the last success: the early warning."];
+    EnvironmentMismatch Environment Critical Support #[doc = "Another environment than the one expected."];
+    Unreadable Sight Warning Operators #[doc = "This credential gives no answer while others do."];
+    LeafLogin Account Critical Operators #[doc = "Leaf refuses our login."];
+    LeafUnreachable Account Critical Operators #[doc = "Leaf cannot be reached, or answers nothing of use."];
+    WrongAccount Account Critical Operators #[doc = "Most credentials are missing at once: looks like another API owner's login."];
+    EnvironmentContradiction Own Critical Operators #[doc = "One client key was read as STAGE and as PRODUCTION."];
+    UnknownStatus Own Warning Operators #[doc = "Leaf sent a status word that nobody mapped."];
+    SharedCredential Own Warning Operators #[doc = "Several watched users carry the same credential of Leaf's."];
+    ConfigRejected Own Warning Operators #[doc = "A reload was refused; the old settings run on."];
+    DeliveryFailed Own Warning Operators #[doc = "Mail to an address failed for good."];
+    SweepOverdue Own Warning Operators #[doc = "No whole sweep for three intervals."];
+    EventsUnread Own Warning Operators #[doc = "Events of some credential unread for seven days."];
+    TokenExpiring Own Warning Operators #[doc = "The configured Leaf token expires within seven days."];
+    WatchShrank Own Warning Operators #[doc = "More than a tenth of the watch list vanished at once."];
+    Storage Own Warning Operators #[doc = "The database cannot be written."];
 }
 
 impl Kind {
@@ -190,50 +183,5 @@ impl Kind {
     /// How kinds are ordered in a mail: the worst first.
     pub fn rank(self) -> (std::cmp::Reverse<Severity>, Kind) {
         (std::cmp::Reverse(self.severity()), self)
-    }
-}
-
-/// The word given is not a severity.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown severity {0:?}")]
-pub struct UnknownSeverity(pub String);
-
-impl FromStr for Severity {
-    type Err = UnknownSeverity;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Severity::Critical, Severity::Warning]
-            .into_iter()
-            .find(|severity| severity.name() == text)
-            .ok_or_else(|| UnknownSeverity(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// The name given is not a kind.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown problem {0:?}")]
-pub struct UnknownKind(pub String);
-
-impl FromStr for Kind {
-    type Err = UnknownKind;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Kind::ALL
-            .iter()
-            .copied()
-            .find(|kind| kind.name() == text)
-            .ok_or_else(|| UnknownKind(text.to_owned()))
-    }
-}
-
-impl Serialize for Kind {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
     }
 }

@@ -13,7 +13,7 @@ use crate::rules::failing::{self, Sign};
 use crate::rules::judge::{self, Access, InEnvironment};
 
 use plan::Began;
-pub use plan::{Epoch, NewSpan, Plan, Step, SuspectChange, What};
+pub use plan::{Epoch, NewSpan, Plan, SuspectChange};
 pub use steady::{Condition, Steady, settle};
 
 /// The answer that stands, and since when.

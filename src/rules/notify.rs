@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
-    Address, Alerts, Audience, Credential, EndedBy, Incident, Kind, NoticeKind, Provider, Route,
-    UserId,
+    Address, Alerts, Audience, Credential, EndedBy, Incident, Kind, News, NoticeKind, Provider,
+    Route, UserId,
 };
 
 /// Somebody who is to hear of a notice, and why.
@@ -222,83 +222,26 @@ pub fn straggler_wait(times: u32) -> Option<SignedDuration> {
     STEPS.get(times.saturating_sub(1) as usize).copied()
 }
 
-/// What is left to say to one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Say {
-    /// It began; nothing was told before.
-    Opened,
-    /// It is another kind than the one told.
-    Changed {
-        /// The kind that was told.
-        from: Kind,
-    },
-    /// It was told to be over, or well in between, and is open.
-    Reopened,
-    /// It is still so.
-    Reminder,
-    /// It is still so, and this address was not told before.
-    NewToYou,
-    /// It is over.
-    Resolved {
-        /// The kind that was told.
-        told: Kind,
-    },
-    /// It is over by our config.
-    Closed {
-        /// The kind that was told.
-        told: Kind,
-    },
-    /// It began and ended since the last mail: one line.
-    Brief,
-}
-
-impl Say {
-    /// The kind of notice it is; what is over before it was told is like what is resolved.
-    pub fn notice(self) -> NoticeKind {
-        match self {
-            Say::Opened => NoticeKind::Opened,
-            Say::Changed { .. } => NoticeKind::Changed,
-            Say::Reopened => NoticeKind::Reopened,
-            Say::Reminder | Say::NewToYou => NoticeKind::Reminder,
-            Say::Resolved { .. } | Say::Brief => NoticeKind::Resolved,
-            Say::Closed { .. } => NoticeKind::Closed,
-        }
-    }
-
-    /// The word kept with the message.
-    pub fn name(self) -> &'static str {
-        match self {
-            Say::Opened => "opened",
-            Say::Changed { .. } => "changed",
-            Say::Reopened => "reopened",
-            Say::Reminder | Say::NewToYou => "reminder",
-            Say::Resolved { .. } => "resolved",
-            Say::Closed { .. } => "closed",
-            Say::Brief => "brief",
-        }
-    }
-}
-
 /// The difference between what an address knows and what is: all that happened meanwhile is folded into it. `None`
 /// where it knows already.
-pub fn say(incident: &Incident, told: Option<Told>, remind: bool) -> Option<Say> {
+pub fn say(incident: &Incident, told: Option<Told>, remind: bool) -> Option<News> {
     let by_proof = matches!(incident.ended_by, None | Some(EndedBy::Proof));
     match (told, incident.is_open()) {
-        (None, true) => Some(Say::Opened),
-        (None, false) => by_proof.then_some(Say::Brief),
-        (Some(told), true) if !told.open || told.turn != incident.reopened => Some(Say::Reopened),
-        (Some(told), true) if told.kind != incident.kind => Some(Say::Changed { from: told.kind }),
-        (Some(_), true) => remind.then_some(Say::Reminder),
+        (None, true) => Some(News::Opened),
+        (None, false) => by_proof.then_some(News::Brief),
+        (Some(told), true) if !told.open || told.turn != incident.reopened => Some(News::Reopened),
+        (Some(told), true) if told.kind != incident.kind => Some(News::Changed { from: told.kind }),
+        (Some(_), true) => remind.then_some(News::Reminder { new_to_you: false }),
         (
             Some(Told {
                 kind, open: true, ..
             }),
             false,
         ) => Some(match by_proof {
-            true => Say::Resolved { told: kind },
-            false => Say::Closed { told: kind },
+            true => News::Resolved { told: kind },
+            false => News::Closed { told: kind },
         }),
-        (Some(told), false) => (by_proof && told.turn != incident.reopened).then_some(Say::Brief),
+        (Some(told), false) => (by_proof && told.turn != incident.reopened).then_some(News::Brief),
     }
 }
 

@@ -3,17 +3,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::notify::{self, Say};
-use super::{due, quiet};
-use crate::model::{Alerts, Incident, Policy, SweepId, Track, Wait, WaitsFor};
+use super::{due, notify, quiet};
+use crate::model::{Alerts, Incident, News, Policy, SweepId, Track, Wait, WaitsFor};
 
 /// What one address is to hear of one incident, and what may hold that back.
 #[derive(Debug, Clone, Copy)]
-pub struct News<'a> {
+pub struct Untold<'a> {
     /// Of which incident.
     pub incident: &'a Incident,
     /// What is left to say; none where the address knows it already.
-    pub say: Option<Say>,
+    pub news: Option<News>,
     /// When the address refused it: the next try.
     pub again: Option<Timestamp>,
     /// Only the user's own `notify` names the address, and it was told nothing of the incident.
@@ -51,7 +50,7 @@ impl CauseTold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It may leave with the next mail.
-    Tell(Say),
+    Tell(News),
     /// It waits, whatever else leaves.
     Hold(Wait),
     /// There is nothing to tell, now or later.
@@ -59,41 +58,41 @@ pub enum Fate {
 }
 
 /// What becomes of one piece of news, whatever else waits for the address.
-pub fn of_news(news: &News<'_>, policy: &Policy, now: Timestamp) -> Fate {
-    let (incident, hold) = (news.incident, |waits_for, until| {
+pub fn fate(untold: &Untold<'_>, policy: &Policy, now: Timestamp) -> Fate {
+    let (incident, hold) = (untold.incident, |waits_for, until| {
         Fate::Hold(Wait::new(waits_for, until, now))
     });
-    let Some(say) = news.say else {
+    let Some(news) = untold.news else {
         return Fate::Drop;
     };
     // What was not told and ended while silenced is kept, not told; and while Leaf was doubted, its own people are spared.
-    if say == Say::Brief && (news.ended_silenced || news.own_people && incident.doubted) {
+    if news == News::Brief && (untold.ended_silenced || untold.own_people && incident.doubted) {
         return Fate::Drop;
     }
     if incident.is_open() {
-        if news.silenced_until.is_some() {
-            return hold(WaitsFor::Silence, news.silenced_until);
+        if untold.silenced_until.is_some() {
+            return hold(WaitsFor::Silence, untold.silenced_until);
         }
-        if incident.doubted && news.own_people {
+        if incident.doubted && untold.own_people {
             return hold(WaitsFor::SecondSweep, None);
         }
     }
-    if let Some(again) = news.again.filter(|again| *again > now) {
+    if let Some(again) = untold.again.filter(|again| *again > now) {
         return hold(WaitsFor::Acceptance, Some(again));
     }
     let until = quiet::until(&policy.alerts.quiet, incident.kind.severity(), now);
     if until.is_some() {
         return hold(WaitsFor::QuietWindow, until);
     }
-    match straggler_until(news, say, policy).filter(|until| *until > now) {
+    match straggler_until(untold, news, policy).filter(|until| *until > now) {
         Some(until) => hold(WaitsFor::Stragglers, Some(until)),
-        None => Fate::Tell(say),
+        None => Fate::Tell(news),
     }
 }
 
 /// Until when it waits to be told as one of "n more".
-fn straggler_until(news: &News<'_>, say: Say, policy: &Policy) -> Option<Timestamp> {
-    let told = news.straggles.filter(|_| say == Say::Opened)?;
+fn straggler_until(untold: &Untold<'_>, news: News, policy: &Policy) -> Option<Timestamp> {
+    let told = untold.straggles.filter(|_| news == News::Opened)?;
     match notify::straggler_wait(told.times) {
         Some(wait) => told.last.checked_add(wait).ok(),
         None => {

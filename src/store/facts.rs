@@ -7,7 +7,7 @@ use super::incidents::{COLUMNS, incident};
 use super::row::{self, At, Word};
 use super::{Result, Tx};
 use crate::model::{
-    Answer, CredentialId, Incident, IncidentId, Kind, StatusWords, SweepId, UserId,
+    Answer, CredentialId, Incident, IncidentId, Kind, StatusWords, SweepId, TransitionKind, UserId,
 };
 use crate::rules::judge::{self, Access};
 
@@ -224,11 +224,13 @@ impl Tx<'_> {
                AND id < (SELECT max(id) FROM step WHERE incident = ?1 AND what = 'reopened') ORDER BY id DESC LIMIT 2",
         )?;
         let rows = statement.query_map([incident.0], |row| {
-            let At(at) = row.get(1)?;
-            Ok((row.get::<_, String>(0)?, at))
+            let (Word(what), At(at)) = (row.get(0)?, row.get(1)?);
+            Ok((what, at))
         })?;
-        let steps: Vec<(String, Timestamp)> = rows.collect::<rusqlite::Result<_>>()?;
-        let first = steps.get(1).filter(|(what, _)| what == "well");
+        let steps: Vec<(TransitionKind, Timestamp)> = rows.collect::<rusqlite::Result<_>>()?;
+        let first = steps
+            .get(1)
+            .filter(|(what, _)| *what == TransitionKind::Well);
         Ok(first.or(steps.first()).map(|(_, at)| *at))
     }
 

@@ -9,9 +9,9 @@ use super::row::{At, Word, duration, millis};
 use super::{Result, Tx};
 use crate::model::{
     Answer, CredentialId, EndedBy, Incident, IncidentId, Kind, NoticeKind, Origin, Policy, Suspect,
-    SweepId, Track, Well,
+    SweepId, Track, Transition, TransitionKind, Well,
 };
-use crate::rules::incidents::{Known, Plan, Step, SuspectChange, What};
+use crate::rules::incidents::{Known, Plan, SuspectChange};
 
 /// A notice whose addressees are to be chosen. Light: there may be a hundred thousand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,13 +235,13 @@ impl Tx<'_> {
         for change in &plan.suspects {
             self.apply_suspect(credential, subject, *change, stamp)?;
         }
-        for step in &plan.steps {
-            let (id, kind) = self.apply_step(credential, step, stamp)?;
+        for (transition, why) in &plan.transitions {
+            let (id, kind) = self.apply_transition(credential, transition, stamp)?;
             self.execute(
                 "INSERT INTO step (incident, at, sweep, what, kind, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![id.0, At(stamp.now), stamp.sweep.0, step.what.name(), Word(kind), step.why],
+                params![id.0, At(stamp.now), stamp.sweep.0, Word(TransitionKind::from(transition)), Word(kind), why],
             )?;
-            if let Some(notice) = step.what.notice() {
+            if let Some(notice) = transition.notice() {
                 self.add_notice(id, notice, stamp.now, stamp.due)?;
             }
         }
@@ -285,16 +285,16 @@ impl Tx<'_> {
         changed.map(drop)
     }
 
-    fn apply_step(
+    fn apply_transition(
         &self,
         credential: CredentialId,
-        step: &Step,
+        transition: &Transition,
         stamp: Stamp,
     ) -> Result<(IncidentId, Kind)> {
         let now = At(stamp.now);
-        self.end_ack_by(&step.what, stamp.now)?;
-        match &step.what {
-            What::Open { kind, subject, began_at, origin } => {
+        self.end_ack_by(transition, stamp.now)?;
+        match transition {
+            Transition::Opened { kind, subject, began_at, origin } => {
                 let id = self.insert(
                     "INSERT INTO incident (credential, track, subject, kind, began_at, opened_at, opened_sweep, kind_at,
                        first_look, while_off, config_changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8, ?9, ?10)",
@@ -313,32 +313,30 @@ impl Tx<'_> {
                 )?;
                 return Ok((IncidentId(id), *kind));
             }
-            What::Change { id, kind, config_changed, while_off } => self.execute(
+            Transition::Changed { id, kind, config_changed, while_off } => self.execute(
                 "UPDATE incident SET kind = ?2, kind_at = ?3, well_sweep = NULL, well_at = NULL, config_changed = ?4,
                    while_off = ?5 WHERE id = ?1",
                 params![id.0, Word(*kind), now, config_changed, while_off],
             )?,
-            What::Reopen { id, kind, config_changed, while_off } => self.execute(
+            Transition::Reopened { id, kind, config_changed, while_off } => self.execute(
                 "UPDATE incident SET ended_at = NULL, ended_by = NULL, kind = ?2, kind_at = ?3, reopened = reopened + 1,
                    well_sweep = NULL, well_at = NULL, config_changed = ?6, opened_sweep = ?4, doubted = 0, while_off = ?5
                  WHERE id = ?1",
                 params![id.0, Word(*kind), now, stamp.sweep.0, while_off, config_changed],
             )?,
-            What::Well { id, config_changed, while_off } => self.execute(
+            Transition::Well { id, config_changed, while_off } => self.execute(
                 "UPDATE incident SET well_sweep = ?2, well_at = ?3, well_while_off = ?4, well_config_changed = ?5 WHERE id = ?1",
                 params![id.0, stamp.sweep.0, now, while_off, config_changed],
             )?,
-            What::Relapse { id } => {
+            Transition::Relapsed { id } => {
                 self.execute("UPDATE incident SET well_sweep = NULL, well_at = NULL WHERE id = ?1", [id.0])?
             }
-            What::End { id, by, config_changed, while_off } => self.execute(
-                // What ends in doubt stays so: those who were spared need not hear of it.
-                "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL,
-                   well_config_changed = ?4, well_while_off = ?5 WHERE id = ?1",
-                params![id.0, now, Word(*by), config_changed, while_off],
-            )?,
+            Transition::Resolved { id, config_changed, while_off } => {
+                self.end(*id, EndedBy::Proof, *config_changed, *while_off, stamp.now)?
+            }
+            Transition::Closed { id, by } => self.end(*id, *by, true, false, stamp.now)?,
         };
-        let id = step.what.incident().unwrap_or(IncidentId(0));
+        let id = transition.incident().unwrap_or(IncidentId(0));
         let sql = "SELECT kind FROM incident WHERE id = ?1";
         let Word(kind) = self
             .conn
@@ -347,12 +345,28 @@ impl Tx<'_> {
         Ok((id, kind))
     }
 
+    fn end(
+        &self,
+        id: IncidentId,
+        by: EndedBy,
+        config_changed: bool,
+        while_off: bool,
+        now: Timestamp,
+    ) -> Result<usize> {
+        self.execute(
+            // What ends in doubt stays so: those who were spared need not hear of it.
+            "UPDATE incident SET ended_at = ?2, ended_by = ?3, well_sweep = NULL, well_at = NULL,
+               well_config_changed = ?4, well_while_off = ?5 WHERE id = ?1",
+            params![id.0, At(now), Word(by), config_changed, while_off],
+        )
+    }
+
     /// An ack ends with what it was about: when the incident changes for the worse, comes back, or is over.
-    fn end_ack_by(&self, what: &What, now: Timestamp) -> Result<()> {
-        let (id, by) = match what {
-            What::Reopen { id, .. } => (*id, "it came back"),
-            What::End { id, .. } => (*id, "it is over"),
-            What::Change { id, kind, .. } => {
+    fn end_ack_by(&self, transition: &Transition, now: Timestamp) -> Result<()> {
+        let (id, by) = match transition {
+            Transition::Reopened { id, .. } => (*id, "it came back"),
+            Transition::Resolved { id, .. } | Transition::Closed { id, .. } => (*id, "it is over"),
+            Transition::Changed { id, kind, .. } => {
                 let before = self.incident(*id)?;
                 if before.is_none_or(|before| before.kind.rank() <= kind.rank()) {
                     return Ok(());

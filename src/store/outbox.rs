@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::row::{At, Word};
 use super::{Result, Tx};
-use crate::model::{Cause, IncidentId};
+use crate::model::{Cause, IncidentId, NoticeKind};
 use crate::rules::notify::{OWN_PEOPLE, TOLD_BEFORE, Told};
 
 /// One message to one address.
@@ -17,8 +17,8 @@ pub struct DeliveryId(pub(super) i64);
 pub struct NewEntry {
     /// Which incident.
     pub incident: IncidentId,
-    /// In which words.
-    pub telling: &'static str,
+    /// What is said of it.
+    pub news: NoticeKind,
     /// What its readers know afterwards.
     pub told: Told,
 }
@@ -253,7 +253,7 @@ impl Tx<'_> {
             let Told { kind, open, turn } = entry.told;
             self.execute(
                 "INSERT INTO entry (message, incident, telling, kind, open, turn) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![message, entry.incident.0, entry.telling, Word(kind), open, turn],
+                params![message, entry.incident.0, Word(entry.news), Word(kind), open, turn],
             )?;
         }
         for (key, cause) in causes {

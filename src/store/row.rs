@@ -1,9 +1,11 @@
 //! Between columns and the words of the domain.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::model::{EndedBy, KeyPrint, Kind, Provider, Reading, Track, UserId};
+use crate::model::{KeyPrint, Reading, UserId};
 
 /// A time as the database keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,35 +30,21 @@ impl FromSql for At {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word<T>(pub(super) T);
 
-macro_rules! words {
-    ($type:ty, $parse:expr, $name:expr) => {
-        impl ToSql for Word<$type> {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                let name: fn($type) -> &'static str = $name;
-                Ok(name(self.0).into())
-            }
-        }
-        impl FromSql for Word<$type> {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                let text = value.as_str()?;
-                let parse: fn(&str) -> Option<$type> = $parse;
-                parse(text)
-                    .map(Word)
-                    .ok_or_else(|| FromSqlError::Other(format!("unknown word {text:?}").into()))
-            }
-        }
-    };
+impl<T: Copy + Into<&'static str>> ToSql for Word<T> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let word: &'static str = self.0.into();
+        Ok(word.into())
+    }
 }
 
-words!(Kind, |text| text.parse().ok(), Kind::name);
-words!(Provider, |text| text.parse().ok(), Provider::name);
-words!(Track, Track::from_name, Track::name);
-words!(EndedBy, EndedBy::from_name, EndedBy::name);
-words!(
-    crate::model::NoticeKind,
-    |text| text.parse().ok(),
-    crate::model::NoticeKind::name
-);
+impl<T: FromStr> FromSql for Word<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let text = value.as_str()?;
+        text.parse()
+            .map(Word)
+            .map_err(|_| FromSqlError::Other(format!("unknown word {text:?}").into()))
+    }
+}
 
 impl ToSql for UserId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

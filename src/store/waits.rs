@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::{Pending, Result, Scene, Silence, Tx};
 use crate::model::{
-    Answer, Cause, CredentialId, Incident, IncidentId, Kind, Provider, Severity, SweepId, Track,
-    Wait, WaitsFor,
+    Answer, Cause, CredentialId, Incident, IncidentId, Kind, News, Provider, Severity, SweepId,
+    Track, Wait, WaitsFor,
 };
-use crate::rules::notify::{self, Say, Told};
-use crate::rules::waits::{self, CauseTold, Fate, Mailbox, News, Parcel};
+use crate::rules::notify::{self, Told};
+use crate::rules::waits::{self, CauseTold, Fate, Mailbox, Parcel, Untold};
 
 /// Where in a mail something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,8 +32,8 @@ pub struct Item {
     pub credential: Option<CredentialId>,
     /// Of which incident.
     pub incident: IncidentId,
-    /// In which words.
-    pub say: Say,
+    /// What is said.
+    pub news: News,
     /// How often it had come back.
     pub turn: u32,
     /// It opened before the first whole sweep had ended.
@@ -43,15 +43,15 @@ pub struct Item {
 }
 
 impl Item {
-    fn new(incident: &Incident, say: Say, first_whole: Option<(SweepId, Timestamp)>) -> Item {
+    fn new(incident: &Incident, news: News, first_whole: Option<(SweepId, Timestamp)>) -> Item {
         // What opened between two sweeps has the number of the one before.
         let first_look = first_whole.is_none_or(|(sweep, ended)| {
             let before = incident.origin.first_look || incident.opened_at < ended;
             incident.opened_sweep <= sweep && before
         });
-        let (place, kind) = match say {
-            Say::Resolved { told } | Say::Closed { told } => (Place::Ended, told),
-            Say::Brief => (Place::Brief, incident.kind),
+        let (place, kind) = match news {
+            News::Resolved { told } | News::Closed { told } => (Place::Ended, told),
+            News::Brief => (Place::Brief, incident.kind),
             _ => (Place::Trouble, incident.kind),
         };
         Item {
@@ -59,7 +59,7 @@ impl Item {
             rank: kind.rank(),
             credential: incident.credential,
             incident: incident.id,
-            say,
+            news,
             turn: incident.reopened,
             first_look: first_look && incident.credential.is_some(),
             doubted: incident.doubted,
@@ -109,7 +109,7 @@ impl Tx<'_> {
             let Some(incident) = self.incident(pending.incident)? else {
                 continue;
             };
-            let news = self.news(
+            let untold = self.untold(
                 scene,
                 address,
                 &incident,
@@ -117,21 +117,21 @@ impl Tx<'_> {
                 &silences,
                 causes.as_mut(),
             )?;
-            match waits::of_news(&news, policy, now) {
+            match waits::fate(&untold, policy, now) {
                 Fate::Drop => queue.dropped.push(incident.id),
                 Fate::Hold(wait) => {
-                    let say = news.say.unwrap_or(Say::Opened);
+                    let news = untold.news.unwrap_or(News::Opened);
                     queue
                         .waits
-                        .push((Item::new(&incident, say, first_whole), wait));
+                        .push((Item::new(&incident, news, first_whole), wait));
                 }
-                Fate::Tell(say) => {
+                Fate::Tell(news) => {
                     let due = pending.due.or(pending.again).unwrap_or(now);
                     let (items, parcel) = match incident.credential {
                         Some(_) => (&mut fleet, &mut of_fleet),
                         None => (&mut others, &mut of_others),
                     };
-                    items.push(Item::new(&incident, say, first_whole));
+                    items.push(Item::new(&incident, news, first_whole));
                     parcel.add(&incident, due);
                 }
             }
@@ -157,7 +157,7 @@ impl Tx<'_> {
         Ok(queue)
     }
 
-    fn news<'a>(
+    fn untold<'a>(
         &self,
         scene: &Scene<'_>,
         address: &str,
@@ -165,25 +165,27 @@ impl Tx<'_> {
         pending: Pending,
         silences: &[Silence],
         causes: Option<&mut CausesTold>,
-    ) -> Result<News<'a>> {
+    ) -> Result<Untold<'a>> {
         let told = self.told(incident.id, address)?;
-        let say = match notify::say(incident, told, pending.reminder) {
-            Some(Say::Opened) if pending.only_reminders => Some(Say::NewToYou),
-            say => say,
+        let news = match notify::say(incident, told, pending.reminder) {
+            Some(News::Opened) if pending.only_reminders => {
+                Some(News::Reminder { new_to_you: true })
+            }
+            news => news,
         };
-        let ended_silenced = match (say, incident.ended_at) {
-            (Some(Say::Brief), Some(ended)) => self
+        let ended_silenced = match (news, incident.ended_at) {
+            (Some(News::Brief), Some(ended)) => self
                 .silenced_until(incident, &self.silences_at(ended)?, ended)?
                 .is_some(),
             _ => false,
         };
-        let may_straggle = say == Some(Say::Opened) && incident.track == Track::Access;
-        Ok(News {
+        let may_straggle = news == Some(News::Opened) && incident.track == Track::Access;
+        Ok(Untold {
             incident,
-            say,
+            news,
             again: pending
                 .again
-                .filter(|_| pending.due.is_none() || say == Some(Say::Brief)),
+                .filter(|_| pending.due.is_none() || news == Some(News::Brief)),
             own_people: pending.own_people && told.is_none(),
             silenced_until: self.silenced_until(incident, silences, scene.now)?,
             ended_silenced,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::User;
 use super::status::SweepEnd;
-use crate::model::{IncidentId, Kind, Provider};
+use crate::model::{IncidentId, Kind, Provider, TransitionKind};
 
 /// The history of one user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,8 +65,8 @@ pub enum What {
     Incident {
         /// Which.
         incident: IncidentId,
-        /// `opened`, `changed`, `reopened`, `well`, `relapsed`, `resolved`, `closed`.
-        step: String,
+        /// What happened to it.
+        step: TransitionKind,
         /// What it was from then on.
         kind: Kind,
         /// Why.

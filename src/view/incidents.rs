@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::About;
 use super::hush::Said;
-use crate::model::{EndedBy, IncidentId, Kind, Severity, Track};
+use crate::model::{EndedBy, IncidentId, Kind, Severity, Track, TransitionKind};
 
 /// What stands above the list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,8 +67,8 @@ pub struct Told {
 pub struct Step {
     /// When.
     pub at: Timestamp,
-    /// `opened`, `changed`, `reopened`, `well`, `relapsed`, `resolved`, `closed`.
-    pub step: String,
+    /// What happened.
+    pub step: TransitionKind,
     /// What it was from then on.
     pub kind: Kind,
     /// Why.

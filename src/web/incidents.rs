@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::frame::{Frame, Here, Moment, Tone, capital, href};
 use super::lanes;
 use super::site::Asked;
-use crate::model::{Credential, IncidentId};
+use crate::model::{Credential, IncidentId, TransitionKind};
 use crate::store;
 use crate::view::About;
 use crate::view::hush::{Ack, Said, Silence};
@@ -134,7 +134,10 @@ pub(super) fn card(asked: &Asked<'_>, line: &Line) -> store::Result<Card> {
             .ended_by
             .map(|by| words::unproved(by).unwrap_or("mended")),
         recovering: line.ended_at.is_none()
-            && line.steps.last().is_some_and(|step| step.step == "well"),
+            && line
+                .steps
+                .last()
+                .is_some_and(|step| step.step == TransitionKind::Well),
         acts: advice
             .as_ref()
             .map_or_else(String::new, |advice| capital(advice.who)),
@@ -162,7 +165,7 @@ pub(super) fn credential_of(line: &Line) -> Option<Credential> {
 fn step(step: &Step, zone: &TimeZone) -> (Moment, String, String) {
     (
         Moment::short(step.at, zone),
-        words::step(&step.step, step.kind),
+        words::step(step.step, step.kind),
         step.why.clone(),
     )
 }

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use leafwatch::mail::letter::{
     About, Connection, Doubt, Entry, Evidence, Letter, Looks, Occasion, OpenElsewhere, Sender,
-    Shared, StillOpen, Tally, Telling, Thread, Told,
+    Shared, StillOpen, Tally, Thread, Told,
 };
 use leafwatch::mail::{MAX_BYTES, Mail, compose};
 use leafwatch::model::{
-    Audience, Cause, Daemon, EndedBy, Environment, IncidentId, Kind, Provider, Track,
+    Audience, Cause, Daemon, EndedBy, Environment, IncidentId, Kind, News, Provider, Track,
 };
 
 use crate::support::mail::Opened;
@@ -19,31 +19,23 @@ fn at(text: &str) -> Timestamp {
     format!("2026-11-24T{text}:00Z").parse().unwrap()
 }
 
-fn told(incident: i64, kind: Kind, telling: Telling) -> Told {
+fn told(incident: i64, kind: Kind, news: News) -> Told {
     Told {
         incident: Some(IncidentId(incident)),
-        telling,
-        kind,
-        severity: kind.severity(),
-        since: at("14:15"),
-        first_look: false,
-        while_off: false,
-        ended_while_off: false,
-        ended_by_config: false,
-        config_changed: false,
-        new_to_you: false,
+        ended_at: (!news.is_trouble()).then(|| at("17:27")),
         looks: Some(Looks {
             so: 1,
             well: 0,
             of: 1,
             last_well: Some(at("14:00")),
         }),
-        cause: None,
-        evidence: Vec::new(),
         next_reminder: Some("2026-11-25T14:00:00Z".parse().unwrap()),
         times_before: Some(2),
+        ..Told::new(news, kind, at("14:15"))
     }
 }
+
+const REMINDER: News = News::Reminder { new_to_you: false };
 
 fn connection(name: &str) -> Connection {
     Connection {
@@ -71,7 +63,7 @@ fn hillside(told: Vec<Told>) -> Entry {
 
 /// The commonest of all: a grower's access is gone, and the events say why.
 fn revoked() -> Entry {
-    let mut told = told(12, Kind::Invalid, Telling::Opened);
+    let mut told = told(12, Kind::Invalid, News::Opened);
     told.cause = Some(Cause::GrowerMustReconnect);
     told.evidence = vec![Evidence {
         at: Some(at("13:58")),
@@ -87,7 +79,7 @@ fn revoked() -> Entry {
 }
 
 fn staged() -> Entry {
-    let mut told = told(13, Kind::EnvironmentMismatch, Telling::Opened);
+    let mut told = told(13, Kind::EnvironmentMismatch, News::Opened);
     told.cause = Some(Cause::WrongEnvironment {
         expected: Environment::Production,
     });
@@ -97,7 +89,7 @@ fn staged() -> Entry {
 }
 
 fn own(kind: Kind, subject: &str, details: &[&str]) -> Entry {
-    let mut told = told(30, kind, Telling::Opened);
+    let mut told = told(30, kind, News::Opened);
     (told.looks, told.times_before) = (None, None);
     Entry {
         about: About::Own {
@@ -205,11 +197,33 @@ macro_rules! look {
 mod own;
 mod turns;
 
-fn resolved(still_open: Option<Kind>) -> Telling {
-    Telling::Resolved {
-        at: at("17:27"),
-        still_open: still_open.map(|kind| Box::new(StillOpen { kind, cause: None })),
-    }
+fn resolved(incident: i64, kind: Kind) -> Told {
+    told(incident, kind, News::Resolved { told: kind })
+}
+
+fn still_open(kind: Kind) -> Option<StillOpen> {
+    Some(StillOpen { kind, cause: None })
+}
+
+/// It was over before it was told.
+fn brief(incident: i64, kind: Kind, until: &str) -> Told {
+    let mut told = told(incident, kind, News::Brief);
+    told.ended_at = Some(at(until));
+    told
+}
+
+/// Our config ended it.
+fn closed(incident: i64, kind: Kind, by: EndedBy) -> Told {
+    let mut told = told(incident, kind, News::Closed { told: kind });
+    told.ended_by = Some(by);
+    told
+}
+
+/// It came back.
+fn reopened(incident: i64, kind: Kind, well_for: Duration) -> Told {
+    let mut told = told(incident, kind, News::Reopened);
+    told.well_for = Some(well_for);
+    told
 }
 
 #[test]
@@ -232,23 +246,23 @@ fn an_environment_mismatch_alone_and_beside_an_invalid_status() {
 
 #[test]
 fn the_other_kinds_about_a_credential() {
-    let mut missing = told(14, Kind::Missing, Telling::Opened);
+    let mut missing = told(14, Kind::Missing, News::Opened);
     missing.cause = Some(Cause::CredentialGone);
     look!("missing", letter(vec![hillside(vec![missing])]));
-    let mut limited = told(15, Kind::LimitedPermission, Telling::Opened);
+    let mut limited = told(15, Kind::LimitedPermission, News::Opened);
     limited.cause = Some(Cause::TermsToAccept {
         url: Some("https://terms.example.com/accept".to_owned()),
     });
     look!("limited_permission", letter(vec![hillside(vec![limited])]));
-    let mut early = told(16, Kind::FailingEvents, Telling::Opened);
+    let mut early = told(16, Kind::FailingEvents, News::Opened);
     early.cause = Some(Cause::GrowerMustReconnect);
     look!("early_warning", letter(vec![hillside(vec![early])]));
-    let unavailable = told(17, Kind::ProviderUnavailable, Telling::Opened);
+    let unavailable = told(17, Kind::ProviderUnavailable, News::Opened);
     look!(
         "provider_unavailable",
         for_operators(vec![hillside(vec![unavailable])])
     );
-    let unreadable = told(18, Kind::Unreadable, Telling::Opened);
+    let unreadable = told(18, Kind::Unreadable, News::Opened);
     look!(
         "unreadable",
         for_operators(vec![hillside(vec![unreadable])])
@@ -257,20 +271,11 @@ fn the_other_kinds_about_a_credential() {
 
 #[test]
 fn an_incident_from_opened_to_closed_keeps_its_stem() {
-    let say = |kind, telling| letter(vec![hillside(vec![told(12, kind, telling)])]);
-    let changed = say(
-        Kind::Invalid,
-        Telling::Changed {
-            from: Kind::FailingEvents,
-        },
-    );
-    let reopened = say(
-        Kind::Invalid,
-        Telling::Reopened {
-            well_for: Duration::from_secs(4800),
-        },
-    );
-    let mut reminder = say(Kind::Invalid, Telling::Reminder);
+    let say = |told| letter(vec![hillside(vec![told])]);
+    let from = Kind::FailingEvents;
+    let changed = say(told(12, Kind::Invalid, News::Changed { from }));
+    let reopened = say(reopened(12, Kind::Invalid, Duration::from_secs(4800)));
+    let mut reminder = say(told(12, Kind::Invalid, REMINDER));
     reminder.date = "2026-11-27T14:15:00Z".parse().unwrap();
     reminder.entries[0].told[0].looks = Some(Looks {
         so: 90,
@@ -278,34 +283,19 @@ fn an_incident_from_opened_to_closed_keeps_its_stem() {
         of: 100,
         last_well: Some(at("14:00")),
     });
-    let resolved_all = say(Kind::Invalid, resolved(None));
-    let half = say(Kind::EnvironmentMismatch, resolved(Some(Kind::Invalid)));
-    let closed = say(
-        Kind::Invalid,
-        Telling::Closed {
-            at: at("17:27"),
-            by: EndedBy::Unwatched,
-        },
-    );
-    let mut unexpected = say(
-        Kind::EnvironmentMismatch,
-        Telling::Closed {
-            at: at("17:27"),
-            by: EndedBy::NotExpected,
-        },
-    );
+    let resolved_all = say(resolved(12, Kind::Invalid));
+    let mut half = say(resolved(12, Kind::EnvironmentMismatch));
+    half.entries[0].told[0].still_open = still_open(Kind::Invalid);
+    half.tally = Tally::of(&half.entries);
+    let not_expected = closed(12, Kind::EnvironmentMismatch, EndedBy::NotExpected);
+    let closed = say(closed(12, Kind::Invalid, EndedBy::Unwatched));
+    let mut unexpected = say(not_expected);
     unexpected.entries[0].told[0].ended_by_config = true;
     look!("no_longer_expected", unexpected);
-    let mut mended_off = say(Kind::Invalid, resolved(None));
+    let mut mended_off = say(resolved(12, Kind::Invalid));
     mended_off.entries[0].told[0].ended_while_off = true;
     look!("resolved_while_off", mended_off);
-    let brief = say(
-        Kind::Invalid,
-        Telling::Brief {
-            until: at("14:40"),
-            still_open: None,
-        },
-    );
+    let brief = say(brief(12, Kind::Invalid, "14:40"));
     look!("changed", changed);
     look!("reopened", reopened);
     look!("reminder", reminder);
@@ -356,7 +346,7 @@ fn several_are_counted_and_the_worst_is_first() {
 fn many(count: usize, kind: Kind, cause: Option<Cause>) -> Vec<Entry> {
     (0..count)
         .map(|n| {
-            let mut told = told(100 + n as i64, kind, Telling::Opened);
+            let mut told = told(100 + n as i64, kind, News::Opened);
             told.cause = cause.clone();
             told.evidence = evidence_of(cause.as_ref());
             entry(connection(&format!("Grower {}", n + 1)), vec![told])
@@ -449,13 +439,7 @@ fn a_mail_of_many_has_each_ones_number_link_and_words() {
 
 #[test]
 fn what_was_over_before_it_was_told_stands_below_in_one_line() {
-    let over = |name| {
-        let brief = Telling::Brief {
-            until: at("14:40"),
-            still_open: None,
-        };
-        entry(connection(name), vec![told(9, Kind::Invalid, brief)])
-    };
+    let over = |name| entry(connection(name), vec![brief(9, Kind::Invalid, "14:40")]);
     let letter = letter(vec![staged(), over("Sunny Acres"), over("Big Creek")]);
     assert_eq!(
         subject(&letter),
@@ -487,8 +471,7 @@ fn the_first_look_and_reminders_are_summed_up() {
 
     let mut reminders = letter(many(2, Kind::Invalid, None));
     for entry in &mut reminders.entries {
-        entry.told[0].telling = Telling::Reminder;
-        entry.told[0].new_to_you = true;
+        entry.told[0].news = News::Reminder { new_to_you: true };
     }
     look!("reminders", reminders);
 }
@@ -500,7 +483,8 @@ fn account_and_own_troubles_speak_to_operators() {
         if matches!(kind.track(), Track::Account | Track::Own) {
             let mut letter = for_operators(vec![own(kind, "", &["a line of detail"])]);
             subjects.push(subject(&letter));
-            letter.entries[0].told[0].telling = resolved(None);
+            letter.entries[0].told[0].news = News::Resolved { told: kind };
+            letter.entries[0].told[0].ended_at = Some(at("17:27"));
             letter.tally = Tally::of(&letter.entries);
             subjects.push(subject(&letter));
         }
@@ -538,27 +522,11 @@ fn account_and_own_troubles_speak_to_operators() {
 /// Nobody must be left holding a RESOLVED for what is broken.
 #[test]
 fn resolved_is_said_only_where_nothing_of_the_credential_is_open() {
-    let open = || {
-        Some(Box::new(StillOpen {
-            kind: Kind::EnvironmentMismatch,
-            cause: None,
-        }))
-    };
-    let half = Telling::Resolved {
-        at: at("17:27"),
-        still_open: open(),
-    };
-    let brief = Telling::Brief {
-        until: at("14:40"),
-        still_open: open(),
-    };
-    for telling in [half, brief] {
-        let entry = |name| {
-            entry(
-                connection(name),
-                vec![told(12, Kind::Invalid, telling.clone())],
-            )
-        };
+    let half = resolved(12, Kind::Invalid);
+    let brief = brief(12, Kind::Invalid, "14:40");
+    for mut told in [half, brief] {
+        told.still_open = still_open(Kind::EnvironmentMismatch);
+        let entry = |name| entry(connection(name), vec![told.clone()]);
         for letter in [
             letter(vec![entry("A")]),
             letter(vec![entry("A"), entry("B")]),
@@ -589,20 +557,13 @@ fn what_happened_out_of_sight_is_marked() {
 
 #[test]
 fn subjects_of_mixed_mails_count_credentials() {
-    let well = |name: &str| {
-        entry(
-            connection(name),
-            vec![told(9, Kind::Invalid, resolved(None))],
-        )
-    };
+    let well = |name: &str| entry(connection(name), vec![resolved(9, Kind::Invalid)]);
     let account = || own(Kind::LeafLogin, "", &[]);
     let mut forty_seven = many(45, Kind::Invalid, None);
     forty_seven.extend((0..2).map(|_| staged()));
     let again = |name: &str| {
-        let telling = Telling::Reopened {
-            well_for: Duration::from_secs(60),
-        };
-        entry(connection(name), vec![told(9, Kind::Invalid, telling)])
+        let again = reopened(9, Kind::Invalid, Duration::from_secs(60));
+        entry(connection(name), vec![again])
     };
     let mut named = letter(vec![revoked()]);
     named.sender.instance = Some("production".to_owned());

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::plan::Began;
-use super::{Known, Moment, Plan, What};
-use crate::model::{Answer, Kind, Suspect, Track};
+use super::{Known, Moment, Plan};
+use crate::model::{Answer, Kind, Suspect, Track, Transition};
 use crate::rules::failing;
 use crate::rules::judge::{self, Access};
 
@@ -199,8 +199,8 @@ fn becomes(
         Some(incident) if incident.kind == kind => plan.bad_look(incident),
         Some(incident) => {
             let config_changed = answer.is_some_and(|answer| known.says(answer));
-            plan.step(
-                What::Change {
+            plan.take(
+                Transition::Changed {
                     id: incident.id,
                     kind,
                     config_changed,

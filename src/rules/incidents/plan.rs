@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Known, Moment};
-use crate::model::{Answer, EndedBy, Incident, IncidentId, Kind, NoticeKind, Origin, Suspect};
+use crate::model::{Answer, EndedBy, Incident, Kind, Origin, Suspect, Transition};
 
 /// What to write. Empty where nothing is to be done.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,8 +16,8 @@ pub struct Plan {
     pub ends_gap: bool,
     /// Suspects that begin or are dropped.
     pub suspects: Vec<SuspectChange>,
-    /// What happens to incidents, each with its why.
-    pub steps: Vec<Step>,
+    /// What happens to incidents, each with its why in a few plain words.
+    pub transitions: Vec<(Transition, String)>,
 }
 
 /// When something began, as far as looks tell.
@@ -86,115 +86,6 @@ pub enum SuspectChange {
     Drop(Kind),
 }
 
-/// Something that happens to an incident.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// What.
-    pub what: What,
-    /// Why, in a few plain words.
-    pub why: String,
-}
-
-/// What happens to an incident.
-#[derive(Debug, Clone, PartialEq)]
-pub enum What {
-    /// A new one.
-    Open {
-        /// What it is.
-        kind: Kind,
-        /// What it is about, for account and own trouble.
-        subject: String,
-        /// When it was first seen.
-        began_at: Timestamp,
-        /// What is to be said of its beginning.
-        origin: Origin,
-    },
-    /// It is of another kind now.
-    Change {
-        /// Which.
-        id: IncidentId,
-        /// The new kind.
-        kind: Kind,
-        /// Whether only our config changed.
-        config_changed: bool,
-        /// Whether it happened while the program was off.
-        while_off: bool,
-    },
-    /// It came back within the flap window.
-    Reopen {
-        /// Which.
-        id: IncidentId,
-        /// What it is now.
-        kind: Kind,
-        /// Whether only our config changed.
-        config_changed: bool,
-        /// Whether it happened while the program was off.
-        while_off: bool,
-    },
-    /// The first good look of a run that is no complete proof yet.
-    Well {
-        /// Which.
-        id: IncidentId,
-        /// Whether only our config changed.
-        config_changed: bool,
-        /// Whether it happened while the program was off.
-        while_off: bool,
-    },
-    /// A bad look after good ones.
-    Relapse {
-        /// Which.
-        id: IncidentId,
-    },
-    /// It is over.
-    End {
-        /// Which.
-        id: IncidentId,
-        /// Why.
-        by: EndedBy,
-        /// Whether only our config changed.
-        config_changed: bool,
-        /// Whether it happened while the program was off.
-        while_off: bool,
-    },
-}
-
-impl What {
-    /// The notice that tells it, where it is to be told.
-    pub fn notice(&self) -> Option<NoticeKind> {
-        match self {
-            What::Open { .. } => Some(NoticeKind::Opened),
-            What::Change { .. } => Some(NoticeKind::Changed),
-            What::Reopen { .. } => Some(NoticeKind::Reopened),
-            What::End {
-                by: EndedBy::Proof, ..
-            } => Some(NoticeKind::Resolved),
-            What::End { .. } => Some(NoticeKind::Closed),
-            What::Well { .. } | What::Relapse { .. } => None,
-        }
-    }
-
-    /// The incident that it happens to; none where a new one opens.
-    pub fn incident(&self) -> Option<IncidentId> {
-        match self {
-            What::Open { .. } => None,
-            What::Change { id, .. }
-            | What::Reopen { id, .. }
-            | What::Well { id, .. }
-            | What::Relapse { id }
-            | What::End { id, .. } => Some(*id),
-        }
-    }
-
-    /// The word kept with the step.
-    pub fn name(&self) -> &'static str {
-        match self {
-            What::Well { .. } => "well",
-            What::Relapse { .. } => "relapsed",
-            other => other.notice().map_or("", NoticeKind::name),
-        }
-    }
-}
-
 impl NewSpan {
     /// The span that `answer` begins; none where it is what stands already.
     /// `leaf_now` is Leaf's clock: events and created times are dated by it.
@@ -260,11 +151,8 @@ impl Plan {
         self.suspects.extend(suspects.iter().map(drop));
     }
 
-    pub(super) fn step(&mut self, what: What, why: impl Into<String>) {
-        self.steps.push(Step {
-            what,
-            why: why.into(),
-        });
+    pub(super) fn take(&mut self, transition: Transition, why: impl Into<String>) {
+        self.transitions.push((transition, why.into()));
     }
 
     /// Opens an incident of `kind`; or reopens the one of its track that ended within the flap window.
@@ -280,13 +168,13 @@ impl Plan {
         let config_changed = answer.is_some_and(|answer| known.says(answer));
         if let Some(ended) = known.ended(kind.track()) {
             let id = ended.id;
-            let what = What::Reopen {
+            let reopened = Transition::Reopened {
                 id,
                 kind,
                 config_changed,
                 while_off,
             };
-            self.step(what, why);
+            self.take(reopened, why);
             return;
         }
         let origin = Origin {
@@ -294,8 +182,8 @@ impl Plan {
             while_off,
             config_changed,
         };
-        self.step(
-            What::Open {
+        self.take(
+            Transition::Opened {
                 kind,
                 subject: String::new(),
                 began_at: began.at,
@@ -319,8 +207,8 @@ impl Plan {
     /// A look that says nothing of the trouble either way: a run of good looks is one only if every look says so.
     pub(super) fn neutral_look(&mut self, incident: &Incident) {
         if incident.well.is_some() {
-            self.step(
-                What::Relapse { id: incident.id },
+            self.take(
+                Transition::Relapsed { id: incident.id },
                 "a look that proves nothing breaks the run of good ones",
             );
         }
@@ -328,8 +216,8 @@ impl Plan {
 
     pub(super) fn bad_look(&mut self, incident: &Incident) {
         if incident.well.is_some() {
-            self.step(
-                What::Relapse { id: incident.id },
+            self.take(
+                Transition::Relapsed { id: incident.id },
                 "a bad look after good ones",
             );
         }
@@ -368,22 +256,21 @@ impl Plan {
         let while_off = moment.after_off && !incident.kind.is_asked_at_events();
         let one_look = incident.reopened == 0 && moment.policy.thresholds.resolve_after <= 1;
         if one_look || incident.kind.is_asked_at_events() {
-            self.step(
-                What::End {
+            self.take(
+                Transition::Resolved {
                     id: incident.id,
-                    by: EndedBy::Proof,
                     config_changed,
                     while_off,
                 },
                 why,
             );
         } else if incident.well.is_none() || self.reconnects() {
-            let what = What::Well {
+            let well = Transition::Well {
                 id: incident.id,
                 config_changed,
                 while_off,
             };
-            self.step(what, why);
+            self.take(well, why);
         }
     }
 
@@ -393,18 +280,17 @@ impl Plan {
         let Some(well) = incident.well else { return };
         let quiet = incident.reopened == 0 || well.held >= thresholds.flap_window;
         let handled = self
-            .steps
+            .transitions
             .iter()
-            .any(|step| step.what.incident() == Some(incident.id));
+            .any(|(transition, _)| transition.incident() == Some(incident.id));
         if quiet && well.looks >= thresholds.resolve_after && !handled {
             let why = match incident.reopened {
                 0 => format!("{} good looks running", well.looks),
                 _ => "quiet for a whole flap window".to_owned(),
             };
-            self.step(
-                What::End {
+            self.take(
+                Transition::Resolved {
                     id: incident.id,
-                    by: EndedBy::Proof,
                     config_changed: well.config_changed,
                     while_off: well.while_off,
                 },
@@ -414,12 +300,10 @@ impl Plan {
     }
 
     pub(super) fn close(&mut self, incident: &Incident, by: EndedBy, why: &str) {
-        self.step(
-            What::End {
+        self.take(
+            Transition::Closed {
                 id: incident.id,
                 by,
-                config_changed: true,
-                while_off: false,
             },
             why,
         );

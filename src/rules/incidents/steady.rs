@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Moment, Plan, Step, SuspectChange, What};
-use crate::model::{Incident, Kind, Origin, Suspect, Thresholds, Track};
+use super::{Moment, Plan, SuspectChange};
+use crate::model::{Incident, Kind, Origin, Suspect, Thresholds, Track, Transition};
 
 /// Trouble that is true now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,20 +87,20 @@ fn suspect_or_tell(
         return;
     };
     plan.drop_all(known.suspects);
-    let what = match (known.open, known.ended) {
-        (Some(open), _) => What::Change {
+    let transition = match (known.open, known.ended) {
+        (Some(open), _) => Transition::Changed {
             id: open.id,
             kind: told,
             config_changed: false,
             while_off,
         },
-        (None, Some(ended)) => What::Reopen {
+        (None, Some(ended)) => Transition::Reopened {
             id: ended.id,
             kind: told,
             config_changed: false,
             while_off,
         },
-        (None, None) => What::Open {
+        (None, None) => Transition::Opened {
             kind: told,
             subject: condition.subject.clone(),
             began_at: counted
@@ -126,7 +126,7 @@ fn suspect_or_tell(
             condition.why
         ),
     };
-    plan.steps.push(Step { what, why });
+    plan.take(transition, why);
 }
 
 /// What is suspected, this look counted in. Blindness is one, whatever it shows itself as: until it is told its kinds are

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::{Filter, Scene};
-use crate::model::{IncidentId, WaitsFor, clean};
+use crate::model::{IncidentId, NoticeKind, WaitsFor, clean};
 use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
 use crate::view::deliveries::{Attempt, Line, State, WaitingNotice};
@@ -56,7 +56,11 @@ impl Tx<'_> {
         self.each_waiting(scene, only, |address, item, wait| {
             notices.push(WaitingNotice {
                 incident: item.incident,
-                notice: item.say.notice(),
+                notice: match item.news.into() {
+                    // It is over, whoever was told before.
+                    NoticeKind::Brief => NoticeKind::Resolved,
+                    notice => notice,
+                },
                 address: Some(address.to_owned()),
                 waits_for: wait.waits_for,
                 due_at: wait.until,

@@ -146,14 +146,14 @@ impl Tx<'_> {
         )?;
         let mut rows = statement.query([id.0])?;
         while let Some(row) = rows.next()? {
-            let (At(at), Word(kind)) = (row.get(0)?, row.get(3)?);
+            let (At(at), Word(step), Word(kind)) = (row.get(0)?, row.get(2)?, row.get(3)?);
             entries.push(Entry {
                 at,
                 until: None,
                 provider: Some(provider),
                 what: What::Incident {
                     incident: IncidentId(row.get(1)?),
-                    step: row.get(2)?,
+                    step,
                     kind,
                     why: row.get(4)?,
                 },

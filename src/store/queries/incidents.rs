@@ -203,10 +203,10 @@ impl Tx<'_> {
             "SELECT at, what, kind, why FROM step WHERE incident = ?1 ORDER BY id",
         )?;
         let rows = statement.query_map([id.0], |row| {
-            let (At(at), Word(kind)) = (row.get(0)?, row.get(2)?);
+            let (At(at), Word(step), Word(kind)) = (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(Step {
                 at,
-                step: row.get(1)?,
+                step,
                 kind,
                 why: row.get(3)?,
             })

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{between, duration, label};
-use crate::model::{EndedBy, Kind, WhyUnseen};
+use crate::model::{EndedBy, Kind, TransitionKind, WhyUnseen};
 use crate::view::events::{Says, Unusable};
 use crate::view::status::{Line, State, SweepEnd};
 
@@ -112,14 +112,15 @@ pub fn leaf_says(line: &Line) -> &str {
 }
 
 /// What a step of an incident did: `opened as invalid`.
-pub fn step(step: &str, kind: Kind) -> String {
+pub fn step(step: TransitionKind, kind: Kind) -> String {
     match step {
-        "opened" => format!("opened as {}", label(kind)),
-        "changed" => format!("became {}", label(kind)),
-        "reopened" => format!("came back as {}", label(kind)),
-        "well" => "a good look, no proof yet".to_owned(),
-        "relapsed" => "a bad look again".to_owned(),
-        other => other.to_owned(),
+        TransitionKind::Opened => format!("opened as {}", label(kind)),
+        TransitionKind::Changed => format!("became {}", label(kind)),
+        TransitionKind::Reopened => format!("came back as {}", label(kind)),
+        TransitionKind::Well => "a good look, no proof yet".to_owned(),
+        TransitionKind::Relapsed => "a bad look again".to_owned(),
+        TransitionKind::Resolved => "resolved".to_owned(),
+        TransitionKind::Closed => "closed".to_owned(),
     }
 }
 

@@ -80,7 +80,7 @@ pub fn verb(notice: NoticeKind) -> &'static str {
         NoticeKind::Changed => "CHANGED",
         NoticeKind::Reopened => "REOPENED",
         NoticeKind::Reminder => "REMINDER",
-        NoticeKind::Resolved => "RESOLVED",
+        NoticeKind::Resolved | NoticeKind::Brief => "RESOLVED",
         NoticeKind::Closed => "CLOSED",
     }
 }

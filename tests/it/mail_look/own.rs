@@ -93,17 +93,15 @@ fn every_account_and_own_trouble_has_its_mail() {
         let mut letter = for_operators(vec![own(kind, subject, lines)]);
         letter.entries[0].told[0].next_reminder = Some(at("20:00"));
         look!(format!("own_{}", kind.name()), letter);
-        letter.entries[0].told[0].telling = resolved(None);
+        letter.entries[0].told[0].news = News::Resolved { told: kind };
+        letter.entries[0].told[0].ended_at = Some(at("17:27"));
         letter.entries[0].about = About::Own {
             subject: subject.to_owned(),
             details: Vec::new(),
         };
         letter.tally = Tally::of(&letter.entries);
         look!(format!("own_{}_resolved", kind.name()), letter);
-        letter.entries[0].told[0].telling = Telling::Brief {
-            until: at("17:27"),
-            still_open: None,
-        };
+        letter.entries[0].told[0].news = News::Brief;
         letter.tally = Tally::of(&letter.entries);
         briefs.push(open(&letter).1.text.lines().nth(4).unwrap().to_owned());
     }

@@ -3,37 +3,19 @@
 use super::*;
 
 /// Every turn of an incident of `kind`, by the word that its subject begins with.
-fn turns(kind: Kind) -> Vec<(&'static str, Telling)> {
+fn turns(kind: Kind) -> Vec<(&'static str, Told)> {
     let from = match kind {
         Kind::Invalid => Kind::FailingEvents,
         _ => Kind::Invalid,
     };
-    let until = at("17:27");
     vec![
-        ("opened", Telling::Opened),
-        ("changed", Telling::Changed { from }),
-        (
-            "reopened",
-            Telling::Reopened {
-                well_for: Duration::from_secs(5400),
-            },
-        ),
-        ("reminder", Telling::Reminder),
-        ("resolved", resolved(None)),
-        (
-            "closed",
-            Telling::Closed {
-                at: until,
-                by: EndedBy::Unwatched,
-            },
-        ),
-        (
-            "brief",
-            Telling::Brief {
-                until,
-                still_open: None,
-            },
-        ),
+        ("opened", told(40, kind, News::Opened)),
+        ("changed", told(40, kind, News::Changed { from })),
+        ("reopened", reopened(40, kind, Duration::from_secs(5400))),
+        ("reminder", told(40, kind, REMINDER)),
+        ("resolved", resolved(40, kind)),
+        ("closed", closed(40, kind, EndedBy::Unwatched)),
+        ("brief", brief(40, kind, "17:27")),
     ]
 }
 
@@ -44,12 +26,12 @@ fn every_turn_of_every_kind_of_trouble_has_its_words() {
             continue;
         }
         let mut pages = Vec::new();
-        for (turn, telling) in turns(kind) {
+        for (turn, told) in turns(kind) {
             // An environment has no other kind to change to or from.
             if turn == "changed" && kind.track() != Track::Access {
                 continue;
             }
-            let letter = for_operators(vec![hillside(vec![told(40, kind, telling)])]);
+            let letter = for_operators(vec![hillside(vec![told])]);
             let (mail, opened) = open(&letter);
             pages.push(format!("Subject: {}\n\n{}", mail.subject, opened.text));
         }
@@ -60,7 +42,7 @@ fn every_turn_of_every_kind_of_trouble_has_its_words() {
 
 #[test]
 fn a_reminder_of_what_flaps_says_how_often_it_was_well_and_to_whom_it_is_new() {
-    let mut flapping = told(41, Kind::Invalid, Telling::Reminder);
+    let mut flapping = told(41, Kind::Invalid, News::Reminder { new_to_you: true });
     flapping.looks = Some(Looks {
         so: 52,
         well: 44,
@@ -68,7 +50,6 @@ fn a_reminder_of_what_flaps_says_how_often_it_was_well_and_to_whom_it_is_new() {
         last_well: Some(at("13:00")),
     });
     flapping.times_before = Some(3);
-    flapping.new_to_you = true;
     look!("flapping_reminder", letter(vec![hillside(vec![flapping])]));
 }
 
