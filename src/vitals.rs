@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::model::SweepEnd;
+
 /// A handle on the pulse; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Vitals(Arc<Mutex<State>>);
@@ -27,17 +29,6 @@ pub enum Loop {
     Pack,
     /// Sends the mails.
     Deliver,
-}
-
-/// How a sweep came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SweepEnd {
-    /// Every credential was asked.
-    Whole,
-    /// Leaf did not answer, so the rest was not asked.
-    GivenUp,
-    /// The daemon was told to stop.
-    Stopped,
 }
 
 /// A sweep that has ended.
@@ -173,7 +164,7 @@ impl Vitals {
         let tally = &mut state.pulse.tally;
         *match sweep.end {
             SweepEnd::Whole => &mut tally.sweeps_whole,
-            SweepEnd::GivenUp => &mut tally.sweeps_given_up,
+            SweepEnd::Denied | SweepEnd::Unreachable => &mut tally.sweeps_given_up,
             SweepEnd::Stopped => &mut tally.sweeps_stopped,
         } += 1;
         state.pulse.last_sweep = Some(sweep);
@@ -391,7 +382,7 @@ mod tests {
         let given_up = sweep(
             "2026-03-01T10:15:00Z",
             "2026-03-01T10:16:00Z",
-            SweepEnd::GivenUp,
+            SweepEnd::Unreachable,
         );
         vitals.sweep_ended(given_up);
         let pulse = vitals.pulse();

@@ -7,7 +7,7 @@ use leafwatch::clock::Clock;
 use leafwatch::config::{self, Variables};
 use leafwatch::daemon::deliver;
 use leafwatch::daemon::sweep::{self, Scope};
-use leafwatch::rules::fleet::Sight;
+use leafwatch::model::SweepEnd;
 use leafwatch::store::Db;
 
 use crate::helper::{commands, say};
@@ -58,5 +58,5 @@ async fn sweep(station: &Station) {
     let ended = sweep::run(&station.context, Scope::All, station.urgent())
         .await
         .unwrap();
-    assert_eq!(ended.sight, Sight::Whole);
+    assert_eq!(ended.end, SweepEnd::Whole);
 }

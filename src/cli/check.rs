@@ -7,7 +7,7 @@ use crate::app::{Pace, Station};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::{deliver, gather, sweep};
-use crate::rules::fleet::Sight;
+use crate::model::SweepEnd;
 use crate::store::{Db, Scene};
 use crate::view::status::Counts;
 use crate::view::words;
@@ -86,7 +86,7 @@ async fn look(
         );
         return Err(Failure::new(Exit::Unreachable, what));
     }
-    Ok(verdict(ended.sight, &counts))
+    Ok(verdict(ended.end, &counts))
 }
 
 /// Packs and sends until nothing more is due.
@@ -103,10 +103,10 @@ async fn tell(context: &crate::daemon::context::Context) -> Result<(), Failure> 
     }
 }
 
-fn verdict(sight: Sight, counts: &Counts) -> Exit {
-    match sight {
+fn verdict(end: SweepEnd, counts: &Counts) -> Exit {
+    match end {
         _ if counts.is_trouble() => Exit::Trouble,
-        Sight::Whole if counts.is_known() => Exit::Fine,
+        SweepEnd::Whole if counts.is_known() => Exit::Fine,
         _ => Exit::CouldNotTell,
     }
 }

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 use crate::model::{
     Answer, Credential, CredentialId, Event, EventVerdict, Expectation, Kind, Policy, StatusWords,
-    SweepId, Track, Transition, WatchList,
+    SweepEnd, SweepId, Track, Transition, WatchList,
 };
 use crate::rules::failing::Sign;
-use crate::rules::fleet::{self, Census, Sight};
+use crate::rules::fleet::{self, Census};
 use crate::rules::incidents::{self, Condition, Fact, Known, Moment, Plan, Steady};
 use crate::rules::judge::{self, Access};
 use crate::store::{Counts, Finished, Gap, Result, Stamp, Tx};
@@ -49,7 +49,7 @@ pub struct Swept {
     /// Its number.
     pub sweep: SweepId,
     /// How it ended.
-    pub sight: Sight,
+    pub end: SweepEnd,
     /// Why it was given up, in a few plain words.
     pub reason: String,
     /// What it counted.
@@ -221,14 +221,14 @@ impl<'a> Bench<'a> {
             missing,
             nobody_seen,
         };
-        let account = fleet::account(swept.sight, &swept.reason, census);
+        let account = fleet::account(swept.end, &swept.reason, census);
         let blind = match &account {
             Some(condition) => condition.is_some(),
             None => tx.is_blind()?,
         };
         let Swept {
             sweep,
-            sight,
+            end,
             counts,
             elapsed,
             at,
@@ -237,7 +237,7 @@ impl<'a> Bench<'a> {
         tx.end_sweep(
             sweep,
             Finished {
-                sight,
+                end,
                 blind,
                 counts,
                 elapsed,
@@ -248,7 +248,7 @@ impl<'a> Bench<'a> {
         if let Some(condition) = account {
             self.account(tx, condition.as_ref(), sweep, swept.since_last_try, at)?;
         }
-        if sight == Sight::Whole {
+        if end == SweepEnd::Whole {
             tx.end_pause()?;
             self.settle_credentials(tx, swept, blind)?;
             self.doubt_fleet(tx, swept)?;
@@ -264,7 +264,7 @@ impl<'a> Bench<'a> {
     pub fn probed(
         &self,
         tx: &Tx<'_>,
-        sight: Sight,
+        end: SweepEnd,
         reason: &str,
         since_last_try: Duration,
         now: Timestamp,
@@ -274,7 +274,7 @@ impl<'a> Bench<'a> {
             missing: 0,
             nobody_seen: false,
         };
-        match fleet::account(sight, reason, census) {
+        match fleet::account(end, reason, census) {
             Some(Some(condition)) => self.account(
                 tx,
                 Some(&condition),
@@ -443,7 +443,7 @@ impl<'a> Bench<'a> {
     pub fn second_looked(&self, tx: &Tx<'_>, swept: &Swept, asked: &[CredentialId]) -> Result<()> {
         let Swept {
             sweep,
-            sight,
+            end,
             counts,
             elapsed,
             at,
@@ -453,7 +453,7 @@ impl<'a> Bench<'a> {
         tx.end_sweep(
             sweep,
             Finished {
-                sight,
+                end,
                 blind,
                 counts,
                 elapsed,
@@ -461,7 +461,7 @@ impl<'a> Bench<'a> {
             },
             at,
         )?;
-        if sight == Sight::Whole && swept.gaps.is_empty() {
+        if end == SweepEnd::Whole && swept.gaps.is_empty() {
             tx.count_second_look(asked)?;
             for id in asked {
                 self.settle(tx, *id, true, swept, blind)?;

@@ -480,7 +480,8 @@ impl Writer<'_> {
 
     /// It stays the first look until the first whole sweep, over restarts; what was over by then changes nothing of that.
     fn occasion(&self, items: &[Item]) -> Result<Occasion, PackError> {
-        let first = |item: &Item| item.first_look && matches!(item.news, News::Opened | News::Brief);
+        let first =
+            |item: &Item| item.first_look && matches!(item.news, News::Opened | News::Brief);
         let opened = |item: &Item| item.news == News::Opened;
         if !(items.iter().all(first) && items.iter().any(opened)) {
             return Ok(Occasion::Notices);

@@ -10,8 +10,7 @@ use super::judge::{Look, Swept};
 use super::pack::PackError;
 use super::player::{Player, accepts_all};
 use super::settings::Settings;
-use crate::model::{CredentialId, IncidentId, Schedule, SweepId};
-use crate::rules::fleet::Sight;
+use crate::model::{CredentialId, IncidentId, Schedule, SweepEnd, SweepId};
 use crate::store::{Counts, Db, Error, Gap, Past, PastEvents, PastSweep};
 
 /// The daemon looks this often at what is due.
@@ -324,7 +323,7 @@ impl<'a> Replay<'a> {
         };
         let swept = Swept {
             sweep: id,
-            sight: sweep.sight,
+            end: sweep.end,
             reason: "as it was then".to_owned(),
             counts: sweep.counts,
             gaps: self.gaps_at(sweep)?,
@@ -340,11 +339,11 @@ impl<'a> Replay<'a> {
             });
         }
         self.player.judge(|bench, tx| bench.swept(tx, &swept))?;
-        if sweep.sight == Sight::Whole {
+        if sweep.end == SweepEnd::Whole {
             self.player.looked();
             self.read_nothing_new(now)?;
         }
-        if sweep.sight != Sight::Stopped {
+        if sweep.end != SweepEnd::Stopped {
             self.last_sweep = Some((sweep.run, now));
         }
         Ok(())
@@ -369,7 +368,7 @@ impl<'a> Replay<'a> {
 
     /// Who gave no answer in a sweep: whose row of looks without one began in it or before, and did not end yet.
     fn gaps_at(&mut self, sweep: &PastSweep) -> Result<Vec<Gap>, Error> {
-        if sweep.sight != Sight::Whole {
+        if sweep.end != SweepEnd::Whole {
             return Ok(Vec::new());
         }
         let gaps = &self.past.gaps;

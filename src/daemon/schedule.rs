@@ -16,13 +16,12 @@ use tokio_util::task::TaskTracker;
 use super::context::{Context, SightState};
 use super::roster::Member;
 use super::settings::Settings;
-use super::sweep::{self, Ended, Scope, Urgent, reason_of, sight_of};
+use super::sweep::{self, Ended, Scope, Urgent, end_of, reason_of};
 use super::{gather, upkeep};
 use crate::clock::Compared;
 use crate::leaf::Class;
-use crate::model::{Credential, NoAnswer, Outcome, Schedule};
+use crate::model::{Credential, NoAnswer, Outcome, Schedule, SweepEnd};
 use crate::rules::due;
-use crate::rules::fleet::Sight;
 use crate::view::words;
 use crate::vitals::Loop;
 
@@ -522,9 +521,9 @@ impl Timetable {
         let context = &self.context;
         let settings = context.settings.now();
         let until = left.map(|left| context.clock.now() + left);
-        let (sight, reason) = match until {
+        let (end, reason) = match until {
             Some(until) => (
-                Sight::Unreachable,
+                SweepEnd::Unreachable,
                 words::paused(until, &settings.policy.schedules.zone),
             ),
             None => match self.ask_one(&settings).await {
@@ -544,7 +543,7 @@ impl Timetable {
         let judged = context
             .write(move |tx| {
                 let bench = settings.bench(false);
-                bench.probed(tx, sight, &reason, since, now)?;
+                bench.probed(tx, end, &reason, since, now)?;
                 match until {
                     Some(until) => tx.keep_pause(until),
                     None => Ok(()),
@@ -559,18 +558,18 @@ impl Timetable {
     }
 
     /// Asks about one credential; none where Leaf answers, else why it does not.
-    async fn ask_one(&self, settings: &Settings) -> Option<(Sight, String)> {
+    async fn ask_one(&self, settings: &Settings) -> Option<(SweepEnd, String)> {
         let context = &self.context;
         let credential = self.probed_next()?;
         Some(match context.client.read(credential, Class::Status).await {
             Ok(look) => match look.outcome {
                 Outcome::Answer(_) => return None,
-                Outcome::None(NoAnswer::Denied, why) => (Sight::Denied, why),
-                Outcome::None(_, why) => (Sight::Unreachable, why),
+                Outcome::None(NoAnswer::Denied, why) => (SweepEnd::Denied, why),
+                Outcome::None(_, why) => (SweepEnd::Unreachable, why),
             },
             Err(halt) => {
                 context.heed(&halt);
-                (sight_of(&halt), reason_of(&halt, settings))
+                (end_of(&halt), reason_of(&halt, settings))
             }
         })
     }

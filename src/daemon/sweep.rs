@@ -14,19 +14,18 @@ use super::context::Context;
 use super::judge::Swept;
 use super::settings::Settings;
 use crate::leaf::Halt;
-use crate::model::{Credential, CredentialId, Kind, SweepId};
-use crate::rules::fleet::Sight;
+use crate::model::{Credential, CredentialId, Kind, SweepEnd, SweepId};
 use crate::rules::incidents::Condition;
 use crate::store::{Counts, Error};
 use crate::view::words;
-use crate::vitals::{LastSweep, Loop, SweepEnd};
+use crate::vitals::{LastSweep, Loop};
 use work::State;
 
 /// What a sweep came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
     /// How it ended.
-    pub sight: Sight,
+    pub end: SweepEnd,
     /// Whether we are blind now.
     pub blind: bool,
     /// Whether suspects want a second look.
@@ -101,7 +100,7 @@ async fn end(
             work.given_up.take(),
         )
     };
-    let (sight, reason) = given_up.unwrap_or((Sight::Whole, String::new()));
+    let (end, reason) = given_up.unwrap_or((SweepEnd::Whole, String::new()));
     let (since_sweep, since_try) = {
         let sight = context.sight();
         let since =
@@ -111,10 +110,10 @@ async fn end(
     let longest = settings.policy.schedules.sweep.typical_interval() * 2;
     let swept = state.sweep.map(|sweep| Swept {
         sweep,
-        sight,
+        end,
         reason: reason.clone(),
         counts,
-        gaps: if sight == Sight::Whole {
+        gaps: if end == SweepEnd::Whole {
             gaps.iter().map(|(_, gap)| gap.clone()).collect()
         } else {
             Vec::new()
@@ -125,7 +124,7 @@ async fn end(
         at,
         leaf_at: context.by_leaf(at),
     });
-    let shared = (sight == Sight::Whole && *scope == Scope::All)
+    let shared = (end == SweepEnd::Whole && *scope == Scope::All)
         .then(|| shared(settings, &context.roster().sharing()));
     let settled = match swept {
         None => None,
@@ -135,17 +134,17 @@ async fn end(
     {
         let mut known = context.sight();
         known.blind = blind;
-        if !matches!(scope, Scope::SecondLook(_)) && sight != Sight::Stopped {
-            known.answers = sight == Sight::Whole;
+        if !matches!(scope, Scope::SecondLook(_)) && end != SweepEnd::Stopped {
+            known.answers = end == SweepEnd::Whole;
             known.last_sweep = Some(mono);
             known.last_try = Some(mono);
         }
-        if sight == Sight::Whole && *scope == Scope::All {
+        if end == SweepEnd::Whole && *scope == Scope::All {
             known.last_whole = mono;
             known.after_off &= settled.is_none();
         }
     }
-    if sight == Sight::Whole && *scope == Scope::All {
+    if end == SweepEnd::Whole && *scope == Scope::All {
         let mut roster = context.roster();
         for (at, gap) in &gaps {
             if let Some(member) = roster
@@ -163,12 +162,12 @@ async fn end(
             ended: at,
             ended_mono: mono,
             took,
-            end: end_of(sight),
+            end,
         });
     }
-    log(state.sweep, sight, &reason, counts, took);
+    log(state.sweep, end, &reason, counts, took);
     Ok(Ended {
-        sight,
+        end,
         blind,
         second_look,
     })
@@ -233,22 +232,14 @@ fn shared(settings: &Settings, groups: &[Vec<Credential>]) -> Vec<Condition> {
     groups.iter().map(condition).collect()
 }
 
-fn end_of(sight: Sight) -> SweepEnd {
-    match sight {
-        Sight::Whole => SweepEnd::Whole,
-        Sight::Denied | Sight::Unreachable => SweepEnd::GivenUp,
-        Sight::Stopped => SweepEnd::Stopped,
-    }
-}
-
-fn log(sweep: Option<SweepId>, sight: Sight, reason: &str, counts: Counts, took: Duration) {
+fn log(sweep: Option<SweepId>, end: SweepEnd, reason: &str, counts: Counts, took: Duration) {
     let number = sweep.map_or(0, |sweep| sweep.0);
     let Counts {
         asked, answered, ..
     } = counts;
     let elapsed_ms = took.as_millis() as u64;
-    match sight {
-        Sight::Whole => {
+    match end {
+        SweepEnd::Whole => {
             tracing::info!(
                 sweep = number,
                 asked,
@@ -257,13 +248,13 @@ fn log(sweep: Option<SweepId>, sight: Sight, reason: &str, counts: Counts, took:
                 "sweep {number} whole: {answered} of {asked} answered"
             );
         }
-        Sight::Stopped => tracing::info!(
+        SweepEnd::Stopped => tracing::info!(
             sweep = number,
             asked,
             elapsed_ms,
             "sweep {number} stopped after {asked}"
         ),
-        Sight::Denied | Sight::Unreachable => {
+        SweepEnd::Denied | SweepEnd::Unreachable => {
             tracing::warn!(
                 sweep = number,
                 asked,
@@ -275,10 +266,10 @@ fn log(sweep: Option<SweepId>, sight: Sight, reason: &str, counts: Counts, took:
 }
 
 /// What a halt says about Leaf.
-pub fn sight_of(halt: &Halt) -> Sight {
+pub fn end_of(halt: &Halt) -> SweepEnd {
     match halt {
-        Halt::LoginRefused(_) => Sight::Denied,
-        Halt::LoginUnreachable(_) | Halt::Paused { .. } => Sight::Unreachable,
+        Halt::LoginRefused(_) => SweepEnd::Denied,
+        Halt::LoginUnreachable(_) | Halt::Paused { .. } => SweepEnd::Unreachable,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use strum::{Display, EnumDiscriminants, EnumString, IntoStaticStr};
+use strum::{Display, EnumDiscriminants, EnumString, FromRepr, IntoStaticStr};
 
 use super::{CredentialId, Kind, Track};
 
@@ -24,6 +24,21 @@ impl fmt::Display for IncidentId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct SweepId(pub i64);
+
+/// How a sweep ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRepr, Serialize)]
+#[repr(i64)]
+#[serde(rename_all = "snake_case")]
+pub enum SweepEnd {
+    /// Everybody was asked.
+    Whole = 0,
+    /// Given up, because the login or most answers were denied.
+    Denied = 1,
+    /// Given up, because Leaf did not answer.
+    Unreachable = 2,
+    /// Stopped from our side, before its end.
+    Stopped = 3,
+}
 
 /// Why an incident is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, Serialize)]

@@ -21,8 +21,8 @@ pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
 pub use daemon::Daemon;
 pub use event::{Event, EventVerdict};
 pub use incident::{
-    EndedBy, Incident, IncidentId, News, NoticeKind, Origin, Suspect, SweepId, Transition,
-    TransitionKind, Well,
+    EndedBy, Incident, IncidentId, News, NoticeKind, Origin, Suspect, SweepEnd, SweepId,
+    Transition, TransitionKind, Well,
 };
 pub use policy::{
     Address, Alerts, NotAnAddress, Policy, QuietWindow, Route, Schedules, StatusClass, StatusWords,

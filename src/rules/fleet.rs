@@ -2,21 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Environment, Kind, NoAnswer, Thresholds};
+use crate::model::{Environment, Kind, NoAnswer, SweepEnd, Thresholds};
 use crate::rules::incidents::Condition;
-
-/// How a sweep ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
-    /// Everybody was asked.
-    Whole,
-    /// Given up, because the login or most answers were denied.
-    Denied,
-    /// Given up, because Leaf did not answer.
-    Unreachable,
-    /// Stopped from our side, before its end.
-    Stopped,
-}
 
 /// The running account of one sweep: counts credentials, not tries, of those that answered when last asked.
 #[derive(Debug, Clone, Default)]
@@ -56,15 +43,15 @@ impl Outlook {
     }
 
     /// Whether the sweep is to be given up now, and as what.
-    pub fn gives_up(&self) -> Option<Sight> {
+    pub fn gives_up(&self) -> Option<SweepEnd> {
         let row = IN_A_ROW.min(self.expected).max(1);
         let hopeless =
             self.in_a_row >= row || (self.asked >= ENOUGH && self.silent * 2 > self.asked);
         hopeless.then(|| {
             if self.denied * 2 > self.silent {
-                Sight::Denied
+                SweepEnd::Denied
             } else {
-                Sight::Unreachable
+                SweepEnd::Unreachable
             }
         })
     }
@@ -97,7 +84,7 @@ impl Census {
 }
 
 /// What is true of the account after a sweep (or a try) that ended as `sight`; `None` where that says nothing.
-pub fn account(sight: Sight, reason: &str, census: Census) -> Option<Option<Condition>> {
+pub fn account(end: SweepEnd, reason: &str, census: Census) -> Option<Option<Condition>> {
     let condition = |kind, why: String| {
         Some(Condition {
             kind,
@@ -105,18 +92,18 @@ pub fn account(sight: Sight, reason: &str, census: Census) -> Option<Option<Cond
             why,
         })
     };
-    match sight {
-        Sight::Stopped => None,
-        Sight::Denied => Some(condition(Kind::LeafLogin, reason.to_owned())),
-        Sight::Unreachable => Some(condition(Kind::LeafUnreachable, reason.to_owned())),
-        Sight::Whole if census.looks_foreign() => {
+    match end {
+        SweepEnd::Stopped => None,
+        SweepEnd::Denied => Some(condition(Kind::LeafLogin, reason.to_owned())),
+        SweepEnd::Unreachable => Some(condition(Kind::LeafUnreachable, reason.to_owned())),
+        SweepEnd::Whole if census.looks_foreign() => {
             let why = format!(
                 "{} of {} credentials seen before are not there",
                 census.missing, census.known
             );
             Some(condition(Kind::WrongAccount, why))
         }
-        Sight::Whole => Some(None),
+        SweepEnd::Whole => Some(None),
     }
 }
 
@@ -168,7 +155,7 @@ pub fn shared_by_number(alike: u32, all: u32, thresholds: &Thresholds) -> bool {
 mod tests {
     use super::*;
 
-    fn outlook(expected: u32, results: &[Option<NoAnswer>]) -> Option<Sight> {
+    fn outlook(expected: u32, results: &[Option<NoAnswer>]) -> Option<SweepEnd> {
         let mut outlook = Outlook::new(expected);
         results.iter().find_map(|result| {
             outlook.record(*result);
@@ -181,11 +168,11 @@ mod tests {
         assert_eq!(outlook(100, &[Some(NoAnswer::Later); 9]), None);
         assert_eq!(
             outlook(100, &[Some(NoAnswer::Later); 10]),
-            Some(Sight::Unreachable)
+            Some(SweepEnd::Unreachable)
         );
         assert_eq!(
             outlook(3, &[Some(NoAnswer::Denied); 3]),
-            Some(Sight::Denied)
+            Some(SweepEnd::Denied)
         );
     }
 
@@ -201,7 +188,7 @@ mod tests {
         let results: Vec<_> = (0..21)
             .map(|n| (n % 2 == 0).then_some(NoAnswer::Broken))
             .collect();
-        assert_eq!(outlook(100, &results), Some(Sight::Unreachable));
+        assert_eq!(outlook(100, &results), Some(SweepEnd::Unreachable));
     }
 
     #[test]

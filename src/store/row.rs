@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::model::{KeyPrint, Reading, UserId};
+use crate::model::{KeyPrint, Reading, SweepEnd, UserId};
 
 /// A time as the database keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +58,19 @@ impl FromSql for UserId {
         uuid::Uuid::from_slice(bytes)
             .map(UserId)
             .map_err(|error| FromSqlError::Other(Box::new(error)))
+    }
+}
+
+impl ToSql for SweepEnd {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok((*self as i64).into())
+    }
+}
+
+impl FromSql for SweepEnd {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        SweepEnd::from_repr(number).ok_or(FromSqlError::OutOfRange(number))
     }
 }
 

@@ -7,8 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::row::{At, millis};
 use super::{Result, Tx};
-use crate::model::SweepId;
-use crate::rules::fleet::Sight;
+use crate::model::{SweepEnd, SweepId};
 
 /// One run of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub struct Counts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finished {
     /// Whole, given up or stopped.
-    pub sight: Sight,
+    pub end: SweepEnd,
     /// Whether an account condition was true.
     pub blind: bool,
     /// What it counted.
@@ -44,15 +43,6 @@ pub struct Finished {
     pub elapsed: Duration,
     /// How far apart full sweeps are to be now.
     pub interval: Duration,
-}
-
-fn number(sight: Sight) -> i64 {
-    match sight {
-        Sight::Whole => 0,
-        Sight::Denied => 1,
-        Sight::Unreachable => 2,
-        Sight::Stopped => 3,
-    }
 }
 
 impl Tx<'_> {
@@ -97,7 +87,7 @@ impl Tx<'_> {
     /// Ends a sweep. Time counts as watched between two sweeps running that were whole and not blind; a second look moves
     /// no counter.
     pub fn end_sweep(&self, sweep: SweepId, finished: Finished, now: Timestamp) -> Result<()> {
-        let clear = finished.sight == Sight::Whole && !finished.blind;
+        let clear = finished.end == SweepEnd::Whole && !finished.blind;
         let before_clear = self
             .conn
             .prepare_cached(
@@ -130,7 +120,7 @@ impl Tx<'_> {
             params![
                 sweep.0,
                 At(now),
-                number(finished.sight),
+                finished.end,
                 finished.blind,
                 asked,
                 answered,

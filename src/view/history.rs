@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::User;
-use super::status::SweepEnd;
-use crate::model::{IncidentId, Kind, Provider, TransitionKind};
+use super::status::or_unfinished;
+use crate::model::{IncidentId, Kind, Provider, SweepEnd, TransitionKind};
 
 /// The history of one user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -79,8 +79,9 @@ pub enum What {
     },
     /// We could not see: Leaf, the network or our own login failed.
     Blind {
-        /// How the first sweep of it ended.
-        sweep: SweepEnd,
+        /// How the first sweep of it ended; none for one that was cut off.
+        #[serde(serialize_with = "or_unfinished")]
+        sweep: Option<SweepEnd>,
     },
     /// The daemon was not running.
     Off {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Who;
-use crate::model::{Environment, IncidentId, Kind, Severity, WaitsFor};
+use crate::model::{Environment, IncidentId, Kind, Severity, SweepEnd, WaitsFor};
 
 /// What stands above the list of credentials.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -53,28 +53,24 @@ pub struct Sweep {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// How.
-    pub ended: SweepEnd,
+    /// How; none while it runs, and where it was cut off.
+    #[serde(serialize_with = "or_unfinished")]
+    pub ended: Option<SweepEnd>,
     /// Credentials asked.
     pub asked: u32,
     /// Of these, those that Leaf answered about.
     pub answered: u32,
 }
 
-/// How a sweep ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SweepEnd {
-    /// It runs, or was cut off.
-    Unfinished,
-    /// Everybody was asked.
-    Whole,
-    /// Given up: Leaf denied us.
-    Denied,
-    /// Given up: Leaf did not answer.
-    Unreachable,
-    /// Stopped from our side.
-    Stopped,
+/// A sweep that runs, or was cut off, has a word of its own.
+pub(super) fn or_unfinished<S: Serializer>(
+    end: &Option<SweepEnd>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match end {
+        Some(end) => end.serialize(serializer),
+        None => serializer.serialize_str("unfinished"),
+    }
 }
 
 /// Trouble of the account, or our own.

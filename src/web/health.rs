@@ -140,7 +140,8 @@ fn too_old(
 mod tests {
     use super::*;
     use crate::model::Schedule;
-    use crate::vitals::{LastSweep, SweepEnd};
+    use crate::model::SweepEnd;
+    use crate::vitals::LastSweep;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -203,7 +204,7 @@ mod tests {
         assert!(daemon.health(Ok(0)).is_well(), "just started");
         daemon.clock.advance(46 * MINUTE);
         assert_eq!(daemon.wrong(Ok(0)), ["sweep"], "never swept");
-        daemon.swept(SweepEnd::GivenUp);
+        daemon.swept(SweepEnd::Unreachable);
         assert!(daemon.health(Ok(0)).is_well(), "Leaf is down, we are not");
         daemon.clock.advance(45 * MINUTE);
         assert!(daemon.health(Ok(0)).is_well());

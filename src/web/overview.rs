@@ -9,7 +9,7 @@ use super::frame::{Frame, Here, Moment, Tone, href};
 use super::incidents::{Card, card};
 use super::site::Asked;
 use super::strip::{self, Calendar, Strip};
-use crate::model::{Credential, CredentialId, Kind, Provider, Severity};
+use crate::model::{Credential, CredentialId, Kind, Provider, Severity, SweepEnd};
 use crate::store::{self, Pick, Roll, Wanted};
 use crate::view::status::{Counts, Line, State, Watch};
 use crate::view::words;
@@ -280,7 +280,7 @@ fn facts(watch: &Watch, asked: &Asked<'_>) -> Vec<Fact> {
                 words::number(u64::from(sweep.answered)),
                 words::number(u64::from(sweep.asked))
             );
-            let whole = sweep.ended == crate::view::status::SweepEnd::Whole;
+            let whole = sweep.ended == Some(SweepEnd::Whole);
             match sweep.finished_at {
                 None => fact(
                     "Sweep",

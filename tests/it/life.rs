@@ -1,13 +1,12 @@
 //! The life of incidents, case by case, as product rules have it.
 
 use leafwatch::model::*;
-use leafwatch::rules::fleet::Sight;
 
 use crate::support::desk::*;
 
 fn settled(count: u128) -> Desk {
     let mut desk = Desk::new(count);
-    assert_eq!(desk.sweep(), Sight::Whole);
+    assert_eq!(desk.sweep(), SweepEnd::Whole);
     desk
 }
 
@@ -86,7 +85,7 @@ fn a_silent_leaf_is_an_account_incident_and_no_growers() {
         desk.says(n, later());
     }
     for _ in 0..3 {
-        assert_eq!(desk.sweep_after(15 * MINUTE), Sight::Unreachable);
+        assert_eq!(desk.sweep_after(15 * MINUTE), SweepEnd::Unreachable);
     }
     assert_eq!(desk.steps(), ["opened leaf_unreachable"]);
     for n in 0..30 {

@@ -1,14 +1,13 @@
 //! Trouble of the account and our own, and the doubts about a fleet that turns at once.
 
 use leafwatch::model::*;
-use leafwatch::rules::fleet::Sight;
 use leafwatch::rules::incidents::Condition;
 
 use crate::support::desk::*;
 
 fn settled(count: u128) -> Desk {
     let mut desk = Desk::new(count);
-    assert_eq!(desk.sweep(), Sight::Whole);
+    assert_eq!(desk.sweep(), SweepEnd::Whole);
     desk
 }
 
@@ -26,7 +25,7 @@ fn all(desk: &mut Desk, outcome: &Outcome) {
 fn a_refused_login_takes_two_tries_and_ten_minutes() {
     let mut desk = settled(30);
     all(&mut desk, &denied());
-    assert_eq!(desk.sweep_after(15 * MINUTE), Sight::Denied);
+    assert_eq!(desk.sweep_after(15 * MINUTE), SweepEnd::Denied);
     assert!(desk.steps().is_empty());
     desk.sweep_after(5 * MINUTE);
     assert!(desk.steps().is_empty());

@@ -327,7 +327,7 @@ fn an_incident_from_opened_to_closed_keeps_its_stem() {
 
 #[test]
 fn several_are_counted_and_the_worst_is_first() {
-    let mut well = hillside(vec![told(9, Kind::Invalid, resolved(None))]);
+    let mut well = hillside(vec![resolved(9, Kind::Invalid)]);
     well.about = About::Connection(Box::new(connection("Sunny Acres")));
     let mut letter = letter(vec![revoked(), staged(), well]);
     letter.also_open = vec![OpenElsewhere {

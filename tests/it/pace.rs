@@ -9,7 +9,6 @@ use leafwatch::daemon::pack::Packer;
 use leafwatch::daemon::player::{Player, accepts_all};
 use leafwatch::daemon::settings::Settings;
 use leafwatch::model::*;
-use leafwatch::rules::fleet::Sight;
 use leafwatch::store::{Counts, Db, Tx, Waiting};
 
 use crate::support::desk::{self, Desk, deere, reading};
@@ -111,7 +110,7 @@ impl Fleet {
         let at = self.player.now();
         let swept = Swept {
             sweep,
-            sight: Sight::Whole,
+            end: SweepEnd::Whole,
             reason: String::new(),
             counts,
             gaps: Vec::new(),

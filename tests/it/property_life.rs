@@ -257,7 +257,7 @@ impl Both {
         let now = self.desk.steady_now();
         let since = self.last_sweep.map(|then| now.duration_since(then));
         let elapsed = since.map_or(std::time::Duration::ZERO, SignedDuration::unsigned_abs);
-        let sight = self.desk.sweep_along(course);
+        let end = self.desk.sweep_along(course);
         let asked = self.desk.asked.clone();
         let mut silent = BTreeSet::new();
         for credential in &asked {
@@ -271,9 +271,8 @@ impl Both {
             self.last_sweep = None;
             return;
         }
-        self.model
-            .end_sweep(sight, &silent, &asked, elapsed, elapsed);
-        if sight != leafwatch::rules::fleet::Sight::Stopped {
+        self.model.end_sweep(end, &silent, &asked, elapsed, elapsed);
+        if end != leafwatch::model::SweepEnd::Stopped {
             self.last_sweep = Some(now);
         }
     }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use leafwatch::config::Web;
 use leafwatch::daemon::judge::Bench;
-use leafwatch::model::{Provider, WatchList};
-use leafwatch::rules::fleet::Sight;
+use leafwatch::model::{Provider, SweepEnd, WatchList};
 use leafwatch::store::Db;
 
 use crate::support::desk::{Desk, HOUR, MINUTE, deere, later, plain_user, status, user};
@@ -52,7 +51,7 @@ fn told_to_wait(db: Db) -> Desk {
     };
     desk.db
         .write(|tx| {
-            bench.probed(tx, Sight::Unreachable, "wait", Duration::ZERO, now)?;
+            bench.probed(tx, SweepEnd::Unreachable, "wait", Duration::ZERO, now)?;
             tx.keep_pause(until)
         })
         .unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leafwatch::clock::Clock;
-use leafwatch::rules::fleet::Sight;
+use leafwatch::model::SweepEnd;
 use leafwatch::sim::{Fault, Scope, When};
 
 use crate::support::world::{HOUR, MINUTE, Setup, World};
@@ -34,7 +34,7 @@ async fn a_thousand_credentials_that_take_200_ms_each() {
     println!(
         "1,000 credentials at 200 ms, {IN_FLIGHT} at a time: {took:.1?}; at least {least:.1?}"
     );
-    assert_eq!(ended.sight, Sight::Whole);
+    assert_eq!(ended.end, SweepEnd::Whole);
     assert!(!ended.blind);
     assert_eq!(
         world.leaf.requests().max_in_flight,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leafwatch::rules::fleet::Sight;
+use leafwatch::model::SweepEnd;
 use leafwatch::sim::{Fault, RawAnswer, RequestKind, Scope, When};
 
 use crate::support::world::{HOUR, MINUTE, Setup, World};
@@ -68,12 +68,12 @@ async fn no_fault_in_the_middle_of_a_sweep_opens_anything_of_a_grower() {
         let middle = When::always().after(7);
         world.leaf.fault(Scope::AllButLogin, fault.clone(), middle);
         let ended = world.sweep().await;
-        assert_ne!(ended.sight, Sight::Whole, "{fault:?}");
+        assert_ne!(ended.end, SweepEnd::Whole, "{fault:?}");
         assert!(ended.blind, "{fault:?}");
         world.leaf.heal();
         world.clock.advance(2 * MINUTE);
         let ended = world.sweep().await;
-        assert_eq!(ended.sight, Sight::Whole, "{fault:?}");
+        assert_eq!(ended.end, SweepEnd::Whole, "{fault:?}");
         assert!(!ended.blind, "{fault:?}");
         world.time_passes(SWEEP).await;
         world.nothing_more();
@@ -142,7 +142,7 @@ async fn a_long_pause_gives_the_sweep_up_and_holds_the_next() {
         .leaf
         .fault(Scope::AllButLogin, slow_down, When::next(1).after(5));
     let ended = world.sweep().await;
-    assert_eq!(ended.sight, Sight::Unreachable);
+    assert_eq!(ended.end, SweepEnd::Unreachable);
     world.leaf.forget_requests();
     world.time_passes(39 * MINUTE).await;
     assert_eq!(world.leaf.requests().total, 0, "Leaf asked for 40 minutes");
@@ -241,7 +241,7 @@ async fn a_short_pause_is_waited_for() {
         .leaf
         .fault(Scope::AllButLogin, slow_down, When::next(1).after(5));
     let ended = world.sweep().await;
-    assert_eq!(ended.sight, Sight::Whole);
+    assert_eq!(ended.end, SweepEnd::Whole);
     assert!(world.steps().is_empty());
 }
 
@@ -325,7 +325,7 @@ async fn an_answer_that_is_about_another_user_is_asked_for_again_and_blames_nobo
         world.leaf.fault(of, mixed_up.clone(), When::next(1));
         world.leaf.forget_requests();
         let ended = world.sweep().await;
-        assert_eq!(ended.sight, Sight::Whole);
+        assert_eq!(ended.end, SweepEnd::Whole);
         // Both of them once more.
         assert_eq!(world.leaf.requests().of(RequestKind::Reading), 5);
         assert_eq!(world.open_incidents(), ["invalid"]);
@@ -392,6 +392,6 @@ async fn a_gateways_report_sent_as_a_success_blames_no_grower() {
     let of = Scope::Kind(RequestKind::Reading);
     world.leaf.fault(of, Fault::Answer(report), When::always());
     let ended = world.sweep().await;
-    assert_eq!(ended.sight, Sight::Unreachable);
+    assert_eq!(ended.end, SweepEnd::Unreachable);
     assert!(world.credential_steps().is_empty());
 }

@@ -7,12 +7,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::work::State;
-use super::{reason_of, sight_of};
+use super::{end_of, reason_of};
 use crate::daemon::context::Context;
 use crate::daemon::roster::Member;
 use crate::leaf::{Class, Halt, Step};
-use crate::model::Credential;
-use crate::rules::fleet::Sight;
+use crate::model::{Credential, SweepEnd};
 use crate::vitals::Loop;
 
 /// How long requests under way may take when the sweep is stopped.
@@ -48,11 +47,11 @@ pub(super) async fn ask_everybody(
                 Some(Ok(())) => {}
                 Some(Err(panic)) => {
                     tracing::error!(%panic, "a worker of the sweep failed");
-                    state.give_up(Sight::Stopped, "a worker failed".to_owned());
+                    state.give_up(SweepEnd::Stopped, "a worker failed".to_owned());
                 }
             },
             () = recall.cancelled() => {
-                state.give_up(Sight::Stopped, "stopped from our side".to_owned());
+                state.give_up(SweepEnd::Stopped, "stopped from our side".to_owned());
                 // What is under way may finish; nobody waits for long.
                 let drained = async { while workers.join_next().await.is_some() {} };
                 if tokio::time::timeout(GRACE, drained).await.is_err() {
@@ -115,5 +114,5 @@ async fn ask_again(
 fn halted(context: &Context, state: &State, halt: &Halt) {
     context.heed(halt);
     let reason = reason_of(halt, &context.settings.now());
-    state.give_up(sight_of(halt), reason);
+    state.give_up(end_of(halt), reason);
 }

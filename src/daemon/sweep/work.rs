@@ -11,8 +11,8 @@ use crate::daemon::context::Context;
 use crate::daemon::judge::Look;
 use crate::daemon::roster::{self, Roster};
 use crate::leaf::Look as LeafLook;
-use crate::model::{Credential, NoAnswer, Outcome, SweepId};
-use crate::rules::fleet::{Outlook, Sight};
+use crate::model::{Credential, NoAnswer, Outcome, SweepEnd, SweepId};
+use crate::rules::fleet::Outlook;
 use crate::store::{Counts, Gap};
 
 /// Credentials that wait for another try beside the workers.
@@ -40,7 +40,7 @@ pub(super) struct Work {
     pub(super) counts: Counts,
     pub(super) changed: Vec<Changed>,
     pub(super) gaps: Vec<(u32, Gap)>,
-    pub(super) given_up: Option<(Sight, String)>,
+    pub(super) given_up: Option<(SweepEnd, String)>,
     pub(super) urgent: HashMap<Option<[u8; 16]>, u32>,
 }
 
@@ -113,8 +113,8 @@ impl State {
         }
     }
 
-    pub(super) fn give_up(&self, sight: Sight, reason: String) {
-        self.work().given_up.get_or_insert((sight, reason));
+    pub(super) fn give_up(&self, end: SweepEnd, reason: String) {
+        self.work().given_up.get_or_insert((end, reason));
     }
 
     /// Takes one result into the account of the sweep.
@@ -195,13 +195,13 @@ impl State {
         if !before.silent && !counted {
             work.outlook.record(silence);
         }
-        if let Some(sight) = work.outlook.gives_up().filter(|_| silence.is_some()) {
+        if let Some(end) = work.outlook.gives_up().filter(|_| silence.is_some()) {
             let reason = work
                 .gaps
                 .last()
                 .map(|(_, gap)| gap.detail.clone())
                 .unwrap_or_default();
-            work.given_up.get_or_insert((sight, reason));
+            work.given_up.get_or_insert((end, reason));
         }
         let counts = work.counts;
         drop(work);

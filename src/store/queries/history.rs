@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row};
 
-use super::status::sweep_end;
 use super::{Filter, Scene};
 use crate::model::{CredentialId, IncidentId, Provider, WhyUnseen};
 use crate::rules::availability::Period;
@@ -11,7 +10,6 @@ use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
 use crate::view::User;
 use crate::view::history::{Entry, History, What};
-use crate::view::status::SweepEnd;
 
 impl Tx<'_> {
     /// The history of `user` since `filter.since`, the oldest first: what lasted into that time is part of it.
@@ -208,9 +206,9 @@ impl Tx<'_> {
                     }),
                 },
                 Some(WhyUnseen::Blind) => {
-                    let sight = given_up.query_row([At(from)], |row| row.get(0));
+                    let end = given_up.query_row([At(from)], |row| row.get(0));
                     What::Blind {
-                        sweep: sight.optional()?.map_or(SweepEnd::Unfinished, sweep_end),
+                        sweep: end.optional()?,
                     }
                 }
                 Some(WhyUnseen::NotLooked) => What::NotLooked,

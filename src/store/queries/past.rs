@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use crate::model::{
-    Answer, Credential, CredentialId, Event, IncidentId, NoAnswer, Reading, SweepId,
+    Answer, Credential, CredentialId, Event, IncidentId, NoAnswer, Reading, SweepEnd, SweepId,
 };
-use crate::rules::fleet::Sight;
 use crate::store::row::{self, At, Word, duration};
 use crate::store::{Ack, Counts, Gap, Result, Silence, Tx};
 
@@ -58,7 +57,7 @@ pub struct PastSweep {
     /// When it ended; none where it was cut off.
     pub ended: Option<Timestamp>,
     /// How it ended.
-    pub sight: Sight,
+    pub end: SweepEnd,
     /// What it counted.
     pub counts: Counts,
     /// The time watched before it, as it was counted then.
@@ -266,12 +265,7 @@ fn sweep(row: &Row<'_>) -> rusqlite::Result<PastSweep> {
         second: row.get(2)?,
         began: at(row, 3)?,
         ended: end(row, 4)?,
-        sight: match row.get(5)? {
-            0 => Sight::Whole,
-            1 => Sight::Denied,
-            2 => Sight::Unreachable,
-            _ => Sight::Stopped,
-        },
+        end: row.get(5)?,
         counts: Counts {
             asked: row.get(6)?,
             answered: row.get(7)?,

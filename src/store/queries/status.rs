@@ -11,9 +11,7 @@ use crate::rules::due;
 use crate::rules::judge::{self, Access};
 use crate::store::row::{self, At, Word};
 use crate::store::{Result, Tx};
-use crate::view::status::{
-    Line, Mails, OwnTrouble, Problem, State, Sweep, SweepEnd, Unwritten, Watch,
-};
+use crate::view::status::{Line, Mails, OwnTrouble, Problem, State, Sweep, Unwritten, Watch};
 
 /// What was read before the pass, and holds for every line.
 pub(super) struct Pass {
@@ -314,20 +312,10 @@ fn sweep(row: &Row<'_>) -> rusqlite::Result<Sweep> {
         started_at,
         finished_at,
         ended: match finished_at {
-            Some(_) => sweep_end(row.get(2)?),
-            None => SweepEnd::Unfinished,
+            Some(_) => Some(row.get(2)?),
+            None => None,
         },
         asked: row.get(3)?,
         answered: row.get(4)?,
     })
-}
-
-/// How the number in the column `sight` reads.
-pub(super) fn sweep_end(sight: i64) -> SweepEnd {
-    match sight {
-        0 => SweepEnd::Whole,
-        1 => SweepEnd::Denied,
-        2 => SweepEnd::Unreachable,
-        _ => SweepEnd::Stopped,
-    }
 }

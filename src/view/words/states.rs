@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::{between, duration, label};
-use crate::model::{EndedBy, Kind, TransitionKind, WhyUnseen};
+use crate::model::{EndedBy, Kind, SweepEnd, TransitionKind, WhyUnseen};
 use crate::view::events::{Says, Unusable};
-use crate::view::status::{Line, State, SweepEnd};
+use crate::view::status::{Line, State};
 
 /// How a credential is, in a few words: `invalid, environment mismatch`.
 pub fn state(line: &Line) -> String {
@@ -57,13 +57,13 @@ pub fn unseen(why: WhyUnseen) -> &'static str {
 }
 
 /// How a sweep ended, as the end of a sentence.
-pub fn sweep_end(end: SweepEnd) -> &'static str {
+pub fn sweep_end(end: Option<SweepEnd>) -> &'static str {
     match end {
-        SweepEnd::Unfinished => "not ended",
-        SweepEnd::Whole => "whole",
-        SweepEnd::Denied => "given up: Leaf denied access",
-        SweepEnd::Unreachable => "given up: no usable answers from Leaf",
-        SweepEnd::Stopped => "stopped",
+        None => "not ended",
+        Some(SweepEnd::Whole) => "whole",
+        Some(SweepEnd::Denied) => "given up: Leaf denied access",
+        Some(SweepEnd::Unreachable) => "given up: no usable answers from Leaf",
+        Some(SweepEnd::Stopped) => "stopped",
     }
 }
 

@@ -10,7 +10,7 @@ use leafwatch::daemon::settings::{Keep, Settings};
 use leafwatch::mail::letter::Sender;
 use leafwatch::mail::send::Transport;
 use leafwatch::model::*;
-use leafwatch::rules::fleet::{Outlook, Sight};
+use leafwatch::rules::fleet::Outlook;
 use leafwatch::store::{Counts, Db, Error, Gap, RunId, Tx};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -233,7 +233,7 @@ impl Desk {
     }
 
     /// Time passes, then a sweep over everything.
-    pub fn sweep_after(&mut self, time: Duration) -> Sight {
+    pub fn sweep_after(&mut self, time: Duration) -> SweepEnd {
         self.now += time;
         self.sweep()
     }
@@ -245,11 +245,11 @@ impl Desk {
         }
     }
 
-    pub fn sweep(&mut self) -> Sight {
+    pub fn sweep(&mut self) -> SweepEnd {
         self.sweep_along(Course::Through)
     }
 
-    pub fn sweep_along(&mut self, course: Course) -> Sight {
+    pub fn sweep_along(&mut self, course: Course) -> SweepEnd {
         let (policy, watch) = self.bench();
         let bench = Bench {
             policy: &policy,
@@ -269,11 +269,11 @@ impl Desk {
         let sweep = self.db.write(|tx| tx.begin_sweep(run, false, now)).unwrap();
         let answered_before = |c: &&Credential| !self.silent.contains(*c);
         let mut outlook = Outlook::new(self.truth.keys().filter(answered_before).count() as u32);
-        let (mut gaps, mut counts, mut sight) = (Vec::new(), Counts::default(), Sight::Whole);
+        let (mut gaps, mut counts, mut end) = (Vec::new(), Counts::default(), SweepEnd::Whole);
         let mut healthy = self.healthy.clone();
         for (at, (credential, outcome)) in self.truth.iter().enumerate() {
             if course == Course::Stopped(at) {
-                sight = Sight::Stopped;
+                end = SweepEnd::Stopped;
                 break;
             }
             let id = self.ids[credential];
@@ -299,7 +299,7 @@ impl Desk {
                     if killed.is_err() {
                         self.begin_run();
                         self.was_killed = true;
-                        return Sight::Stopped;
+                        return SweepEnd::Stopped;
                     }
                     if self.repeats {
                         let again = |tx: &Tx<'_>| bench.answers(tx, sweep, counts, &look);
@@ -329,14 +329,14 @@ impl Desk {
                 outlook.record(no_answer);
             }
             if let Some(given_up) = outlook.gives_up() {
-                sight = given_up;
+                end = given_up;
                 break;
             }
         }
         let silent: BTreeSet<CredentialId> = gaps.iter().map(|gap| gap.credential).collect();
         let swept = Swept {
             sweep,
-            sight,
+            end,
             reason: "no answer".to_owned(),
             counts,
             gaps,
@@ -347,11 +347,11 @@ impl Desk {
         };
         self.db.write(|tx| bench.swept(tx, &swept)).unwrap();
         self.healthy = healthy;
-        if sight != Sight::Stopped {
+        if end != SweepEnd::Stopped {
             self.last_sweep = Some(steady);
             self.last_try = Some(steady);
         }
-        if sight == Sight::Whole {
+        if end == SweepEnd::Whole {
             self.after_off = false;
             let ids = &self.ids;
             self.silent = ids
@@ -360,7 +360,7 @@ impl Desk {
                 .map(|(credential, _)| *credential)
                 .collect();
         }
-        sight
+        end
     }
 
     /// What the daemon would need beside, to be played by hand with this desk's policy and watch list.
@@ -430,7 +430,7 @@ impl Desk {
                 let sweep = tx.begin_sweep(run, true, at)?;
                 let swept = Swept {
                     sweep,
-                    sight: Sight::Whole,
+                    end: SweepEnd::Whole,
                     reason: String::new(),
                     counts: Counts::default(),
                     gaps,

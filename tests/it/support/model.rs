@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use leafwatch::model::*;
-use leafwatch::rules::fleet::Sight;
 
 use super::desk::MINUTE;
 
@@ -404,19 +403,19 @@ impl Model {
 
     pub fn end_sweep(
         &mut self,
-        sight: Sight,
+        end: SweepEnd,
         silent: &BTreeSet<Credential>,
         asked: &[Credential],
         elapsed: Duration,
         since_last_try: Duration,
     ) {
         let sweep = self.sweeps.len() - 1;
-        let whole = sight == Sight::Whole;
-        let condition = match sight {
-            Sight::Stopped => None,
-            Sight::Denied => Some(Some(Kind::LeafLogin)),
-            Sight::Unreachable => Some(Some(Kind::LeafUnreachable)),
-            Sight::Whole => Some(self.looks_foreign().then_some(Kind::WrongAccount)),
+        let whole = end == SweepEnd::Whole;
+        let condition = match end {
+            SweepEnd::Stopped => None,
+            SweepEnd::Denied => Some(Some(Kind::LeafLogin)),
+            SweepEnd::Unreachable => Some(Some(Kind::LeafUnreachable)),
+            SweepEnd::Whole => Some(self.looks_foreign().then_some(Kind::WrongAccount)),
         };
         if let Some(condition) = condition {
             self.blind = condition.is_some();

@@ -11,7 +11,7 @@ use leafwatch::daemon::judge::{Look, Swept};
 use leafwatch::daemon::player::{Player, accepts_all};
 use leafwatch::daemon::settings::Settings;
 use leafwatch::model::*;
-use leafwatch::rules::fleet::{Outlook, Sight};
+use leafwatch::rules::fleet::Outlook;
 use leafwatch::rules::notify::{Silenced, gives_up, retry_after};
 use leafwatch::store::{Attempt, Counts, Db, Error, Gap, Tx, Waiting};
 
@@ -487,14 +487,14 @@ impl Play {
             self.sweeps[this].over = self.at;
             return;
         }
-        let sight = match ended {
-            Ended::Whole => Sight::Whole,
-            Ended::GivenUp(Failing::Denied) => Sight::Denied,
-            Ended::GivenUp(_) => Sight::Unreachable,
-            Ended::Cut => Sight::Stopped,
+        let end = match ended {
+            Ended::Whole => SweepEnd::Whole,
+            Ended::GivenUp(Failing::Denied) => SweepEnd::Denied,
+            Ended::GivenUp(_) => SweepEnd::Unreachable,
+            Ended::Cut => SweepEnd::Stopped,
         };
         (self.sweeps[this].over, self.sweeps[this].ended) = (self.at, ended);
-        self.end_sweep(under_way, sight);
+        self.end_sweep(under_way, end);
         // One that was due meanwhile is left out.
         if self.next_sweep > began && self.next_sweep <= self.at {
             self.next_sweep = self.next_on_the_clock(INTERVAL, 0);
@@ -595,8 +595,8 @@ impl Play {
                 },
             ));
             return match under_way.outlook.gives_up() {
-                Some(sight) if self.pass_to(at) => Some(Ended::GivenUp(match sight {
-                    Sight::Denied => Failing::Denied,
+                Some(end) if self.pass_to(at) => Some(Ended::GivenUp(match end {
+                    SweepEnd::Denied => Failing::Denied,
                     _ => Failing::Unreachable,
                 })),
                 Some(_) => Some(Ended::Cut),
@@ -627,14 +627,14 @@ impl Play {
         None
     }
 
-    fn end_sweep(&mut self, under_way: UnderWay, sight: Sight) {
+    fn end_sweep(&mut self, under_way: UnderWay, end: SweepEnd) {
         let UnderWay {
             sweep,
             counts,
             gaps,
             ..
         } = under_way;
-        let whole = sight == Sight::Whole;
+        let whole = end == SweepEnd::Whole;
         let steady = self.steady();
         let since = |then: Option<Second>| {
             Duration::from_secs(then.map_or(0, |then| (steady - then) as u64))
@@ -646,7 +646,7 @@ impl Play {
         };
         let swept = Swept {
             sweep,
-            sight,
+            end,
             reason,
             counts,
             gaps: match whole {
@@ -662,7 +662,7 @@ impl Play {
             .player
             .judge(|bench, tx| bench.swept(tx, &swept))
             .unwrap();
-        if sight != Sight::Stopped {
+        if end != SweepEnd::Stopped {
             self.answers = whole;
             (self.last_sweep, self.last_try) = (Some(steady), Some(steady));
         }
@@ -719,7 +719,7 @@ impl Play {
                 let sweep = tx.begin_sweep(run, true, at)?;
                 let swept = Swept {
                     sweep,
-                    sight: Sight::Whole,
+                    end: SweepEnd::Whole,
                     reason: String::new(),
                     counts: Counts::default(),
                     gaps: Vec::new(),
@@ -753,9 +753,9 @@ impl Play {
         };
         let until = (how == Failing::Pause).then_some(span.end);
         let told = until.map(|until| self.wall_of(until));
-        let sight = match how {
-            Failing::Denied => Sight::Denied,
-            _ => Sight::Unreachable,
+        let end = match how {
+            Failing::Denied => SweepEnd::Denied,
+            _ => SweepEnd::Unreachable,
         };
         // While Leaf asked us to wait nobody is asked.
         self.paused_until = until.or(pause);
@@ -766,13 +766,7 @@ impl Play {
         let now = self.now();
         self.player
             .judge(|bench, tx| {
-                bench.probed(
-                    tx,
-                    sight,
-                    "no answer",
-                    Duration::from_secs(since as u64),
-                    now,
-                )?;
+                bench.probed(tx, end, "no answer", Duration::from_secs(since as u64), now)?;
                 match told {
                     Some(until) => tx.keep_pause(until),
                     None => Ok(()),
