@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::rules::failing::Sign;
 use crate::rules::fleet::{self, Census};
-use crate::rules::incidents::{self, Condition, Fact, Known, Moment, Plan, Steady};
+use crate::rules::incidents::{self, Condition, Fact, Known, Moment, Plan};
 use crate::rules::judge::{self, Access};
 use crate::store::{Counts, Finished, Gap, Result, Stamp, Tx};
 
@@ -320,16 +320,12 @@ impl<'a> Bench<'a> {
         now: Timestamp,
     ) -> Result<()> {
         let known = tx.known_own(track, subject, self.policy, now)?;
-        let steady = Steady {
-            open: known.incidents.iter().find(|incident| incident.is_open()),
-            ended: known.incidents.iter().find(|incident| !incident.is_open()),
-            suspects: &known.suspects,
-        };
         let nobody = Expectation {
             environment: None,
             named: false,
         };
-        let plan = incidents::settle(steady, condition, elapsed, &self.moment(now, now, nobody));
+        let moment = self.moment(now, now, nobody);
+        let plan = incidents::settle(&known, track.0, condition, elapsed, &moment);
         tx.apply_own(subject, &plan, self.stamp(sweep, now))
     }
 

@@ -25,8 +25,8 @@ pub use incident::{
     Transition, TransitionKind, Well,
 };
 pub use policy::{
-    Address, Alerts, NotAnAddress, Policy, QuietWindow, Route, Schedules, StatusClass, StatusWords,
-    Thresholds,
+    Address, Alerts, Needed, NotAnAddress, Policy, QuietWindow, Route, Schedules, StatusClass,
+    StatusWords, Thresholds,
 };
 pub use problem::{Audience, Kind, Severity, Track};
 pub use reading::{Answer, KeyPrint, NoAnswer, Outcome, Reading, WhyUnseen};

@@ -118,6 +118,28 @@ impl StatusWords {
     }
 }
 
+/// Looks, and time in which every look said the same, that something takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needed {
+    /// Looks.
+    pub looks: u32,
+    /// Time.
+    pub held: Duration,
+}
+
+impl Needed {
+    /// The first look is enough.
+    pub const ONE_LOOK: Needed = Needed {
+        looks: 1,
+        held: Duration::ZERO,
+    };
+
+    /// Whether so many looks over so long are enough.
+    pub fn is_met(self, looks: u32, held: Duration) -> bool {
+        looks >= self.looks && held >= self.held
+    }
+}
+
 /// Every number of the rules of trouble. Durations are *held* time: time in which somebody looked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thresholds {

@@ -8,13 +8,16 @@ mod steady;
 
 use jiff::Timestamp;
 
-use crate::model::{Answer, EndedBy, Expectation, Incident, Kind, Policy, Suspect, Track};
+use crate::model::{
+    Answer, EndedBy, Expectation, Incident, Kind, Needed, Policy, Suspect, Thresholds, Track,
+};
 use crate::rules::failing::{self, Sign};
 use crate::rules::judge::{self, Access, InEnvironment};
+use crate::rules::needs;
 
 use plan::Began;
 pub use plan::{Epoch, NewSpan, Plan, SuspectChange};
-pub use steady::{Condition, Steady, settle};
+pub use steady::{Condition, settle};
 
 /// The answer that stands, and since when.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +37,8 @@ pub struct NamedKey {
     pub since: Option<Timestamp>,
 }
 
-/// All that is known of one credential when a fact about it arrives.
+/// All that is known of one credential when a fact about it arrives; of the account and our own, the incidents and
+/// suspects of one track and subject.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Known {
     /// The answer that stands; none before the first.
@@ -76,6 +80,14 @@ impl Known {
 
     fn suspect(&self, kind: Kind) -> Option<&Suspect> {
         self.suspects.iter().find(|suspect| suspect.kind == kind)
+    }
+
+    /// What trouble of `kind` takes until it is told; one look, where it comes back within the flap window.
+    pub fn needed(&self, kind: Kind, thresholds: &Thresholds) -> Needed {
+        match self.ended(kind.track()) {
+            Some(ended) if ended.kind == kind => Needed::ONE_LOOK,
+            _ => needs::to_open(kind, thresholds),
+        }
     }
 
     /// The signs that count for the early warning beside `answer`, newest first: of the life that began at `epoch` and
@@ -235,6 +247,7 @@ fn on_swept(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
 }
 
 fn on_no_answer(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
+    let needed = known.needed(Kind::Unreadable, &moment.policy.thresholds);
     match (known.open(Track::Sight), known.suspect(Kind::Unreadable)) {
         (Some(incident), _) => plan.bad_look(incident),
         (None, None) if known.ended(Track::Sight).is_some() => {
@@ -242,7 +255,7 @@ fn on_no_answer(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
             plan.begin(known, Kind::Unreadable, Began::now(moment), None, why);
         }
         (None, None) => plan.suspect(known, Kind::Unreadable, moment),
-        (None, Some(suspect)) if suspect.held >= moment.policy.thresholds.unreadable_hold => {
+        (None, Some(suspect)) if needed.is_met(suspect.looks, suspect.held) => {
             let why = format!(
                 "no answer about it in {} whole sweeps running",
                 suspect.looks

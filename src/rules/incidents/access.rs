@@ -151,33 +151,24 @@ pub(super) fn on_events(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
 
 /// What held long enough becomes true when a sweep has ended whole.
 pub(super) fn on_swept(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
-    let thresholds = &moment.policy.thresholds;
-    if let Some(suspect) = known.suspect(Kind::Missing)
-        && !moment.blind
-    {
-        let again = known
-            .ended(Track::Access)
-            .is_some_and(|ended| ended.kind == Kind::Missing);
-        if again
-            || (suspect.looks >= thresholds.second_look && suspect.held >= thresholds.missing_hold)
-        {
-            let why = format!("not there in {} looks running", suspect.looks);
-            confirmed(known, suspect, plan, why);
-        }
+    let held_long_enough = |suspect: &&Suspect| {
+        let needed = known.needed(suspect.kind, &moment.policy.thresholds);
+        needed.is_met(suspect.looks, suspect.held)
+    };
+    let missing = known.suspect(Kind::Missing).filter(held_long_enough);
+    if let Some(suspect) = missing.filter(|_| !moment.blind) {
+        let why = format!("not there in {} looks running", suspect.looks);
+        confirmed(known, suspect, plan, why);
     }
-    if let Some(suspect) = known.suspect(Kind::ProviderUnavailable)
+    let unavailable = known.suspect(Kind::ProviderUnavailable);
+    if let Some(suspect) = unavailable.filter(held_long_enough)
         && known.open(Track::Access).is_none()
     {
-        let again = known
-            .ended(Track::Access)
-            .is_some_and(|ended| ended.kind == Kind::ProviderUnavailable);
-        if again || suspect.held >= thresholds.provider_unavailable_hold {
-            let why = format!(
-                "the provider is unavailable in {} looks running",
-                suspect.looks
-            );
-            confirmed(known, suspect, plan, why);
-        }
+        let why = format!(
+            "the provider is unavailable in {} looks running",
+            suspect.looks
+        );
+        confirmed(known, suspect, plan, why);
     }
 }
 

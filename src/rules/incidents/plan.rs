@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Known, Moment};
 use crate::model::{Answer, EndedBy, Incident, Kind, Origin, Suspect, Transition};
+use crate::rules::needs;
 
 /// What to write. Empty where nothing is to be done.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -254,7 +255,8 @@ impl Plan {
     ) {
         // What is asked only when something happens is mended when that happens.
         let while_off = moment.after_off && !incident.kind.is_asked_at_events();
-        let one_look = incident.reopened == 0 && moment.policy.thresholds.resolve_after <= 1;
+        let needed = needs::to_end(incident, &moment.policy.thresholds);
+        let one_look = incident.reopened == 0 && needed.looks <= 1;
         if one_look || incident.kind.is_asked_at_events() {
             self.take(
                 Transition::Resolved {
@@ -276,14 +278,13 @@ impl Plan {
 
     /// Ends an incident whose run of good looks has become proof.
     pub(super) fn end_if_proved(&mut self, incident: &Incident, moment: &Moment<'_>) {
-        let thresholds = &moment.policy.thresholds;
         let Some(well) = incident.well else { return };
-        let quiet = incident.reopened == 0 || well.held >= thresholds.flap_window;
+        let needed = needs::to_end(incident, &moment.policy.thresholds);
         let handled = self
             .transitions
             .iter()
             .any(|(transition, _)| transition.incident() == Some(incident.id));
-        if quiet && well.looks >= thresholds.resolve_after && !handled {
+        if needed.is_met(well.looks, well.held) && !handled {
             let why = match incident.reopened {
                 0 => format!("{} good looks running", well.looks),
                 _ => "quiet for a whole flap window".to_owned(),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Moment, Plan, SuspectChange};
-use crate::model::{Incident, Kind, Origin, Suspect, Thresholds, Track, Transition};
+use super::{Known, Moment, Plan, SuspectChange};
+use crate::model::{Kind, Origin, Suspect, Track, Transition};
+use crate::rules::needs;
 
 /// Trouble that is true now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,34 +17,24 @@ pub struct Condition {
     pub why: String,
 }
 
-/// What is known of one track and subject.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Steady<'a> {
-    /// The open incident.
-    pub open: Option<&'a Incident>,
-    /// The one that ended within the flap window.
-    pub ended: Option<&'a Incident>,
-    /// What does not hold long enough yet, of any kind of this track and subject.
-    pub suspects: &'a [Suspect],
-}
-
-/// Decides about one track and subject: `condition` is what is true of it now, `elapsed` the time watched since it was
-/// last asked.
+/// Decides about one `track` and the subject of `known`: `condition` is what is true of it now, `elapsed` the time
+/// watched since it was last asked.
 pub fn settle(
-    known: Steady<'_>,
+    known: &Known,
+    track: Track,
     condition: Option<&Condition>,
     elapsed: Duration,
     moment: &Moment<'_>,
 ) -> Plan {
     let mut plan = Plan::default();
-    match (condition, known.open) {
+    match (condition, known.open(track)) {
         (Some(condition), Some(incident)) if incident.kind == condition.kind => {
-            plan.drop_all(known.suspects);
+            plan.drop_all(&known.suspects);
             plan.bad_look(incident)
         }
         (Some(condition), _) => suspect_or_tell(known, condition, elapsed, moment, &mut plan),
         (None, open) => {
-            plan.drop_all(known.suspects);
+            plan.drop_all(&known.suspects);
             if let Some(incident) = open {
                 plan.good_look(incident, moment, "it is no longer true");
                 plan.end_if_proved(incident, moment);
@@ -54,7 +45,7 @@ pub fn settle(
 }
 
 fn suspect_or_tell(
-    known: Steady<'_>,
+    known: &Known,
     condition: &Condition,
     elapsed: Duration,
     moment: &Moment<'_>,
@@ -64,15 +55,14 @@ fn suspect_or_tell(
     // What we see of ourselves and the account begins when we see it.
     let while_off = false;
     let counted = counted(known, condition, elapsed, moment);
-    let again = known
-        .ended
-        .is_some_and(|ended| known.open.is_none() && ended.kind == kind);
+    let (open, ended) = (known.open(kind.track()), known.ended(kind.track()));
+    let again = ended.is_some_and(|ended| ended.kind == kind);
     let told = match again {
         true => Some(kind),
-        false => true_by_now(&counted, known.open.is_none(), kind, moment),
+        false => true_by_now(&counted, open.is_none(), kind, moment),
     };
     let Some(told) = told else {
-        for suspect in known.suspects {
+        for suspect in &known.suspects {
             plan.suspects.push(if suspect.kind == kind {
                 SuspectChange::Again(kind, elapsed)
             } else if counted.iter().any(|counted| counted.kind == suspect.kind) {
@@ -86,8 +76,8 @@ fn suspect_or_tell(
         }
         return;
     };
-    plan.drop_all(known.suspects);
-    let transition = match (known.open, known.ended) {
+    plan.drop_all(&known.suspects);
+    let transition = match (open, ended) {
         (Some(open), _) => Transition::Changed {
             id: open.id,
             kind: told,
@@ -132,13 +122,13 @@ fn suspect_or_tell(
 /// What is suspected, this look counted in. Blindness is one, whatever it shows itself as: until it is told its kinds are
 /// counted side by side, each from its own first look on.
 fn counted(
-    known: Steady<'_>,
+    known: &Known,
     condition: &Condition,
     elapsed: Duration,
     moment: &Moment<'_>,
 ) -> Vec<Suspect> {
     let kind = condition.kind;
-    let side_by_side = kind.track() == Track::Account && known.open.is_none();
+    let side_by_side = kind.track() == Track::Account && known.open(kind.track()).is_none();
     let mut counted: Vec<Suspect> = known
         .suspects
         .iter()
@@ -171,10 +161,9 @@ fn true_by_now(
     moment: &Moment<'_>,
 ) -> Option<Kind> {
     let thresholds = &moment.policy.thresholds;
-    let (looks_needed, hold) = needs(found, thresholds);
-    let by_itself = |suspect: &Suspect| {
-        suspect.kind == found && suspect.looks >= looks_needed && suspect.held >= hold
-    };
+    let needed = needs::to_open(found, thresholds);
+    let by_itself =
+        |suspect: &Suspect| suspect.kind == found && needed.is_met(suspect.looks, suspect.held);
     if counted.iter().any(by_itself) {
         return Some(found);
     }
@@ -185,15 +174,4 @@ fn true_by_now(
         .iter()
         .max_by_key(|suspect| (suspect.looks, suspect.kind == found, suspect.kind))?;
     too_long.then_some(most.kind)
-}
-
-/// How many looks and how long a hold it takes until `kind` is told.
-fn needs(kind: Kind, thresholds: &Thresholds) -> (u32, Duration) {
-    match kind {
-        Kind::LeafLogin => (2, thresholds.leaf_login_hold),
-        Kind::LeafUnreachable => (1, thresholds.leaf_unreachable_hold),
-        Kind::WrongAccount | Kind::EnvironmentContradiction => (2, Duration::ZERO),
-        Kind::UnknownStatus => (thresholds.second_look, Duration::ZERO),
-        _ => (1, Duration::ZERO),
-    }
 }

@@ -8,7 +8,7 @@ use crate::model::{
     Track,
 };
 use crate::rules::incidents::Known;
-use crate::rules::{failing, notify, outlook, quiet};
+use crate::rules::{failing, needs, notify, quiet};
 use crate::store::row::At;
 use crate::store::{Result, Silence, Tx};
 use crate::view::deliveries::WaitingNotice;
@@ -166,7 +166,7 @@ impl Tx<'_> {
             &scene.policy.daemon,
         );
         let thresholds = &facts.scene.policy.thresholds;
-        let needed = outlook::to_end(incident, thresholds);
+        let needed = needs::to_end(incident, thresholds);
         let well = incident.well;
         Ok(OpenIncident {
             incident: incident.id,
@@ -256,7 +256,7 @@ impl Facts<'_> {
         let suspects = self.known.suspects.iter();
         let untold = suspects.filter(|suspect| !told(suspect.kind));
         let lacking = untold.map(|suspect| {
-            let needed = outlook::to_open(&self.known, suspect.kind, thresholds);
+            let needed = self.known.needed(suspect.kind, thresholds);
             let waits = suspect.kind == Kind::Missing && self.blind;
             Lacking {
                 kind: suspect.kind,
@@ -287,7 +287,8 @@ impl Facts<'_> {
             .kinds()
             .filter(|kind| !open.contains(kind))
             .filter_map(|kind| {
-                let when = words::opens(kind, &self.scene.policy.thresholds)?;
+                let thresholds = &self.scene.policy.thresholds;
+                let when = words::opens(kind, needs::to_open(kind, thresholds), thresholds)?;
                 Some(WouldOpen { kind, when })
             });
         openings.collect()

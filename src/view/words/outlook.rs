@@ -1,32 +1,30 @@
 //! What opens and what ends each kind of trouble of a credential, and what cannot be seen at all.
 
 use super::{counted, duration};
-use crate::model::{Kind, Thresholds};
+use crate::model::{Kind, Needed, Thresholds};
 
 /// What Leafwatch cannot see; said wherever somebody might take a healthy state for a promise.
 pub const CANNOT_SEE: &str = "What Leafwatch cannot see: Leaf tries a stored access only when it uses it, so one that has \
     died may go on saying OK for up to a day; events often tell earlier. And OK means that the access works, not that data \
     arrives.";
 
-/// When trouble of this kind opens, as a clause. None for what is no credential's.
-pub fn opens(kind: Kind, thresholds: &Thresholds) -> Option<String> {
-    let t = thresholds;
+/// When trouble of this kind, which takes `needed`, opens, as a clause. None for what is no credential's.
+pub fn opens(kind: Kind, needed: Needed, thresholds: &Thresholds) -> Option<String> {
+    let (t, held) = (thresholds, duration(needed.held));
     let clause = match kind {
         Kind::Invalid => {
             "at the first look whose status word says that the access is dead".to_owned()
         }
         Kind::Missing => format!(
-            "when Leaf has no such connection in {} over {}",
-            counted(u64::from(t.second_look), "look"),
-            duration(t.missing_hold)
+            "when Leaf has no such connection in {} over {held}",
+            counted(u64::from(needed.looks), "look"),
         ),
         Kind::LimitedPermission => {
             "at the first look whose status word says that permissions are lacking".to_owned()
         }
-        Kind::ProviderUnavailable => format!(
-            "when the status word says so for {} without a break",
-            duration(t.provider_unavailable_hold)
-        ),
+        Kind::ProviderUnavailable => {
+            format!("when the status word says so for {held} without a break")
+        }
         Kind::FailingEvents => format!(
             "while the status is healthy: when {} within {} that speak of the access failed since the last success, over \
              at least {}; or the newest 2 say invalid_grant or invalid_client",
@@ -37,10 +35,9 @@ pub fn opens(kind: Kind, thresholds: &Thresholds) -> Option<String> {
         Kind::EnvironmentMismatch => {
             "at the first look that finds another environment than the one expected".to_owned()
         }
-        Kind::Unreadable => format!(
-            "when Leaf gives no answer about it for {}, though it does about others",
-            duration(t.unreadable_hold)
-        ),
+        Kind::Unreadable => {
+            format!("when Leaf gives no answer about it for {held}, though it does about others")
+        }
         _ => return None,
     };
     Some(clause)
@@ -83,10 +80,18 @@ mod tests {
                 kind.track(),
                 Track::Access | Track::Environment | Track::Sight
             );
-            assert_eq!(opens(kind, &thresholds).is_some(), of_credential, "{kind}");
+            assert_eq!(
+                opens(kind, Needed::ONE_LOOK, &thresholds).is_some(),
+                of_credential,
+                "{kind}"
+            );
         }
+        let needed = Needed {
+            looks: 2,
+            held: thresholds.missing_hold,
+        };
         assert_eq!(
-            opens(Kind::Missing, &thresholds).unwrap(),
+            opens(Kind::Missing, needed, &thresholds).unwrap(),
             "when Leaf has no such connection in 2 looks over 30 min"
         );
     }
