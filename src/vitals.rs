@@ -4,11 +4,11 @@
 //! nothing about growers, and holds nothing that must survive a restart: that is the database's.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use strum::Display;
 
 use crate::model::SweepEnd;
 
@@ -17,7 +17,8 @@ use crate::model::SweepEnd;
 pub struct Vitals(Arc<Mutex<State>>);
 
 /// One of the daemon's loops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display)]
+#[strum(serialize_all = "lowercase")]
 pub enum Loop {
     /// Asks once a second what is due; it never rests.
     Schedule,
@@ -280,18 +281,6 @@ impl Limits {
             Loop::Pack => self.pack,
             Loop::Deliver => self.deliver,
         }
-    }
-}
-
-impl fmt::Display for Loop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Loop::Schedule => "schedule",
-            Loop::Sweep => "sweep",
-            Loop::Gather => "gather",
-            Loop::Pack => "pack",
-            Loop::Deliver => "deliver",
-        })
     }
 }
 

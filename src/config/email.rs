@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use strum::IntoStaticStr;
+
 use super::alerts::WRITE_ADDRESS;
 use super::fault::quoted;
 use super::reader::Section;
@@ -50,7 +52,8 @@ pub struct Smtp {
 }
 
 /// How a connection to the mail server is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Tls {
     /// STARTTLS, insisted on.
     StartTls,
@@ -63,11 +66,7 @@ pub enum Tls {
 impl Tls {
     /// As the config writes it.
     pub fn name(self) -> &'static str {
-        match self {
-            Tls::StartTls => "starttls",
-            Tls::Implicit => "implicit",
-            Tls::None => "none",
-        }
+        self.into()
     }
 }
 

@@ -354,7 +354,7 @@ fn mail_failure(
 fn attempt_of(fault: &send::Fault) -> Attempt {
     Attempt {
         server: fault.server.clone(),
-        phase: fault.phase.name().to_owned(),
+        phase: fault.phase.to_string(),
         code: fault.code,
         reply: fault.reply.clone(),
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use strum::FromRepr;
 
 /// A client key as far as it is ever known here: a keyed fingerprint and its last characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,14 +64,16 @@ pub enum Answer {
 }
 
 /// Why a look brought no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, FromRepr, Serialize)]
+#[repr(i64)]
+#[serde(rename_all = "snake_case")]
 pub enum NoAnswer {
     /// 403, or 401 again after a fresh login.
-    Denied,
+    Denied = 0,
     /// 429, 5xx, a time-out or the network, after all retries.
-    Later,
+    Later = 1,
     /// An answer that was not understood.
-    Broken,
+    Broken = 2,
 }
 
 /// What one look said.

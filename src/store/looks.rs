@@ -221,14 +221,9 @@ impl Tx<'_> {
         if self.in_gap(gap.credential)? {
             return Ok(false);
         }
-        let reason = match gap.reason {
-            NoAnswer::Denied => 0,
-            NoAnswer::Later => 1,
-            NoAnswer::Broken => 2,
-        };
         self.execute(
             "INSERT INTO gap (credential, from_sweep, from_at, reason, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![gap.credential.0, sweep.0, At(now), reason, gap.detail],
+            params![gap.credential.0, sweep.0, At(now), gap.reason, gap.detail],
         )?;
         Ok(true)
     }

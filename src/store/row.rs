@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::model::{KeyPrint, Reading, SweepEnd, UserId};
+use crate::model::{KeyPrint, NoAnswer, Reading, SweepEnd, UserId};
 
 /// A time as the database keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,18 +61,25 @@ impl FromSql for UserId {
     }
 }
 
-impl ToSql for SweepEnd {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok((*self as i64).into())
-    }
+/// What is kept as a number of a closed set.
+macro_rules! numbers {
+    ($($type:ty),*) => {$(
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok((*self as i64).into())
+            }
+        }
+
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let number = value.as_i64()?;
+                Self::from_repr(number).ok_or(FromSqlError::OutOfRange(number))
+            }
+        }
+    )*};
 }
 
-impl FromSql for SweepEnd {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let number = value.as_i64()?;
-        SweepEnd::from_repr(number).ok_or(FromSqlError::OutOfRange(number))
-    }
-}
+numbers!(SweepEnd, NoAnswer);
 
 /// The columns `status, environment, scopes, key_print, key_tail`, from column `at` on.
 pub(super) fn reading(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Reading> {

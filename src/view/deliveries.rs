@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use crate::model::{IncidentId, NoticeKind, WaitsFor};
 
@@ -57,7 +58,8 @@ pub struct Line {
 }
 
 /// How a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, Serialize)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It is tried again.
@@ -71,11 +73,7 @@ pub enum State {
 impl State {
     /// The word shown.
     pub fn name(self) -> &'static str {
-        match self {
-            State::Waiting => "waiting",
-            State::Accepted => "accepted",
-            State::Failed => "failed",
-        }
+        self.into()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::User;
 use super::status::or_unfinished;
-use crate::model::{IncidentId, Kind, Provider, SweepEnd, TransitionKind};
+use crate::model::{IncidentId, Kind, NoAnswer, Provider, SweepEnd, TransitionKind};
 
 /// The history of one user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,8 +56,8 @@ pub enum What {
     Missing,
     /// It alone gave no answer.
     NoAnswer {
-        /// `denied`, `later` or `broken`.
-        reason: &'static str,
+        /// Of which sort.
+        reason: NoAnswer,
         /// Why, in a few words.
         detail: String,
     },

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use strum::IntoStaticStr;
 
 use super::Who;
 use crate::model::{Environment, IncidentId, Kind, Severity, SweepEnd, WaitsFor};
@@ -152,7 +153,8 @@ impl Counts {
 }
 
 /// How a credential is. The worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, Serialize)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// An incident is open.

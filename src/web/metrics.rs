@@ -99,17 +99,6 @@ fn about_us(registry: &mut Registry) {
     registry.register("build_info", "Version and commit of this program", build);
 }
 
-fn state_name(state: State) -> &'static str {
-    match state {
-        State::Trouble => "trouble",
-        State::UnknownStatus => "unknown_status",
-        State::Suspected => "suspected",
-        State::NeverLooked => "never_looked",
-        State::NotConnected => "not_connected",
-        State::Healthy => "healthy",
-    }
-}
-
 fn credentials(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> {
     const STATES: [State; 6] = [
         State::Trouble,
@@ -127,7 +116,7 @@ fn credentials(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> 
         for state in STATES {
             let group = Group {
                 provider: Word(provider.name()),
-                state: Word(state_name(state)),
+                state: Word(state.into()),
             };
             let count = fleet.by.get(&(provider, state)).copied().unwrap_or(0);
             family.get_or_create(&group).set(whole(count));

@@ -8,10 +8,10 @@ mod smtp;
 mod stream;
 mod talk;
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use strum::Display;
 
 use crate::model::{Address, clean};
 
@@ -29,8 +29,9 @@ pub enum Transport {
     Folder(PathBuf),
 }
 
-/// How far a delivery came. The order is that of the conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// How far a delivery came. The order is that of the conversation; the words are kept in the database and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, Serialize)]
+#[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Reading our own settings: the password file.
@@ -48,61 +49,18 @@ pub enum Phase {
     /// `AUTH`.
     Auth,
     /// `MAIL FROM`.
+    #[strum(to_string = "mail from")]
     MailFrom,
     /// `RCPT TO`.
+    #[strum(to_string = "rcpt to")]
     RcptTo,
     /// `DATA`.
     Data,
     /// The mail itself, up to the answer to its final dot.
+    #[strum(to_string = "final dot")]
     Body,
     /// Writing into the folder.
     Folder,
-}
-
-impl Phase {
-    const ALL: [Phase; 12] = [
-        Phase::Settings,
-        Phase::Connect,
-        Phase::Tls,
-        Phase::Greeting,
-        Phase::Ehlo,
-        Phase::StartTls,
-        Phase::Auth,
-        Phase::MailFrom,
-        Phase::RcptTo,
-        Phase::Data,
-        Phase::Body,
-        Phase::Folder,
-    ];
-
-    /// The word kept in the database and shown in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Settings => "settings",
-            Phase::Connect => "connect",
-            Phase::Tls => "tls",
-            Phase::Greeting => "greeting",
-            Phase::Ehlo => "ehlo",
-            Phase::StartTls => "starttls",
-            Phase::Auth => "auth",
-            Phase::MailFrom => "mail from",
-            Phase::RcptTo => "rcpt to",
-            Phase::Data => "data",
-            Phase::Body => "final dot",
-            Phase::Folder => "folder",
-        }
-    }
-
-    /// The phase with this [`name`](Phase::name).
-    pub fn from_name(name: &str) -> Option<Phase> {
-        Phase::ALL.into_iter().find(|phase| phase.name() == name)
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
 }
 
 /// Why a delivery was not accepted. Holds no secret and nothing that steers a terminal.

@@ -118,13 +118,8 @@ impl Tx<'_> {
         )?;
         let mut rows = statement.query([id.0])?;
         while let Some(row) = rows.next()? {
-            let reason = match row.get::<_, i64>(2)? {
-                0 => "denied",
-                1 => "later",
-                _ => "broken",
-            };
             let what = What::NoAnswer {
-                reason,
+                reason: row.get(2)?,
                 detail: row.get(3)?,
             };
             entries.push(lasting(row, Some(provider), what)?);

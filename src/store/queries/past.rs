@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 
 use crate::model::{
-    Answer, Credential, CredentialId, Event, IncidentId, NoAnswer, Reading, SweepEnd, SweepId,
+    Answer, Credential, CredentialId, Event, IncidentId, Reading, SweepEnd, SweepId,
 };
 use crate::store::row::{self, At, Word, duration};
 use crate::store::{Ack, Counts, Gap, Result, Silence, Tx};
@@ -295,11 +295,7 @@ fn gap(row: &Row<'_>) -> rusqlite::Result<PastGap> {
     Ok(PastGap {
         gap: Gap {
             credential: CredentialId(row.get(0)?),
-            reason: match row.get(4)? {
-                0 => NoAnswer::Denied,
-                1 => NoAnswer::Later,
-                _ => NoAnswer::Broken,
-            },
+            reason: row.get(4)?,
             detail: row.get(5)?,
         },
         sweep: SweepId(row.get(1)?),
