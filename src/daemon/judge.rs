@@ -403,16 +403,13 @@ impl<'a> Bench<'a> {
             tx.note_gap(gap, swept.sweep, swept.at)?;
             silent.insert(gap.credential);
         }
-        let unsettled = tx
-            .unsettled()?
-            .into_iter()
-            .filter(|id| !silent.contains(id));
-        let answered = unsettled.map(|id| (id, true)).collect::<Vec<_>>();
-        for (id, answered) in answered
-            .into_iter()
-            .chain(silent.iter().map(|id| (*id, false)))
-        {
-            self.settle(tx, id, answered, swept, blind)?;
+        for id in tx.unsettled()? {
+            if !silent.contains(&id) {
+                self.settle(tx, id, Fact::Swept, swept, blind)?;
+            }
+        }
+        for id in silent {
+            self.settle(tx, id, Fact::Silent, swept, blind)?;
         }
         Ok(())
     }
@@ -421,7 +418,7 @@ impl<'a> Bench<'a> {
         &self,
         tx: &Tx<'_>,
         id: CredentialId,
-        answered: bool,
+        fact: Fact<'_>,
         swept: &Swept,
         blind: bool,
     ) -> Result<()> {
@@ -431,7 +428,7 @@ impl<'a> Bench<'a> {
             blind,
             ..self.moment(swept.at, swept.leaf_at, expectation)
         };
-        let plan = incidents::decide(&known, Fact::Swept { answered }, &moment);
+        let plan = incidents::decide(&known, fact, &moment);
         tx.apply(id, None, &plan, self.stamp(swept.sweep, swept.at))
     }
 
@@ -460,7 +457,7 @@ impl<'a> Bench<'a> {
         if end == SweepEnd::Whole && swept.gaps.is_empty() {
             tx.count_second_look(asked)?;
             for id in asked {
-                self.settle(tx, *id, true, swept, blind)?;
+                self.settle(tx, *id, Fact::Swept, swept, blind)?;
             }
         }
         Ok(())

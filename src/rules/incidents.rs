@@ -131,11 +131,10 @@ pub enum Fact<'a> {
     Answer(&'a Answer),
     /// Its events were read; [`Known::signs`] holds them.
     Events,
-    /// A sweep ended whole in which it was asked; suspects and runs of good looks are counted up to now.
-    Swept {
-        /// Whether it gave an answer in that sweep.
-        answered: bool,
-    },
+    /// A sweep ended whole in which it gave an answer; suspects and runs of good looks are counted up to now.
+    Swept,
+    /// A sweep ended whole in which it was asked, and gave no answer.
+    Silent,
     /// It was taken out of the config.
     Unwatched,
 }
@@ -163,8 +162,8 @@ pub fn decide(known: &Known, fact: Fact<'_>, moment: &Moment<'_>) -> Plan {
     match fact {
         Fact::Answer(answer) => on_answer(known, answer, moment, &mut plan),
         Fact::Events => access::on_events(known, moment, &mut plan),
-        Fact::Swept { answered: true } => on_swept(known, moment, &mut plan),
-        Fact::Swept { answered: false } => on_no_answer(known, moment, &mut plan),
+        Fact::Swept => on_swept(known, moment, &mut plan),
+        Fact::Silent => on_silent(known, moment, &mut plan),
         Fact::Unwatched => on_unwatched(known, &mut plan),
     }
     plan
@@ -246,7 +245,7 @@ fn on_swept(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
     }
 }
 
-fn on_no_answer(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
+fn on_silent(known: &Known, moment: &Moment<'_>, plan: &mut Plan) {
     let needed = known.needed(Kind::Unreadable, &moment.policy.thresholds);
     match (known.open(Track::Sight), known.suspect(Kind::Unreadable)) {
         (Some(incident), _) => plan.bad_look(incident),

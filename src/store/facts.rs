@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::incidents::{COLUMNS, incident};
-use super::row::{self, At, Word};
+use super::row::{self, At, Whose, Word};
 use super::{Result, Tx};
 use crate::model::{
     Answer, CredentialId, Incident, IncidentId, Kind, StatusWords, SweepId, TransitionKind, UserId,
@@ -208,8 +208,12 @@ impl Tx<'_> {
     pub fn times_before(&self, this: &Incident, since: Timestamp) -> Result<u64> {
         let sql = "SELECT coalesce(sum(1 + reopened), 0) FROM incident
                    WHERE credential = ?1 AND track = ?2 AND opened_at >= ?3 AND id <> ?4";
-        let credential = this.credential.map_or(0, |id| id.0);
-        let row = params![credential, Word(this.track), At(since), this.id.0];
+        let row = params![
+            Whose(this.credential),
+            Word(this.track),
+            At(since),
+            this.id.0
+        ];
         let others: u32 = self
             .conn
             .prepare_cached(sql)?

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::row::{At, Word, duration, millis};
+use super::row::{At, Whose, Word, duration, millis};
 use super::{Result, Tx};
 use crate::model::{
     Answer, CredentialId, EndedBy, Incident, IncidentId, Kind, NoticeKind, Origin, Policy, Suspect,
@@ -25,9 +25,6 @@ pub struct DueNotice {
     /// When it has waited long enough for company.
     pub due: Timestamp,
 }
-
-/// The account and ourselves stand in the tables as credential 0.
-const NOBODY: CredentialId = CredentialId(0);
 
 pub(super) const COLUMNS: &str = "i.id, i.credential, i.track, i.subject, i.kind, i.began_at, i.opened_at, i.opened_sweep, i.kind_at,
   i.ended_at, i.ended_by, i.reopened, i.well_sweep, i.well_at, i.first_look, i.while_off, i.config_changed, i.doubted,
@@ -68,7 +65,7 @@ impl Tx<'_> {
         }
         Ok(Known {
             in_gap,
-            incidents: self.incidents_of(credential, policy, now)?,
+            incidents: self.incidents_of(Some(credential), policy, now)?,
             suspects: self.suspects_of(credential)?,
             standing,
             epoch,
@@ -87,7 +84,7 @@ impl Tx<'_> {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Known> {
-        let mut incidents = self.incidents_of(NOBODY, policy, now)?;
+        let mut incidents = self.incidents_of(None, policy, now)?;
         incidents.retain(|incident| {
             incident.track == track
                 && incident.subject == subject
@@ -110,7 +107,7 @@ impl Tx<'_> {
 
     fn incidents_of(
         &self,
-        credential: CredentialId,
+        credential: Option<CredentialId>,
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Vec<Incident>> {
@@ -119,7 +116,7 @@ impl Tx<'_> {
             "SELECT {COLUMNS} FROM incident i WHERE i.credential = ?1
                AND (i.ended_at IS NULL OR (i.ended_at >= ?2 AND i.ended_by = 'proof')) ORDER BY i.id DESC"
         ))?;
-        let rows = statement.query_map(params![credential.0, At(flapping_since)], incident)?;
+        let rows = statement.query_map(params![Whose(credential), At(flapping_since)], incident)?;
         let mut incidents = rows.collect::<rusqlite::Result<Vec<_>>>()?;
         for incident in incidents
             .iter_mut()
@@ -139,8 +136,7 @@ impl Tx<'_> {
             .conn
             .prepare_cached(sql)?
             .query_row([incident.id.0], |row| row.get(0))?;
-        let credential = incident.credential.unwrap_or(NOBODY);
-        (well.looks, well.held) = self.looks_since(credential, SweepId(from))?;
+        (well.looks, well.held) = self.looks_since(incident.credential, SweepId(from))?;
         Ok(())
     }
 
@@ -156,7 +152,7 @@ impl Tx<'_> {
             let (mut suspect, from) = row?;
             let (looks, held) = match suspect.kind {
                 Kind::Unreadable => self.sweeps_since(from)?,
-                _ => self.looks_since(credential, from)?,
+                _ => self.looks_since(Some(credential), from)?,
             };
             suspect.looks += looks;
             suspect.held += held;
@@ -182,7 +178,11 @@ impl Tx<'_> {
     }
 
     /// The same, less the sweeps in which this credential gave no answer.
-    fn looks_since(&self, credential: CredentialId, from: SweepId) -> Result<(u32, Duration)> {
+    fn looks_since(
+        &self,
+        credential: Option<CredentialId>,
+        from: SweepId,
+    ) -> Result<(u32, Duration)> {
         let (mut looks, mut held) = self.sweeps_since(from)?;
         let mut statement = self.conn.prepare_cached(
             "SELECT (SELECT looks FROM sweep WHERE id < coalesce(g.to_sweep, 1 << 60) ORDER BY id DESC LIMIT 1)
@@ -192,7 +192,7 @@ impl Tx<'_> {
                   - (SELECT watched_ms FROM sweep WHERE id < max(g.from_sweep, ?2 + 1) ORDER BY id DESC LIMIT 1)
              FROM gap g WHERE g.credential = ?1 AND coalesce(g.to_sweep, 1 << 60) > ?2",
         )?;
-        let mut rows = statement.query(params![credential.0, from.0])?;
+        let mut rows = statement.query(params![Whose(credential), from.0])?;
         while let Some(row) = rows.next()? {
             looks = looks.saturating_sub(row.get(0)?);
             held = held.saturating_sub(duration(row.get(1)?));
@@ -217,17 +217,17 @@ impl Tx<'_> {
         if plan.ends_gap {
             self.end_gap(credential, stamp.sweep, stamp.now)?;
         }
-        self.apply_steps(credential, "", plan, stamp)
+        self.apply_all(Some(credential), "", plan, stamp)
     }
 
     /// Writes down what was decided about the account or our own `subject`.
     pub fn apply_own(&self, subject: &str, plan: &Plan, stamp: Stamp) -> Result<()> {
-        self.apply_steps(NOBODY, subject, plan, stamp)
+        self.apply_all(None, subject, plan, stamp)
     }
 
-    fn apply_steps(
+    fn apply_all(
         &self,
-        credential: CredentialId,
+        credential: Option<CredentialId>,
         subject: &str,
         plan: &Plan,
         stamp: Stamp,
@@ -250,7 +250,7 @@ impl Tx<'_> {
 
     fn apply_suspect(
         &self,
-        credential: CredentialId,
+        credential: Option<CredentialId>,
         subject: &str,
         change: SuspectChange,
         stamp: Stamp,
@@ -260,7 +260,7 @@ impl Tx<'_> {
                 "INSERT INTO suspect (credential, kind, subject, began_at, began_sweep, while_off)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
                 params![
-                    credential.0,
+                    Whose(credential),
                     Word(kind),
                     subject,
                     At(stamp.now),
@@ -271,15 +271,15 @@ impl Tx<'_> {
             SuspectChange::Again(kind, held) => self.execute(
                 "UPDATE suspect SET more_looks = more_looks + 1, held_ms = held_ms + ?4
                  WHERE credential = ?1 AND kind = ?2 AND subject = ?3",
-                params![credential.0, Word(kind), subject, millis(held)],
+                params![Whose(credential), Word(kind), subject, millis(held)],
             ),
             SuspectChange::Held(kind, held) => self.execute(
                 "UPDATE suspect SET held_ms = held_ms + ?4 WHERE credential = ?1 AND kind = ?2 AND subject = ?3",
-                params![credential.0, Word(kind), subject, millis(held)],
+                params![Whose(credential), Word(kind), subject, millis(held)],
             ),
             SuspectChange::Drop(kind) => self.execute(
                 "DELETE FROM suspect WHERE credential = ?1 AND kind = ?2 AND subject = ?3",
-                params![credential.0, Word(kind), subject],
+                params![Whose(credential), Word(kind), subject],
             ),
         };
         changed.map(drop)
@@ -287,19 +287,24 @@ impl Tx<'_> {
 
     fn apply_transition(
         &self,
-        credential: CredentialId,
+        credential: Option<CredentialId>,
         transition: &Transition,
         stamp: Stamp,
     ) -> Result<(IncidentId, Kind)> {
         let now = At(stamp.now);
         self.end_ack_by(transition, stamp.now)?;
-        match transition {
-            Transition::Opened { kind, subject, began_at, origin } => {
+        let id = match transition {
+            Transition::Opened {
+                kind,
+                subject,
+                began_at,
+                origin,
+            } => {
                 let id = self.insert(
                     "INSERT INTO incident (credential, track, subject, kind, began_at, opened_at, opened_sweep, kind_at,
                        first_look, while_off, config_changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8, ?9, ?10)",
                     params![
-                        credential.0,
+                        Whose(credential),
                         Word(kind.track()),
                         subject,
                         Word(*kind),
@@ -313,36 +318,70 @@ impl Tx<'_> {
                 )?;
                 return Ok((IncidentId(id), *kind));
             }
-            Transition::Changed { id, kind, config_changed, while_off } => self.execute(
-                "UPDATE incident SET kind = ?2, kind_at = ?3, well_sweep = NULL, well_at = NULL, config_changed = ?4,
-                   while_off = ?5 WHERE id = ?1",
-                params![id.0, Word(*kind), now, config_changed, while_off],
-            )?,
-            Transition::Reopened { id, kind, config_changed, while_off } => self.execute(
-                "UPDATE incident SET ended_at = NULL, ended_by = NULL, kind = ?2, kind_at = ?3, reopened = reopened + 1,
-                   well_sweep = NULL, well_at = NULL, config_changed = ?6, opened_sweep = ?4, doubted = 0, while_off = ?5
-                 WHERE id = ?1",
-                params![id.0, Word(*kind), now, stamp.sweep.0, while_off, config_changed],
-            )?,
-            Transition::Well { id, config_changed, while_off } => self.execute(
-                "UPDATE incident SET well_sweep = ?2, well_at = ?3, well_while_off = ?4, well_config_changed = ?5 WHERE id = ?1",
-                params![id.0, stamp.sweep.0, now, while_off, config_changed],
-            )?,
+            Transition::Changed {
+                id,
+                kind,
+                config_changed,
+                while_off,
+            } => {
+                self.execute(
+                    "UPDATE incident SET kind = ?2, kind_at = ?3, well_sweep = NULL, well_at = NULL, config_changed = ?4,
+                       while_off = ?5 WHERE id = ?1",
+                    params![id.0, Word(*kind), now, config_changed, while_off],
+                )?;
+                id
+            }
+            Transition::Reopened {
+                id,
+                kind,
+                config_changed,
+                while_off,
+            } => {
+                self.execute(
+                    "UPDATE incident SET ended_at = NULL, ended_by = NULL, kind = ?2, kind_at = ?3, reopened = reopened + 1,
+                       well_sweep = NULL, well_at = NULL, config_changed = ?6, opened_sweep = ?4, doubted = 0, while_off = ?5
+                     WHERE id = ?1",
+                    params![id.0, Word(*kind), now, stamp.sweep.0, while_off, config_changed],
+                )?;
+                id
+            }
+            Transition::Well {
+                id,
+                config_changed,
+                while_off,
+            } => {
+                self.execute(
+                    "UPDATE incident SET well_sweep = ?2, well_at = ?3, well_while_off = ?4, well_config_changed = ?5 WHERE id = ?1",
+                    params![id.0, stamp.sweep.0, now, while_off, config_changed],
+                )?;
+                id
+            }
             Transition::Relapsed { id } => {
-                self.execute("UPDATE incident SET well_sweep = NULL, well_at = NULL WHERE id = ?1", [id.0])?
+                self.execute(
+                    "UPDATE incident SET well_sweep = NULL, well_at = NULL WHERE id = ?1",
+                    [id.0],
+                )?;
+                id
             }
-            Transition::Resolved { id, config_changed, while_off } => {
-                self.end(*id, EndedBy::Proof, *config_changed, *while_off, stamp.now)?
+            Transition::Resolved {
+                id,
+                config_changed,
+                while_off,
+            } => {
+                self.end(*id, EndedBy::Proof, *config_changed, *while_off, stamp.now)?;
+                id
             }
-            Transition::Closed { id, by } => self.end(*id, *by, true, false, stamp.now)?,
+            Transition::Closed { id, by } => {
+                self.end(*id, *by, true, false, stamp.now)?;
+                id
+            }
         };
-        let id = transition.incident().unwrap_or(IncidentId(0));
         let sql = "SELECT kind FROM incident WHERE id = ?1";
         let Word(kind) = self
             .conn
             .prepare_cached(sql)?
             .query_row([id.0], |row| row.get(0))?;
-        Ok((id, kind))
+        Ok((*id, kind))
     }
 
     fn end(
@@ -530,7 +569,7 @@ fn suspect(row: &Row<'_>) -> rusqlite::Result<Suspect> {
 
 /// An incident from [`COLUMNS`]. A run of good looks is counted apart.
 pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
-    let credential: i64 = row.get(1)?;
+    let Whose(credential) = row.get(1)?;
     let (Word(track), Word(kind)) = (row.get(2)?, row.get(4)?);
     let time = |column| row.get::<_, At>(column).map(|At(at)| at);
     let maybe = |column| {
@@ -540,7 +579,7 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
     let (ended_at, well_while_off, well_config_changed) = (maybe(9)?, row.get(18)?, row.get(19)?);
     Ok(Incident {
         id: IncidentId(row.get(0)?),
-        credential: (credential > 0).then_some(CredentialId(credential)),
+        credential,
         track,
         subject: row.get(3)?,
         kind,

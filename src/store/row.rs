@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::model::{KeyPrint, NoAnswer, Reading, SweepEnd, UserId};
+use crate::model::{CredentialId, KeyPrint, NoAnswer, Reading, SweepEnd, UserId};
 
 /// A time as the database keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +23,23 @@ impl FromSql for At {
         Timestamp::from_millisecond(ms)
             .map(At)
             .map_err(|_| FromSqlError::OutOfRange(ms))
+    }
+}
+
+/// Whose an incident or suspect is: the account and ourselves stand in the tables as credential 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Whose(pub(super) Option<CredentialId>);
+
+impl ToSql for Whose {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.map_or(0, |id| id.0).into())
+    }
+}
+
+impl FromSql for Whose {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        Ok(Whose((number > 0).then_some(CredentialId(number))))
     }
 }
 

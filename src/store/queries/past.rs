@@ -9,7 +9,7 @@ use rusqlite::Row;
 use crate::model::{
     Answer, Credential, CredentialId, Event, IncidentId, Reading, SweepEnd, SweepId,
 };
-use crate::store::row::{self, At, Word, duration};
+use crate::store::row::{self, At, Whose, Word, duration};
 use crate::store::{Ack, Counts, Gap, Result, Silence, Tx};
 
 /// Everything that was seen and is still kept.
@@ -229,9 +229,8 @@ impl Tx<'_> {
     /// The open incident that is about the same, if there is one.
     pub fn open_about(&self, about: &About) -> Result<Option<IncidentId>> {
         let sql = "SELECT id FROM incident WHERE credential = ?1 AND track = ?2 AND subject = ?3 AND ended_at IS NULL";
-        let credential = about.credential.map_or(0, |id| id.0);
         let mut statement = self.conn.prepare_cached(sql)?;
-        let mut rows = statement.query((credential, &about.track, &about.subject))?;
+        let mut rows = statement.query((Whose(about.credential), &about.track, &about.subject))?;
         Ok(match rows.next()? {
             Some(row) => Some(IncidentId(row.get(0)?)),
             None => None,
