@@ -1,11 +1,16 @@
 //! The role of the other side: the simulated Leaf, and the mail server.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use leafwatch::clock::Clock;
 use leafwatch::model::{Credential, Provider};
-use leafwatch::sim::{Leaf, RequestKind, nth_user};
+use leafwatch::sim::{PASSWORD, Question, SimulatedLeaf, nth_user};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::helper::{commands, say};
 use crate::postbox::{self, Accepted};
@@ -31,24 +36,33 @@ pub(crate) const BLINK: Duration = Duration::from_millis(10);
 pub(crate) fn play(fleet: u64) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let leaf = Leaf::start().await.unwrap();
+        let asked = watch::Sender::default();
+        let counting = from_fn_with_state(asked.clone(), count);
+        let clock = Clock::system();
+        let leaf =
+            SimulatedLeaf::start_behind(|leaf| leaf.layer(counting), move || clock.now()).await;
+        let leaf = leaf.unwrap();
         leaf.fill(fleet, Provider::JOHN_DEERE);
         let (smtp_port, mut accepted) = postbox::open().await.unwrap();
         say(&OtherSide {
             base_url: leaf.base_url(),
-            password: leaf.login_rules().password,
+            password: PASSWORD.to_owned(),
             smtp_port,
         });
         // Nothing else runs on this thread, so that reading may block it.
         for command in commands() {
             match command.as_str() {
-                "requests" => say(&leaf.requests().total),
+                "requests" => say(&asked.borrow().total),
                 "forget" => {
-                    leaf.forget_requests();
+                    asked.send_replace(Asked::default());
                     say(&());
                 }
                 "first reading" => {
-                    leaf.until(|seen| seen.of(RequestKind::Reading) > 0).await;
+                    let mut asked = asked.subscribe();
+                    asked
+                        .wait_for(|asked| !asked.readings.is_empty())
+                        .await
+                        .unwrap();
                     say(&());
                 }
                 "revoke all" => {
@@ -57,22 +71,56 @@ pub(crate) fn play(fleet: u64) {
                 }
                 revoke => {
                     let nth = revoke.strip_prefix("revoke ").unwrap().parse().unwrap();
-                    say(&seconds_to_mail(&leaf, nth, &mut accepted).await);
+                    say(&seconds_to_mail(&leaf, &asked, nth, &mut accepted).await);
                 }
             }
         }
     });
 }
 
-async fn seconds_to_mail(leaf: &Leaf, nth: u64, accepted: &mut Accepted) -> f64 {
+/// What was asked since this was forgotten.
+#[derive(Debug, Default)]
+struct Asked {
+    total: u64,
+    /// How often for which credential.
+    readings: HashMap<Credential, u64>,
+}
+
+impl Asked {
+    fn readings(&self, credential: Credential) -> u64 {
+        self.readings.get(&credential).copied().unwrap_or(0)
+    }
+}
+
+async fn count(
+    State(asked): State<watch::Sender<Asked>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let question = Question::of(request.uri().path());
+    asked.send_modify(|asked| {
+        asked.total += 1;
+        if let Question::Reading(credential) = question {
+            *asked.readings.entry(credential).or_default() += 1;
+        }
+    });
+    next.run(request).await
+}
+
+async fn seconds_to_mail(
+    leaf: &SimulatedLeaf,
+    asked: &watch::Sender<Asked>,
+    nth: u64,
+    accepted: &mut Accepted,
+) -> f64 {
     let credential = Credential {
         user: nth_user(nth),
         provider: Provider::JOHN_DEERE,
     };
     while accepted.try_recv().is_ok() {}
-    let before = leaf.requests().asked(credential).readings;
+    let before = asked.borrow().readings(credential);
     leaf.revoke(credential);
-    while leaf.requests().asked(credential).readings == before {
+    while asked.borrow().readings(credential) == before {
         tokio::time::sleep(BLINK).await;
     }
     let answered = Clock::system();

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use crate::app::{Pace, Station};
 use crate::clock::Clock;
 use crate::config::{self, Variables};
-use crate::sim::{Leaf, Story};
+use crate::sim::{self, SimulatedLeaf, Story};
 use crate::store::Db;
 
 /// How the demo is played.
@@ -45,10 +45,10 @@ pub struct Played {
 pub async fn play(options: &Options) -> anyhow::Result<Played> {
     let clock = Clock::system();
     let folder = folder(options)?;
-    let leaf = Leaf::start()
+    let leaf = SimulatedLeaf::start()
         .await
         .context("cannot start the simulated Leaf on loopback")?;
-    let story = Story::new(PACE, clock.clone());
+    let story = Story::new(PACE);
     story.cast(&leaf);
     let file = write_config(&folder, &leaf, &story)?;
     let config =
@@ -80,7 +80,6 @@ pub async fn play(options: &Options) -> anyhow::Result<Played> {
     }
     told.abort();
     daemon.stop().await;
-    leaf.stop();
     anyhow::ensure!(ended != Ended::Failed, "the demo's daemon ended by itself");
     Ok(Played { config, mails })
 }
@@ -117,7 +116,7 @@ fn folder(options: &Options) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-fn introduce(leaf: &Leaf, story: &Story, file: &Path, mails: &Path) {
+fn introduce(leaf: &SimulatedLeaf, story: &Story, file: &Path, mails: &Path) {
     println!(
         "Leafwatch demo: {} growers on a simulated Leaf at {}",
         story.growers().len(),
@@ -132,14 +131,14 @@ fn introduce(leaf: &Leaf, story: &Story, file: &Path, mails: &Path) {
 }
 
 /// A config as an operator would write it, with rules and waits scaled to the story.
-fn write_config(folder: &Path, leaf: &Leaf, story: &Story) -> anyhow::Result<PathBuf> {
+fn write_config(folder: &Path, leaf: &SimulatedLeaf, story: &Story) -> anyhow::Result<PathBuf> {
     let mut text = format!(
         r#"# The demo's config: as an operator would write it, but for the scaled waits.
 instance = "demo"
 
 [leaf]
 base_url = "{base_url}"
-username = "ops@example.com"
+username = "{username}"
 password_file = "leaf-password"
 max_requests_per_second = 0
 max_in_flight = 4
@@ -181,6 +180,7 @@ listen = "{page}"
 public_url = "http://{page}"
 "#,
         base_url = leaf.base_url(),
+        username = sim::USERNAME,
         page = free_address()?,
     );
     for grower in story.growers() {
@@ -189,7 +189,7 @@ public_url = "http://{page}"
             grower.credential.user, grower.name
         );
     }
-    write_private(&folder.join("leaf-password"), &leaf.login_rules().password)?;
+    write_private(&folder.join("leaf-password"), sim::PASSWORD)?;
     let file = folder.join("leafwatch.toml");
     write_private(&file, &text)?;
     Ok(file)

@@ -1,221 +1,171 @@
-//! Which answer a request gets: token, verb, what is there, bodies. No I/O.
+//! Which answer a request gets: token, verb, what is there.
 
-use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use axum::http::Method;
+use axum::Json;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, DATE, LINK};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use httpdate::fmt_http_date;
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use super::json;
-use super::lists::{Page, query};
-use super::login::Refusal;
-use super::question::{Question, Target};
-use super::world::{User, World};
-use crate::model::{Credential, UserId};
+use super::accounts::Accounts;
+use super::event::LoggedAnswer;
+use super::grant::GrantAnswer;
+use super::login::LoginError;
+use super::question::Question;
+use crate::model::{Credential, Provider, UserId};
 
-const JSON: &str = "application/json";
-const PROBLEM: &str = "application/problem+json";
+/// A login's body is read up to this many bytes.
+const LOGIN_LIMIT: usize = 64 * 1024;
 
-/// An answer that replaces the right one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// `Content-Type`; left out: none is sent.
-    pub content_type: Option<String>,
-    /// More headers. What is no legal header is left out.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
+pub(super) async fn answer(
+    State(accounts): State<Arc<Mutex<Accounts>>>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let question = Question::of(head.uri.path());
+    let body = match question {
+        Question::Login => to_bytes(body, LOGIN_LIMIT).await.unwrap_or_default(),
+        _ => Bytes::new(),
+    };
+    let mut accounts = accounts.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = accounts.now();
+    let mut answer = accounts.answer(question, &head, &body, now);
+    if let Ok(time) = SystemTime::try_from(now)
+        && let Ok(date) = HeaderValue::from_str(&fmt_http_date(time))
+    {
+        answer.headers_mut().insert(DATE, date);
+    }
+    answer
 }
 
-impl RawAnswer {
-    /// 200 with this text, said to be JSON.
-    pub fn json(body: impl Into<String>) -> Self {
-        RawAnswer::new(200, JSON, body.into())
-    }
-
-    /// Any status with any text.
-    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        RawAnswer {
-            status,
-            content_type: Some(content_type.to_owned()),
-            headers: Vec::new(),
-            body: body.into(),
-        }
-    }
-
-    /// With one more header.
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// An error with a problem body.
-    pub(super) fn problem(status: u16, title: &str, detail: &str, path: &str) -> Self {
-        RawAnswer::new(status, PROBLEM, json::problem(status, title, detail, path))
-    }
-
-    pub(super) fn unauthorized(path: &str) -> Self {
-        RawAnswer::problem(401, "Unauthorized", "Not Authenticated", path)
-    }
-
-    pub(super) fn not_found(path: &str) -> Self {
-        RawAnswer::problem(404, "Not Found", "404 NOT_FOUND", path)
-    }
-}
-
-/// What a user object carries under `johnDeereCredentials` and the like; the docs show `{}` and promise nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Embedding {
-    /// `{}`.
-    #[default]
-    Empty,
-    /// The key is not there.
-    Absent,
-    /// `null`.
-    Null,
-    /// The whole credential.
-    Full,
-}
-
-impl World {
-    /// The right answer.
-    pub(super) fn answer(&mut self, question: &Question<'_>, now: Timestamp) -> RawAnswer {
-        let path = question.uri.path();
-        let verb = match question.target {
-            Target::Login => Method::POST,
+impl Accounts {
+    fn answer(
+        &mut self,
+        question: Question,
+        head: &Parts,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Response {
+        let verb = match question {
+            Question::Login => Method::POST,
             _ => Method::GET,
         };
-        if question.target == Target::Login && *question.method == verb {
-            return self.log_in(question, now);
+        let token = bearer(head).is_some_and(|token| self.logins.accepts(token, now));
+        if !token && question != Question::Login {
+            return problem(StatusCode::UNAUTHORIZED, "Not Authenticated");
         }
-        let token = question
-            .token
-            .is_some_and(|token| self.logins.accepts(token, now));
-        if !token && question.target != Target::Login {
-            return RawAnswer::unauthorized(path);
+        if head.method != verb && question != Question::Nothing {
+            let problem = problem(StatusCode::METHOD_NOT_ALLOWED, "not served here");
+            return ([(ALLOW, verb.as_str())], problem).into_response();
         }
-        if *question.method != verb && question.target != Target::Nothing {
-            return RawAnswer::problem(405, "Method Not Allowed", "not served here", path)
-                .with("Allow", verb.as_str());
-        }
-        let found = match question.target {
-            Target::Users => Some(self.user_list(question, now)),
-            Target::User(id) => self.users.get(&id).map(|user| {
-                let mut body = String::new();
-                self.write_user(&mut body, id, user, now);
-                RawAnswer::json(body)
+        let found = match question {
+            Question::Login => Some(self.log_in(body, now)),
+            Question::Users => Some(page_of(&head.uri, self.users.len(), |part| {
+                let users = self.users.iter().skip(part.start).take(part.len());
+                users.map(|(id, name)| self.user(*id, name)).collect()
+            })),
+            Question::User(id) => {
+                let user = self.users.get(&id).map(|name| self.user(id, name));
+                user.map(|user| Json(user).into_response())
+            }
+            Question::Reading(credential) => self
+                .grants
+                .get(&credential)
+                .map(|grant| Json(GrantAnswer(credential, grant)).into_response()),
+            Question::Events(credential) => self.grants.get(&credential).map(|grant| {
+                let log = grant.kept_log(now);
+                page_of(&head.uri, log.len(), |part| {
+                    log[part].iter().map(LoggedAnswer::json).collect()
+                })
             }),
-            Target::Reading(credential) => self.grant(credential).map(|grant| match &grant.odd {
-                Some(odd) => RawAnswer::clone(odd),
-                None => {
-                    let mut body = String::with_capacity(640);
-                    grant.write(&mut body, credential, now);
-                    RawAnswer::json(body)
-                }
-            }),
-            Target::Events(credential) => self.event_list(question, credential, now),
-            Target::Login | Target::Nothing => None,
+            Question::Nothing => None,
         };
-        found.unwrap_or_else(|| RawAnswer::not_found(path))
+        found.unwrap_or_else(|| problem(StatusCode::NOT_FOUND, "404 NOT_FOUND"))
     }
 
-    fn log_in(&mut self, question: &Question<'_>, now: Timestamp) -> RawAnswer {
-        let path = question.uri.path();
-        match self.logins.login(question.body, now) {
-            Ok(token) => {
-                let mut body = String::new();
-                json::open(&mut body, "id_token", &token);
-                body.push('}');
-                RawAnswer::json(body)
-            }
-            Err(Refusal::WrongPassword) => {
-                RawAnswer::problem(401, "Unauthorized", "Bad credentials", path)
-            }
-            Err(Refusal::Malformed) => {
-                RawAnswer::problem(400, "Bad Request", "malformed login", path)
-            }
+    fn log_in(&mut self, body: &[u8], now: Timestamp) -> Response {
+        match self.logins.login(body, now) {
+            Ok(token) => Json(json!({ "id_token": token })).into_response(),
+            Err(LoginError::WrongPassword) => problem(StatusCode::UNAUTHORIZED, "Bad credentials"),
+            Err(LoginError::Malformed) => problem(StatusCode::BAD_REQUEST, "malformed login"),
         }
     }
 
-    fn user_list(&mut self, question: &Question<'_>, now: Timestamp) -> RawAnswer {
-        let asked = query(question.uri);
-        let order = self.order();
-        let mut chosen: Vec<UserId>;
-        let by_name = asked
-            .get("sort")
-            .is_some_and(|sort| sort.starts_with("name"));
-        let descending = asked
-            .get("sort")
-            .is_some_and(|sort| sort.ends_with(",desc"));
-        let ids = if by_name || descending || asked.contains_key("name") {
-            let wanted = asked.get("name");
-            chosen = order.to_vec();
-            chosen.retain(|id| wanted.is_none_or(|name| *self.users[id].name == **name));
-            if by_name {
-                chosen.sort_by_key(|id| &self.users[id].name);
-            }
-            if descending {
-                chosen.reverse();
-            }
-            &chosen[..]
-        } else {
-            &order[..]
-        };
-        let page = Page::of(&asked, self.lists, ids.len());
-        let mut body = String::from("[");
-        for id in &ids[page.range()] {
-            if body.len() > 1 {
-                body.push(',');
-            }
-            self.write_user(&mut body, *id, &self.users[id], now);
+    /// What the docs show of a user: an empty object for each credential.
+    fn user(&self, id: UserId, name: &str) -> Value {
+        let of_user = |provider| Credential { user: id, provider };
+        let connected =
+            Provider::all().filter(|provider| self.grants.contains_key(&of_user(*provider)));
+        let mut user: Map<String, Value> = connected
+            .map(|provider| (provider.user_key().to_owned(), json!({})))
+            .collect();
+        user.insert("id".to_owned(), json!(id.0));
+        user.insert("name".to_owned(), json!(name));
+        let email = format!("{}@growers.example", id.0.as_simple());
+        user.insert("email".to_owned(), json!(email));
+        for unset in ["phone", "address", "externalId"] {
+            user.insert(unset.to_owned(), Value::Null);
         }
-        body.push(']');
-        page.answer(body, question, self.lists)
+        Value::Object(user)
     }
+}
 
-    fn write_user(&self, out: &mut String, id: UserId, user: &User, now: Timestamp) {
-        let _ = write!(out, "{{\"id\":\"{id}\"");
-        json::member(out, "name", &user.name);
-        let _ = write!(out, ",\"email\":\"{}@growers.example\"", id.0.as_simple());
-        out.push_str(",\"phone\":null,\"address\":null,\"externalId\":null");
-        for (provider, grant) in &user.grants {
-            if self.embedding == Embedding::Absent {
-                continue;
-            }
-            let _ = write!(out, ",\"{}\":", provider.user_key());
-            match self.embedding {
-                Embedding::Absent | Embedding::Empty => out.push_str("{}"),
-                Embedding::Null => out.push_str("null"),
-                Embedding::Full => {
-                    let provider = *provider;
-                    grant.write(out, Credential { user: id, provider }, now);
-                }
-            }
-        }
-        out.push('}');
-    }
+/// What stands after `Bearer`.
+fn bearer(head: &Parts) -> Option<&str> {
+    let authorization = head.headers.get(AUTHORIZATION)?;
+    authorization.to_str().ok()?.strip_prefix("Bearer ")
+}
 
-    fn event_list(
-        &self,
-        question: &Question<'_>,
-        credential: Credential,
-        now: Timestamp,
-    ) -> Option<RawAnswer> {
-        let grant = self.grant(credential)?;
-        let mut kept = grant.kept_log(now);
-        if self.lists.newest_first {
-            kept.reverse();
-        }
-        let page = Page::of(&query(question.uri), self.lists, kept.len());
-        let mut body = String::from("[");
-        for written in &kept[page.range()] {
-            if body.len() > 1 {
-                body.push(',');
-            }
-            written.entry.write(&mut body, written.serial, written.at);
-        }
-        body.push(']');
-        Some(page.answer(body, question, self.lists))
+/// An error in the form of Leaf's framework: the keys of the one example that its docs ever showed, but the path.
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let body = json!({
+        "type": "https://www.jhipster.tech/problem/problem-with-message",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": detail,
+        "message": format!("error.http.{}", status.as_u16()),
+    });
+    let kind = [(CONTENT_TYPE, "application/problem+json")];
+    (status, kind, body.to_string()).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct AskedPage {
+    page: Option<usize>,
+    size: Option<usize>,
+}
+
+/// The part that is asked for of a list of `total`, with the headers that tell of the rest, as in the docs' sample.
+fn page_of(uri: &Uri, total: usize, part: impl FnOnce(Range<usize>) -> Vec<Value>) -> Response {
+    let Query(asked) = Query::<AskedPage>::try_from_uri(uri).unwrap_or_default();
+    let number = asked.page.unwrap_or(0);
+    let size = asked.size.unwrap_or(20).clamp(1, 100);
+    let first = number.saturating_mul(size).min(total);
+    let last_page = total.saturating_sub(1) / size;
+    let mut others = Vec::new();
+    if number < last_page {
+        others.push(("next", number + 1));
     }
+    if number > 0 {
+        others.push(("prev", number - 1));
+    }
+    others.extend([("last", last_page), ("first", 0)]);
+    let path = uri.path();
+    let links: Vec<_> = others
+        .into_iter()
+        .map(|(rel, page)| format!("<{path}?page={page}&size={size}>; rel=\"{rel}\""))
+        .collect();
+    let links = [(LINK, links.join(","))];
+    let count = [("X-Total-Count", total.to_string())];
+    let list = Json(part(first..(first + size).min(total)));
+    (links, count, list).into_response()
 }

@@ -1,43 +1,30 @@
-//! PRETENDS. A simulated Leaf with a story, for `demo`, the tests and the benchmarks; nothing else may use it.
+//! PRETENDS. A simulated Leaf with a story: as much of Leaf as `demo` and the benchmarks need, over real HTTP.
 //!
-//! It answers over real HTTP as Leaf's documentation describes: login, users, credentials, events, paging, problem
-//! bodies. It must never be what defines right: these things go beyond what is documented, and a reader of Leaf's
-//! API that only works because of them is wrong: the status words but `OK`; what a revocation does first (the event
-//! or the status word); what connecting again keeps; that successes are logged; the order and paging of events; the
-//! wording and headers of provider answers; absolute or relative `Link`s; `405`; the JWT's `jti`; every fault.
-//! Where the documentation leaves a choice open, the choice is a setting here ([`Lists`], [`LoginRules`],
-//! [`Embedding`], [`Leaf::set_lag`]) or a whole answer can be replaced ([`RawAnswer`]).
+//! It keeps users, credentials, their events and logins, and answers from them as Leaf's documentation describes; what
+//! goes wrong on the way is not its business. Who needs faults, delays, answers of another making or a count of what
+//! was asked lays them over it ([`SimulatedLeaf::start_behind`]), as the tests and the benchmarks do.
+//!
+//! It must never be what defines right: these things go beyond what is documented, and a reader of Leaf's API that only
+//! works because of them is wrong: the status words but `OK`; what a revocation does first (the event or the status
+//! word); what connecting again keeps; that successes are logged; the order and paging of events; the wording and
+//! headers of provider answers; `405`; the fields of the other providers' credentials.
 
+mod accounts;
 mod answer;
-mod count;
-mod fault;
+mod event;
 mod grant;
-mod json;
-mod leaf;
-mod lists;
-mod log_entry;
 mod login;
-mod played;
 mod port;
 mod question;
-mod serve;
+mod simulated_leaf;
 mod story;
-#[cfg(test)]
-mod tests;
-mod world;
 
-pub use answer::{Embedding, RawAnswer};
-pub use count::{Asked, RequestKind, Requests};
-pub use fault::{Fault, FaultId, Scope, When};
-pub use grant::Consent;
-pub use leaf::Leaf;
-pub use lists::{Links, Lists};
-pub use log_entry::{HeaderForm, LogEntry};
-pub use login::LoginRules;
-pub use serve::DateHeader;
-pub use story::{Act, Grower, Story};
+pub use event::ProviderAnswer;
+pub use grant::{Consent, Grant};
+pub use login::{PASSWORD, USERNAME};
+pub use question::Question;
+pub use simulated_leaf::{SimulatedLeaf, nth_user};
+pub use story::{Act, Story};
 
-pub use world::nth_user;
-
-/// What every secret handed out begins with, so that a test can search anything for a leak.
+/// What every secret handed out holds, so that a test can search anything for a leak.
 pub const SECRET_MARK: &str = "SECRET-";

@@ -1,86 +1,51 @@
 //! What a request asks for.
 
-use axum::http::{Method, Uri};
-
-use super::count::RequestKind;
-use crate::model::{Credential, Provider, UserId};
+use crate::model::{Credential, UserId};
 
 const USERS: &str = "/services/usermanagement/api/users";
 
-/// What a path names.
+/// What a path names, as Leaf's documentation has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
+pub enum Question {
+    /// `POST /api/authenticate`.
     Login,
+    /// The list of users.
     Users,
+    /// One user.
     User(UserId),
+    /// One credential.
     Reading(Credential),
+    /// The events of one credential.
     Events(Credential),
+    /// Nothing that there is.
     Nothing,
 }
 
-impl Target {
-    pub(super) fn of(path: &str) -> Target {
+impl Question {
+    /// What `path` names.
+    pub fn of(path: &str) -> Question {
         if path == "/api/authenticate" {
-            return Target::Login;
+            return Question::Login;
         }
-        let Some(rest) = path.strip_prefix(USERS) else {
-            return Target::Nothing;
-        };
-        let mut parts = rest.split('/');
-        let (before, id, name) = (parts.next(), parts.next(), parts.next());
-        let (last, more) = (parts.next(), parts.next());
-        if before != Some("") || more.is_some() {
-            return Target::Nothing;
-        }
-        let Some(id) = id else {
-            return Target::Users;
-        };
-        let Ok(user) = id.parse::<UserId>() else {
-            return Target::Nothing;
-        };
-        let Some(name) = name else {
-            return Target::User(user);
-        };
-        let provider = name
-            .strip_suffix("-credentials")
-            .map(str::parse::<Provider>);
-        match (provider, last) {
-            (Some(Ok(provider)), None) => Target::Reading(Credential { user, provider }),
-            (Some(Ok(provider)), Some("events")) => Target::Events(Credential { user, provider }),
-            _ => Target::Nothing,
-        }
-    }
-
-    pub(super) fn kind(self) -> RequestKind {
-        match self {
-            Target::Login => RequestKind::Login,
-            Target::Users => RequestKind::Users,
-            Target::User(_) => RequestKind::User,
-            Target::Reading(_) => RequestKind::Reading,
-            Target::Events(_) => RequestKind::Events,
-            Target::Nothing => RequestKind::Other,
-        }
-    }
-
-    pub(super) fn credential(self) -> Option<Credential> {
-        match self {
-            Target::Reading(credential) | Target::Events(credential) => Some(credential),
+        let parts: Option<Vec<&str>> = path
+            .strip_prefix(USERS)
+            .map(|rest| rest.split('/').collect());
+        let found = match parts.as_deref() {
+            Some([""]) => Some(Question::Users),
+            Some(["", user]) => user.parse().ok().map(Question::User),
+            Some(["", user, name]) => credential(user, name).map(Question::Reading),
+            Some(["", user, name, "events"]) => credential(user, name).map(Question::Events),
             _ => None,
-        }
+        };
+        found.unwrap_or(Question::Nothing)
     }
 }
 
-/// A request as far as an answer depends on it.
-#[derive(Debug)]
-pub(super) struct Question<'a> {
-    pub(super) target: Target,
-    pub(super) method: &'a Method,
-    pub(super) uri: &'a Uri,
-    /// What stands after `Bearer`.
-    pub(super) token: Option<&'a str>,
-    pub(super) body: &'a [u8],
-    /// Where this Leaf is reached, for whole URLs.
-    pub(super) base_url: &'a str,
+fn credential(user: &str, name: &str) -> Option<Credential> {
+    Some(Credential {
+        user: user.parse().ok()?,
+        provider: name.strip_suffix("-credentials")?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -95,15 +60,15 @@ mod tests {
             user,
             provider: "cnhi-field-ops".parse().unwrap(),
         };
-        let path = |rest: &str| Target::of(&format!("{USERS}{rest}"));
-        assert_eq!(Target::of("/api/authenticate"), Target::Login);
-        assert_eq!(path(""), Target::Users);
-        assert_eq!(path(&format!("/{user}")), Target::User(user));
+        let path = |rest: &str| Question::of(&format!("{USERS}{rest}"));
+        assert_eq!(Question::of("/api/authenticate"), Question::Login);
+        assert_eq!(path(""), Question::Users);
+        assert_eq!(path(&format!("/{user}")), Question::User(user));
         let reading = format!("/{user}/cnhi-field-ops-credentials");
-        assert_eq!(path(&reading), Target::Reading(credential));
+        assert_eq!(path(&reading), Question::Reading(credential));
         assert_eq!(
             path(&format!("{reading}/events")),
-            Target::Events(credential)
+            Question::Events(credential)
         );
         for wrong in [
             "x",
@@ -113,8 +78,8 @@ mod tests {
             &format!("{reading}/status"),
             &format!("{reading}/events/1"),
         ] {
-            assert_eq!(path(wrong), Target::Nothing, "{wrong}");
+            assert_eq!(path(wrong), Question::Nothing, "{wrong}");
         }
-        assert_eq!(Target::of("/"), Target::Nothing);
+        assert_eq!(Question::of("/"), Question::Nothing);
     }
 }

@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
+use super::event::ProviderAnswer;
 use super::grant::Consent;
-use super::leaf::Leaf;
-use super::log_entry::LogEntry;
-use super::nth_user;
-use crate::clock::Clock;
-use crate::model::{Credential, Environment, Provider};
+use super::simulated_leaf::{SimulatedLeaf, nth_user};
+use crate::model::{Credential, Provider};
 
 /// The key of the app that five growers are connected through.
 const DEALER_APP: &str = "0oaVALLEYdealerApp7Qk3";
@@ -38,16 +36,14 @@ const HILLSIDE: usize = 0;
 const PRAIRIE_ROSE: usize = 1;
 
 /// One grower of the cast.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Grower {
     /// The farm's name.
     pub name: &'static str,
     /// What is watched.
     pub credential: Credential,
     /// The app's key; five growers share one.
-    pub client_key: &'static str,
-    /// The environment it should be in.
-    pub expected_environment: Environment,
+    client_key: &'static str,
     connected_days: i64,
 }
 
@@ -60,7 +56,7 @@ pub struct Act {
     pub say: &'static str,
     /// What a watcher should make of it, in plain words.
     pub look_for: &'static str,
-    run: fn(&Story, &Leaf),
+    run: fn(&Story, &SimulatedLeaf),
 }
 
 /// The cast and the script.
@@ -68,13 +64,12 @@ pub struct Act {
 pub struct Story {
     growers: Vec<Grower>,
     pace: Duration,
-    clock: Clock,
 }
 
 impl Story {
     /// A story whose acts are some `pace`s apart; one is as long as a sweep and what follows from it should take. It
-    /// lasts [`Story::LENGTH`] of them. `clock` dates what happened before.
-    pub fn new(pace: Duration, clock: Clock) -> Self {
+    /// lasts [`Story::LENGTH`] of them.
+    pub fn new(pace: Duration) -> Self {
         let growers = (0..)
             .zip(GROWERS)
             .map(|(nth, (name, connected_days, dealer))| Grower {
@@ -84,13 +79,11 @@ impl Story {
                     provider: Provider::JOHN_DEERE,
                 },
                 client_key: if dealer { DEALER_APP } else { OWN_APP },
-                expected_environment: Environment::Production,
                 connected_days,
             });
         Story {
             growers: growers.collect(),
             pace,
-            clock,
         }
     }
 
@@ -108,15 +101,15 @@ impl Story {
     }
 
     /// Brings the growers to `leaf`, all well, connected for months, with a few days of log.
-    pub fn cast(&self, leaf: &Leaf) {
+    pub fn cast(&self, leaf: &SimulatedLeaf) {
         for grower in &self.growers {
-            let since = self.ago(SignedDuration::from_hours(24 * grower.connected_days));
+            let since = leaf.now() - SignedDuration::from_hours(24 * grower.connected_days);
             leaf.add_user(grower.credential.user, grower.name);
             let consent = Consent::to_app(grower.client_key).since(since);
             leaf.connect(grower.credential, consent);
             for hours in [50, 26, 2] {
-                let at = self.ago(SignedDuration::from_hours(hours));
-                leaf.push_event(grower.credential, LogEntry::success().at(at));
+                let at = leaf.now() - SignedDuration::from_hours(hours);
+                leaf.push_event(grower.credential, ProviderAnswer::success().at(at));
             }
         }
     }
@@ -143,8 +136,8 @@ impl Story {
                 |story, leaf| {
                     let hillside = story.growers[HILLSIDE].credential;
                     for minutes in [65, 0] {
-                        let at = story.ago(SignedDuration::from_mins(minutes));
-                        leaf.push_event(hillside, LogEntry::invalid_grant().at(at));
+                        let at = leaf.now() - SignedDuration::from_mins(minutes);
+                        leaf.push_event(hillside, ProviderAnswer::invalid_grant().at(at));
                     }
                 },
             ),
@@ -201,7 +194,7 @@ impl Story {
 
     /// Plays the acts at their times: `tell` hears of each, then it happens. Ends with the story; dropping the
     /// future ends it sooner.
-    pub async fn play(&self, leaf: &Leaf, mut tell: impl FnMut(&Act)) {
+    pub async fn play(&self, leaf: &SimulatedLeaf, mut tell: impl FnMut(&Act)) {
         let mut played = Duration::ZERO;
         for act in self.acts() {
             tokio::time::sleep(act.at - played).await;
@@ -213,11 +206,7 @@ impl Story {
     }
 
     /// Lets one act happen now.
-    pub fn run(&self, act: &Act, leaf: &Leaf) {
+    pub fn run(&self, act: &Act, leaf: &SimulatedLeaf) {
         (act.run)(self, leaf);
-    }
-
-    fn ago(&self, past: SignedDuration) -> Timestamp {
-        self.clock.now() - past
     }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use leafwatch::sim::{Fault, RequestKind, Scope, When};
-
+use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::smtp::{Act, At};
 use crate::support::world::{Setup, World};
 
@@ -83,9 +82,7 @@ async fn a_broken_config_is_refused_and_told_and_the_old_one_runs_on() {
         "{mail:#?}"
     );
     // The old one runs on.
-    let swept = world
-        .leaf
-        .until(|asked| asked.of(RequestKind::Reading) >= 4);
+    let swept = world.leaf.until(|asked| asked.readings >= 4);
     tokio::time::timeout(PATIENCE, swept).await.unwrap();
     world.revokes_access("Hillside Farms");
     world.smtp.wait_for(2);
@@ -187,9 +184,7 @@ async fn acks_and_silences_typed_beside_the_daemon_hold_within_a_second() {
     assert_eq!(incident["silences"][0]["actor"], "anna");
     // Several sweeps and packings later nobody was told.
     world.leaf.forget_requests();
-    let swept = world
-        .leaf
-        .until(|asked| asked.of(RequestKind::Reading) >= 6);
+    let swept = world.leaf.until(|asked| asked.readings >= 6);
     tokio::time::timeout(PATIENCE, swept).await.unwrap();
     world.nothing_more();
     let out = world.runs(&["silence", "--end", "1"]);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use leafwatch::clock::Clock;
-use leafwatch::sim::RequestKind;
 
 use crate::support::world::{FakeClock, Process, Setup, World};
 
@@ -38,7 +37,7 @@ impl World {
     async fn reads_go_on(&self, process: &Process) {
         self.leaf.forget_requests();
         let watch = Clock::system();
-        let swept = self.leaf.until(|asked| asked.of(RequestKind::Reading) >= 4);
+        let swept = self.leaf.until(|asked| asked.readings >= 4);
         let swept = tokio::time::timeout(PATIENCE, swept).await;
         let took = watch.monotonic();
         assert!(

@@ -9,10 +9,11 @@ use leafwatch::app::Pace;
 use leafwatch::cli::doctor::{Examiner, judge_unit, unit_name};
 use leafwatch::config::{Config, Heartbeat, Transport};
 use leafwatch::mail::send::Deadlines;
-use leafwatch::sim::{DateHeader, SECRET_MARK};
+use leafwatch::sim::SECRET_MARK;
 use leafwatch::store::Db;
 use leafwatch::view::doctor::{Finding, Verdict};
 
+use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::mail::Opened;
 use crate::support::smtp::{Act, At};
 use crate::support::world::{HOUR, MINUTE, Setup, World};
@@ -44,8 +45,8 @@ async fn examined_with(config: &Config, world: &World, send_to: Option<&str>) ->
     }
     let told = format!("{findings:?}");
     assert!(!told.contains(SECRET_MARK), "{told}");
-    for secret in world.leaf.secrets() {
-        assert!(!told.contains(&secret), "{told}");
+    for key in world.leaf.client_keys() {
+        assert!(!told.contains(&key), "{told}");
     }
     findings
 }
@@ -111,9 +112,8 @@ async fn where_all_is_well_every_part_says_so_and_nothing_is_changed() {
 async fn a_login_that_leaf_refuses_and_a_leaf_that_is_away() {
     let world = world().await;
     let config = world.config();
-    world
-        .leaf
-        .change_login(|rules| rules.password = "another".to_owned());
+    let refused = Fault::Status(401);
+    world.leaf.fault(Scope::Logins, refused, When::always());
     let findings = examined_with(&config, &world, None).await;
     let refused = wrong(&findings, "Leaf login");
     assert!(refused.contains("refuses the login"), "{refused}");
@@ -136,9 +136,10 @@ async fn a_clock_that_is_off_is_told_with_its_side() {
             "ours is 3 h ahead of Leaf's",
         ),
     ] {
-        world.leaf.set_date(DateHeader::Off(off));
+        world.leaf.runs_ahead(off);
         let findings = examined(&world, None).await;
         assert_eq!(wrong(&findings, "clock"), said);
+        world.leaf.runs_ahead(-off);
     }
 }
 

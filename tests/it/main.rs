@@ -34,6 +34,8 @@ mod property_life;
 mod property_replay;
 mod property_seen;
 mod report;
+mod sim;
+mod sim_faults;
 mod smtp_delivery;
 mod store_bad_days;
 mod store_foreign;

@@ -1,7 +1,7 @@
 //! From an answer of Leaf to what people read: the acts of the demo, and what may happen between them.
 
 use jiff::SignedDuration;
-use leafwatch::sim::{Consent, LogEntry};
+use leafwatch::sim::{Consent, ProviderAnswer};
 
 use crate::support::world::{HOUR, MINUTE, Setup, World};
 
@@ -32,7 +32,7 @@ async fn the_early_warning_becomes_the_status_in_one_thread() {
     let hillside = world.grower("Hillside Farms");
     for minutes in [65, 0] {
         let at = world.clock.now() - SignedDuration::from_mins(minutes);
-        let event = LogEntry::invalid_grant().at(at);
+        let event = ProviderAnswer::invalid_grant().at(at);
         world.leaf.push_event(hillside, event);
     }
     world.gather().await;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use leafwatch::sim::{Consent, Fault, LogEntry, Scope, When};
+use leafwatch::sim::{Consent, ProviderAnswer};
 
+use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::world::{HOUR, MINUTE, Setup, World};
 
 const SWEEP: Duration = MINUTE.saturating_mul(16);
@@ -30,7 +31,7 @@ async fn dealers_key_is_refused(all: u64, dealers: u64) -> World {
 fn refused(world: &World, nth: u64) {
     let farm = world.grower(&format!("Farm {nth}"));
     let at = world.clock.now();
-    let event = LogEntry::invalid_client().at(at);
+    let event = ProviderAnswer::invalid_client().at(at);
     world.leaf.push_event(farm, event);
     world.leaf.set_status(farm, Some("UNAUTHENTICATED"));
 }

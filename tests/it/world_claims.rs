@@ -2,8 +2,9 @@
 
 use leafwatch::config::{self, Variables};
 use leafwatch::model::StatusClass;
-use leafwatch::sim::{Consent, Fault, LogEntry, Scope, When};
+use leafwatch::sim::{Consent, ProviderAnswer};
 
+use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::world::{HOUR, MINUTE, Setup, World};
 
 const SWEEP: std::time::Duration = MINUTE.saturating_mul(16);
@@ -16,7 +17,7 @@ async fn a_grower_dead_again_after_connecting_again_is_not_told_as_the_apps_secr
         let at = world.clock.now() - ago * MINUTE;
         world
             .leaf
-            .push_event(farm, LogEntry::invalid_client().at(at));
+            .push_event(farm, ProviderAnswer::invalid_client().at(at));
     }
     world.status("Hillside", "UNAUTHENTICATED");
     world.time_passes(SWEEP).await;
@@ -47,7 +48,7 @@ async fn a_refused_token_is_not_told_as_an_accepted_login_and_a_short_key_is_you
     }
     world.time_passes(SWEEP).await;
     let at = world.clock.now();
-    let token = LogEntry::new(401, r#"{"error":"invalid_token"}"#).at(at);
+    let token = ProviderAnswer::new(401, r#"{"error":"invalid_token"}"#).at(at);
     world.leaf.push_event(world.grower("Hillside"), token);
     world.status("Hillside", "UNAUTHENTICATED");
     world.time_passes(SWEEP).await;
@@ -59,7 +60,7 @@ async fn a_refused_token_is_not_told_as_an_accepted_login_and_a_short_key_is_you
         mail.text
     );
     let at = world.clock.now();
-    let client = LogEntry::invalid_client().at(at);
+    let client = ProviderAnswer::invalid_client().at(at);
     world.leaf.push_event(world.grower("Prairie"), client);
     world.status("Prairie", "UNAUTHENTICATED");
     world.time_passes(SWEEP).await;
@@ -391,7 +392,7 @@ async fn what_was_warned_of_was_last_healthy_at_the_look_before_it_broke() {
         let at = world.clock.now() - ago * MINUTE;
         world
             .leaf
-            .push_event(farm, LogEntry::invalid_client().at(at));
+            .push_event(farm, ProviderAnswer::invalid_client().at(at));
     }
     world.gather().await;
     world.time_passes(2 * MINUTE).await;

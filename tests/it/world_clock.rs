@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use leafwatch::sim::RequestKind;
 
 use crate::support::world::{HOUR, MINUTE, Setup, World};
 
@@ -38,11 +37,11 @@ impl World {
     /// Ours; Leaf's stays right.
     fn clock_is_set(&self, by: SignedDuration) {
         self.clock.jump_to(self.clock.now() + by);
-        self.leaf.keeps_time(by);
+        self.leaf.runs_ahead(-by);
     }
 
     fn readings(&self) -> u64 {
-        self.leaf.requests().of(RequestKind::Reading)
+        self.leaf.requests().readings
     }
 }
 

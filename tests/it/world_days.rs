@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use leafwatch::clock::Clock;
 use leafwatch::model::SweepEnd;
-use leafwatch::sim::{Fault, Scope, When};
 
+use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::world::{HOUR, MINUTE, Setup, World};
 
 const SWEEP: Duration = MINUTE.saturating_mul(16);

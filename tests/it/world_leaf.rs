@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use leafwatch::model::SweepEnd;
-use leafwatch::sim::{Fault, RawAnswer, RequestKind, Scope, When};
 
+use crate::support::faulty_leaf::{Fault, RawAnswer, Scope, When};
 use crate::support::world::{HOUR, MINUTE, Setup, World};
 
 const SWEEP: Duration = MINUTE.saturating_mul(16);
@@ -21,8 +21,8 @@ async fn fleet() -> World {
 fn faults() -> Vec<Fault> {
     let text = |text: &str| Some(text.to_owned());
     vec![
-        Fault::Unauthorized,
-        Fault::Forbidden,
+        Fault::Status(401),
+        Fault::Status(403),
         Fault::TooMany {
             retry_after: text("0"),
         },
@@ -83,7 +83,7 @@ async fn no_fault_in_the_middle_of_a_sweep_opens_anything_of_a_grower() {
 
 #[tokio::test]
 async fn a_fault_that_meets_every_third_request_is_outlived() {
-    for fault in [Fault::Status(503), Fault::Cut, Fault::Unauthorized] {
+    for fault in [Fault::Status(503), Fault::Cut, Fault::Status(401)] {
         let mut world = fleet().await;
         world
             .leaf
@@ -100,7 +100,7 @@ async fn a_refused_login_is_one_mail_to_the_operators_and_one_when_it_is_over() 
     let mut world = fleet().await;
     world
         .leaf
-        .fault(Scope::All, Fault::Unauthorized, When::always());
+        .fault(Scope::All, Fault::Status(401), When::always());
     world.time_passes(2 * HOUR).await;
     let mail = world.one_mail_says("CRITICAL: Leaf login refused");
     assert_eq!(mail.readers(), ["ops@example.com"]);
@@ -128,7 +128,7 @@ async fn while_blind_one_credential_is_tried_a_minute_and_the_first_answer_start
     world.revokes_access("Farm 9");
     world.time_passes(4 * MINUTE).await;
     world.one_mail_says("INVALID: Farm 9");
-    let asked = world.leaf.requests().of(RequestKind::Reading);
+    let asked = world.leaf.requests().readings;
     assert_eq!(asked, 31, "one try and one sweep");
 }
 
@@ -147,7 +147,7 @@ async fn a_long_pause_gives_the_sweep_up_and_holds_the_next() {
     world.time_passes(39 * MINUTE).await;
     assert_eq!(world.leaf.requests().total, 0, "Leaf asked for 40 minutes");
     world.time_passes(2 * MINUTE).await;
-    assert_eq!(world.leaf.requests().of(RequestKind::Reading), 30);
+    assert_eq!(world.leaf.requests().readings, 30);
     assert!(world.credential_steps().is_empty());
 }
 
@@ -173,7 +173,7 @@ async fn three_hours_are_told(world: &mut World) {
     world.time_passes(2 * HOUR + 10 * MINUTE).await;
     assert_eq!(world.leaf.requests().total, 0, "Leaf asked for three hours");
     world.time_passes(SWEEP).await;
-    assert_eq!(world.leaf.requests().of(RequestKind::Reading), 30);
+    assert_eq!(world.leaf.requests().readings, 30);
     let mail = world.one_mail_says("RESOLVED: Leaf unreachable");
     assert!(!mail.says("wait until"), "{mail:#?}");
     let said = world.types("status");
@@ -199,7 +199,7 @@ async fn a_pause_of_hours_is_told_and_all_is_stale_meanwhile() {
 #[tokio::test]
 async fn a_pause_of_hours_that_the_events_met_is_told_alike() {
     let mut world = fleet().await;
-    let events = Scope::Kind(RequestKind::Events);
+    let events = Scope::Events;
     world.leaf.fault(events, wait("10800"), When::next(1));
     world.time_passes(SWEEP).await;
     assert!(!world.types("status").contains("stale"));
@@ -250,14 +250,14 @@ async fn a_fleet_that_vanishes_is_another_account_and_no_growers() {
     let mut world = fleet().await;
     world
         .leaf
-        .fault(Scope::AllButLogin, Fault::NotFound, When::always());
+        .fault(Scope::AllButLogin, Fault::Status(404), When::always());
     world.time_passes(3 * HOUR).await;
     let mail = world.one_mail_says("CRITICAL: wrong Leaf account");
     assert_eq!(mail.readers(), ["ops@example.com"]);
     // Leaf answers: there is nothing to be found out between the sweeps.
     world.leaf.forget_requests();
     world.time_passes(2 * HOUR).await;
-    assert_eq!(world.leaf.requests().of(RequestKind::Reading), 8 * 30);
+    assert_eq!(world.leaf.requests().readings, 8 * 30);
     world.leaf.heal();
     world.time_passes(SWEEP).await;
     world.one_mail_says("RESOLVED: wrong Leaf account");
@@ -303,38 +303,28 @@ async fn most_of_a_fleet_turning_at_once_is_doubted_and_spares_the_growers_peopl
     assert!(mails.iter().all(|mail| mail.says("RESOLVED")), "{mails:#?}");
 }
 
-/// Leaf's answer about one grower, sent when it is asked about another.
-fn answer_about(world: &World, name: &str) -> RawAnswer {
-    RawAnswer {
-        status: 200,
-        content_type: Some("application/json".to_owned()),
-        headers: Vec::new(),
-        body: world.leaf.right_answer(world.grower(name)).into_bytes(),
-    }
-}
-
 #[tokio::test]
 async fn an_answer_that_is_about_another_user_is_asked_for_again_and_blames_nobody() {
     let mut world = World::new(&["Hillside Farms", "Prairie Wind", "Red Barn"]).await;
     world.sweep().await;
     world.status("Hillside Farms", "UNAUTHENTICATED");
-    let mixed_up = Fault::Answer(answer_about(&world, "Hillside Farms"));
+    let mixed_up = Fault::AnswerAbout(world.grower("Hillside Farms"));
     let prairie = world.grower("Prairie Wind");
-    let of = Scope::KindOf(RequestKind::Reading, prairie);
+    let of = Scope::ReadingsOf(prairie);
     for _ in 0..2 {
         world.leaf.fault(of, mixed_up.clone(), When::next(1));
         world.leaf.forget_requests();
         let ended = world.sweep().await;
         assert_eq!(ended.end, SweepEnd::Whole);
         // Both of them once more.
-        assert_eq!(world.leaf.requests().of(RequestKind::Reading), 5);
+        assert_eq!(world.leaf.requests().readings, 5);
         assert_eq!(world.open_incidents(), ["invalid"]);
     }
     world.time_passes(2 * MINUTE).await;
     world.one_mail_says("INVALID: Hillside Farms");
     world.leaf.forget_requests();
     world.sweep().await;
-    assert_eq!(world.leaf.requests().of(RequestKind::Reading), 3);
+    assert_eq!(world.leaf.requests().readings, 3);
 }
 
 #[tokio::test]
@@ -342,9 +332,9 @@ async fn users_who_share_a_credential_are_both_judged_and_operators_are_told_onc
     let mut world = World::new(&["Hillside Farms", "Prairie Wind", "Red Barn"]).await;
     world.sweep().await;
     world.status("Hillside Farms", "UNAUTHENTICATED");
-    let shared = answer_about(&world, "Hillside Farms");
-    let prairie = world.grower("Prairie Wind");
-    world.leaf.set_raw_answer(prairie, Some(shared));
+    let of = Scope::ReadingsOf(world.grower("Prairie Wind"));
+    let shared = Fault::AnswerAbout(world.grower("Hillside Farms"));
+    let shared = world.leaf.fault(of, shared, When::always());
     world.sweep().await;
     assert_eq!(
         world.open_incidents(),
@@ -363,12 +353,12 @@ async fn users_who_share_a_credential_are_both_judged_and_operators_are_told_onc
     for _ in 0..2 {
         world.leaf.forget_requests();
         world.sweep().await;
-        assert_eq!(world.leaf.requests().of(RequestKind::Reading), 3);
+        assert_eq!(world.leaf.requests().readings, 3);
         world.restarts().await;
     }
     world.time_passes(2 * MINUTE).await;
     world.nothing_more();
-    world.leaf.set_raw_answer(prairie, None);
+    world.leaf.lift(shared);
     world.sweep().await;
     assert_eq!(world.open_incidents(), ["invalid"]);
     world.time_passes(2 * MINUTE).await;
@@ -383,13 +373,9 @@ async fn users_who_share_a_credential_are_both_judged_and_operators_are_told_onc
 #[tokio::test]
 async fn a_gateways_report_sent_as_a_success_blames_no_grower() {
     let mut world = fleet().await;
-    let report = RawAnswer {
-        status: 200,
-        content_type: Some("application/json".to_owned()),
-        headers: Vec::new(),
-        body: br#"{"status":"UNAUTHORIZED","message":"Full authentication is required"}"#.to_vec(),
-    };
-    let of = Scope::Kind(RequestKind::Reading);
+    let report =
+        RawAnswer::json(r#"{"status":"UNAUTHORIZED","message":"Full authentication is required"}"#);
+    let of = Scope::Readings;
     world.leaf.fault(of, Fault::Answer(report), When::always());
     let ended = world.sweep().await;
     assert_eq!(ended.end, SweepEnd::Unreachable);

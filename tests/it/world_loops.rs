@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use leafwatch::app::Pace;
-use leafwatch::sim::{Fault, RequestKind, Scope, When};
 
+use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::smtp::{Act, At};
 use crate::support::world::{Setup, World};
 
@@ -50,9 +50,7 @@ async fn hangs_at(at: At) {
     waited.unwrap_or_else(|_| panic!("{at:?}: nobody tried to send"));
     // Four more sweeps of two credentials.
     world.leaf.forget_requests();
-    let swept = world
-        .leaf
-        .until(|asked| asked.of(RequestKind::Reading) >= 8);
+    let swept = world.leaf.until(|asked| asked.readings >= 8);
     tokio::time::timeout(PATIENCE, swept).await.unwrap();
     assert_eq!(world.smtp.accepted(), [], "{at:?}");
     daemon.stop().await;
@@ -62,9 +60,7 @@ async fn hangs_at(at: At) {
 async fn a_stop_lets_go_of_everything() {
     let mut world = World::in_real_time(Setup::quick(&["Hillside Farms"])).await;
     let daemon = world.starts_loops().await;
-    let swept = world
-        .leaf
-        .until(|asked| asked.of(RequestKind::Reading) >= 2);
+    let swept = world.leaf.until(|asked| asked.readings >= 2);
     tokio::time::timeout(PATIENCE, swept).await.unwrap();
     daemon.stop().await;
     leafwatch::store::Db::open(&world.database()).unwrap();
@@ -126,9 +122,7 @@ async fn an_answer_under_way_when_its_user_is_taken_out_judges_nothing() {
     let late = Fault::Slow(Duration::from_millis(1500));
     world.leaf.fault(slow, late, When::next(1));
     let daemon = world.starts_loops().await;
-    let asked = world
-        .leaf
-        .until(|asked| asked.of(RequestKind::Reading) >= 2);
+    let asked = world.leaf.until(|asked| asked.readings >= 2);
     tokio::time::timeout(PATIENCE, asked).await.unwrap();
     world.setup.grower_mut("Hillside Farms").watched = false;
     let config = world.config();

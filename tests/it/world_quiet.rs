@@ -1,7 +1,6 @@
 //! Maintenance windows: looking goes on, mails wait, and at the end what is still true is told once.
 
 use crate::support::world::{HOUR, MINUTE, Setup, World};
-use leafwatch::sim::RequestKind;
 
 const SWEEP: std::time::Duration = MINUTE.saturating_mul(16);
 
@@ -22,7 +21,7 @@ async fn in_a_quiet_window_looking_goes_on_and_its_end_tells_what_is_still_true_
     world.revokes_access("Hillside Farms");
     world.revokes_access("Blue Silo Dairy");
     world.time_passes(2 * HOUR).await;
-    assert!(world.leaf.requests().of(RequestKind::Reading) >= 21);
+    assert!(world.leaf.requests().readings >= 21);
     assert_eq!(world.open_incidents(), ["invalid", "invalid"]);
     // One is mended before anybody heard of it.
     world.connects_again("Blue Silo Dairy");

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use leafwatch::sim::{Fault, RequestKind, Scope, When};
-
+use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::smtp::{Act, At};
 use crate::support::world::{HOUR, MINUTE, Setup, World};
 
@@ -22,13 +21,13 @@ async fn a_database_locked_in_the_middle_of_a_sweep_loses_no_answer() {
     let leaf = world.leaf.clone();
     let database = world.database();
     let locking = async move {
-        leaf.until(|asked| asked.of(RequestKind::Reading) > 0).await;
+        leaf.until(|asked| asked.readings > 0).await;
         let other = rusqlite::Connection::open(database).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         other
     };
     let (locked, _ended) = tokio::join!(locking, world.sweep());
-    assert_eq!(world.leaf.requests().of(RequestKind::Reading), 30);
+    assert_eq!(world.leaf.requests().readings, 30);
     assert!(
         world.open_incidents().is_empty(),
         "nothing could be written"
@@ -63,7 +62,7 @@ async fn a_full_disk_colours_no_credential_and_is_one_mail_from_memory() {
     assert!(world.open_incidents().is_empty(), "there is no room");
     world.leaf.forget_requests();
     world.time_passes(HOUR).await;
-    let asked = world.leaf.requests().of(RequestKind::Reading);
+    let asked = world.leaf.requests().readings;
     assert!(asked >= 400, "polling goes on: {asked}");
     let mail = world.one_mail_says("database not writable");
     assert_eq!(mail.readers(), ["ops@example.com"]);

@@ -1,6 +1,8 @@
 //! What the tests share.
 
+pub mod asker;
 pub mod desk;
+pub mod faulty_leaf;
 pub mod leaf;
 pub mod mail;
 pub mod model;

@@ -19,12 +19,12 @@ use leafwatch::daemon::{alarm, deliver, gather};
 use leafwatch::leaf;
 use leafwatch::mail::send::Deadlines;
 use leafwatch::model::{Credential, CredentialId};
-use leafwatch::sim::{Leaf, RequestKind};
 use leafwatch::store::{Db, Error};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::faulty_leaf::FaultyLeaf;
 use super::smtp::Smtp;
 use inspect::Log;
 pub(crate) use mailbox::Heard;
@@ -40,7 +40,7 @@ const STEP: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
-    pub(crate) leaf: Leaf,
+    pub(crate) leaf: FaultyLeaf,
     pub(crate) smtp: Smtp,
     pub(crate) clock: Clock,
     pub(crate) setup: Setup,
@@ -107,10 +107,9 @@ impl World {
     async fn on(clock: Clock, setup: Setup) -> World {
         leaf::install_tls();
         let log = Log::capture();
-        let any_port = (std::net::Ipv4Addr::LOCALHOST, 0).into();
-        let leaf = Leaf::start_on(any_port, clock.clone()).await.unwrap();
+        let leaf = FaultyLeaf::start(clock.clone()).await;
         let smtp = Smtp::start();
-        setup.connect_growers(&leaf, clock.now());
+        setup.connect_growers(&leaf);
         World {
             leaf,
             smtp,
@@ -207,11 +206,11 @@ impl World {
             ended
         };
         let beside = async {
-            let mut asked = leaf.requests().of(RequestKind::Reading);
+            let mut asked = leaf.requests().readings;
             loop {
                 tokio::select! {
                     () = over.cancelled() => return,
-                    _ = leaf.until(|requests| requests.of(RequestKind::Reading) > asked) => {}
+                    _ = leaf.until(|requests| requests.readings > asked) => {}
                 }
                 asked += 1;
                 clock.advance(each);

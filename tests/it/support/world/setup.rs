@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use leafwatch::config::{self, Config, Variables};
 use leafwatch::model::{Credential, Provider};
-use leafwatch::sim::{Consent, Leaf, nth_user};
+use leafwatch::sim::{Consent, PASSWORD, SimulatedLeaf, USERNAME, nth_user};
 
 use super::World;
 use crate::support::smtp;
@@ -95,15 +95,15 @@ impl Setup {
         growers.find(|grower| grower.name == name).unwrap()
     }
 
-    pub(super) fn connect_growers(&self, leaf: &Leaf, now: Timestamp) {
-        let consent = Consent::default().since(now - SignedDuration::from_hours(24 * 90));
+    pub(super) fn connect_growers(&self, leaf: &SimulatedLeaf) {
+        let consent = Consent::default().since(leaf.now() - SignedDuration::from_hours(24 * 90));
         for grower in &self.growers {
             leaf.add_user(grower.credential.user, &grower.name);
             leaf.connect(grower.credential, consent.clone());
         }
     }
 
-    fn text(&self, leaf: &Leaf, smtp_port: u16) -> String {
+    fn text(&self, leaf: &SimulatedLeaf, smtp_port: u16) -> String {
         let Setup {
             to,
             operators,
@@ -165,7 +165,7 @@ path = "data/leafwatch.db"
 providers = ["john-deere"]
 {expected}
 "#,
-            username = leaf.login_rules().username,
+            username = USERNAME,
             user = smtp::USER,
         );
         for grower in self.growers.iter().filter(|grower| grower.watched) {
@@ -197,8 +197,7 @@ impl World {
         for folder in ["data", "secrets", "logs"] {
             std::fs::create_dir_all(home.join(folder)).unwrap();
         }
-        let password = self.leaf.login_rules().password;
-        write_private(&home.join("secrets/leaf-password"), &password);
+        write_private(&home.join("secrets/leaf-password"), PASSWORD);
         write_private(&home.join("secrets/smtp-password"), smtp::PASSWORD);
         let file = home.join("leafwatch.toml");
         write_private(&file, &self.setup.text(&self.leaf, self.smtp.port()));
