@@ -10,15 +10,13 @@
 mod year;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use leafwatch::clock::Clock;
-use leafwatch::config::Web;
-use leafwatch::leaf::{self, Client, SecretSource};
-use leafwatch::model::{Alerts, Daemon, Policy, Schedule, Schedules, StatusWords, Thresholds};
+use leafwatch::config::{self, Variables};
+use leafwatch::leaf::Client;
 use leafwatch::vitals::Vitals;
-use leafwatch::web::{Parts, Settings, Site};
-use tokio::net::TcpListener;
+use leafwatch::web::Site;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The fleets.
@@ -72,26 +70,18 @@ async fn measure(fleet: u32) -> Vec<(f64, f64)> {
     let database = folder.path().join("leafwatch.db");
     let clock = Clock::system();
     let watch = year::fill(&database, fleet, clock.now());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let parts = Parts {
-        clock: clock.clone(),
-        vitals: Vitals::new(),
-        client: nobodys_client(&clock),
-        database,
-        listen: listener.local_addr().unwrap(),
-        mark: String::new(),
-    };
-    let settings = Settings {
-        instance: None,
-        policy: policy(),
-        watch: Arc::new(watch),
-        web: Web::default(),
-        request_timeout: Duration::from_secs(30),
-    };
-    let site = Site::new(parts, settings).unwrap();
-    let (serving, stop) = (site.clone(), CancellationToken::new());
-    let until = stop.clone();
-    let served = tokio::spawn(async move { serving.serve(listener, until).await });
+    let file = folder.path().join("leafwatch.toml");
+    std::fs::write(&file, CONFIG).unwrap();
+    let mut config = config::load(&file, &Variables::default()).unwrap();
+    config.watch = Arc::new(watch);
+    let first_pause = Client::FIRST_PAUSE;
+    let asks_nobody = Client::new(&config.leaf, [0; 32], clock.clone(), first_pause).unwrap();
+    let (_config, in_force) = watch::channel(Arc::new(config));
+    let mark = String::new();
+    let site = Site::open(in_force, clock.clone(), Vitals::new(), asks_nobody, mark);
+    let site = site.await.unwrap().unwrap();
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(site.clone().run(stop.clone()));
     let client = reqwest::Client::new();
     let mut figures = Vec::new();
     for (_, path) in PAGES {
@@ -114,33 +104,33 @@ async fn measure(fleet: u32) -> Vec<(f64, f64)> {
     figures
 }
 
-fn policy() -> Policy {
-    let every = |minutes: u64| Schedule::Every(Duration::from_secs(60 * minutes));
-    Policy {
-        thresholds: Thresholds::default(),
-        status_words: StatusWords::default(),
-        alerts: Alerts::default(),
-        schedules: Schedules {
-            zone: jiff::tz::TimeZone::UTC,
-            sweep: every(15),
-            events: every(60),
-            reminders: every(24 * 60),
-            digest: every(7 * 24 * 60),
-        },
-        daemon: Daemon::default(),
-    }
-}
+/// The watch list is another one.
+const CONFIG: &str = r#"
+[leaf]
+token_file = "leaf-token"
 
-/// Only its counters are shown.
-fn nobodys_client(clock: &Clock) -> Client {
-    leaf::install_tls();
-    let settings = leaf::Settings {
-        base_url: "http://127.0.0.1:9".to_owned(),
-        auth: leaf::Auth::Token(SecretSource::new(|| Err("never asked".to_owned()))),
-        max_requests_per_second: 5,
-        max_in_flight: 4,
-        timeout: Duration::from_secs(30),
-        first_pause: leaf::Settings::FIRST_PAUSE,
-    };
-    Client::new(settings, [0; 32], clock.clone()).unwrap()
-}
+[schedule]
+timezone = "UTC"
+sweep = "15m"
+events = "1h"
+
+[watch]
+providers = ["john-deere"]
+
+[[watch.users]]
+id = "10000000-0000-4000-8000-000000000000"
+
+[alerts]
+to = ["support@example.com"]
+
+[email]
+transport = "file"
+directory = "mails"
+from = "leafwatch@example.com"
+
+[database]
+path = "leafwatch.db"
+
+[web]
+listen = "127.0.0.1:0"
+"#;

@@ -24,6 +24,6 @@ pub(crate) fn play(file: &Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = config::load(file, &Variables::default()).unwrap();
     runtime
-        .block_on(leafwatch::app::run(config, Clock::system()))
+        .block_on(leafwatch::app::run(config.into(), Clock::system()))
         .unwrap();
 }

@@ -1,8 +1,9 @@
 //! The role of the pipeline: everything that a daemon opens, and its real sweep, one at each command.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use leafwatch::app::{Pace, Station};
+use leafwatch::app::{Patience, Station};
 use leafwatch::clock::Clock;
 use leafwatch::config::{self, Variables};
 use leafwatch::daemon::deliver;
@@ -18,9 +19,9 @@ use crate::meter::{self, Meter};
 pub(crate) fn play(file: &Path) {
     leafwatch::leaf::install_tls();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = config::load(file, &Variables::default()).unwrap();
+    let config = Arc::new(config::load(file, &Variables::default()).unwrap());
     let db = Db::open(&config.database.path).unwrap();
-    let opened = Station::open(db, &config, Clock::system(), Pace::default());
+    let opened = Station::open(db, config.clone(), Clock::system(), Patience::default());
     let station = runtime.block_on(opened).unwrap();
     for command in commands() {
         match command.as_str() {

@@ -1,11 +1,12 @@
 //! The daemon under its service manager: signals, readiness, watchdog, heartbeat.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Daemon, Pace, StartError, Station};
+use super::{Daemon, Patience, StartError, Station};
 use crate::clock::Clock;
 use crate::config::{self, Config, needs_restart};
 use crate::daemon::context::Context;
@@ -36,23 +37,22 @@ pub enum Fatal {
 ///
 /// # Errors
 /// Where it cannot start, or a loop ends by itself.
-pub async fn run(config: Config, clock: Clock) -> Result<(), Fatal> {
+pub async fn run(config: Arc<Config>, clock: Clock) -> Result<(), Fatal> {
     let mut signals = Signals::new().map_err(Fatal::Signals)?;
     let db = Db::open(&config.database.path).map_err(StartError::from)?;
     // To the end of the process: readers of the page may close their connections after everything else.
     std::mem::forget(db.lock());
-    let station = Station::open(db, &config, clock, Pace::default()).await?;
+    let station = Station::open(db, config.clone(), clock, Patience::default()).await?;
     log_start(&config);
     let mut daemon = station.start();
     let heart = tokio::spawn(beat(daemon.context.clone(), heartbeat(&config)));
-    let dog = tokio::spawn(feed_watchdog(daemon.context.clone(), config.leaf.timeout));
+    let dog = tokio::spawn(feed_watchdog(daemon.context.clone()));
     say(systemd::ready(&status(&daemon.context)));
-    let mut config = config;
     let ended = loop {
         tokio::select! {
             told = signals.next() => match told {
                 Told::Stop => break Ok(()),
-                Told::Reload => reload(&daemon, &mut config).await,
+                Told::Reload => reload(&daemon).await,
             },
             fatal = daemon.failed() => break Err(fatal),
         }
@@ -104,10 +104,11 @@ enum Told {
 }
 
 /// Reads everything anew; nothing that runs is touched before the new config is whole.
-async fn reload(daemon: &Daemon, config: &mut Config) {
+async fn reload(daemon: &Daemon) {
     say(systemd::reloading());
-    let new = match read_anew(config) {
-        Ok(new) => new,
+    let old = daemon.context.config();
+    let new = match read_anew(&old) {
+        Ok(new) => Arc::new(new),
         Err(faults) => {
             tracing::error!("the new config is refused and the old one runs on: {faults}");
             daemon.reload_refused(faults).await;
@@ -117,14 +118,13 @@ async fn reload(daemon: &Daemon, config: &mut Config) {
             return;
         }
     };
-    for key in needs_restart(config, &new) {
+    for key in needs_restart(&old, &new) {
         tracing::warn!("{key} changed; that needs a restart, until then the old value holds");
     }
-    match daemon.reload(&new, Pace::default()).await {
+    match daemon.reload(new.clone()).await {
         Ok(()) => {
             daemon.context.vitals.fault_over(Fault::Config);
             log_start(&new);
-            *config = new;
             say(systemd::ready(&status(&daemon.context)));
         }
         Err(error) => {
@@ -172,12 +172,12 @@ fn say(told: std::io::Result<()>) {
 }
 
 /// Feeds the watchdog while no loop is stuck.
-async fn feed_watchdog(context: Context, request_timeout: Duration) {
+async fn feed_watchdog(context: Context) {
     let Some(interval) = systemd::watchdog_interval() else {
         return;
     };
-    let limits = Limits::with_request_timeout(request_timeout);
     loop {
+        let limits = Limits::with_request_timeout(context.config().leaf.timeout);
         let stuck = context.vitals.stuck(context.clock.monotonic(), &limits);
         if stuck.is_empty() {
             say(systemd::feed_watchdog());

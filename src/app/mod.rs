@@ -1,7 +1,6 @@
 //! The only place that wires: config to store, Leaf, mail and clock, to tasks, to an orderly stop.
 
 mod lifecycle;
-mod wiring;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -9,8 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,20 +19,18 @@ use crate::daemon::context::{Context, SightState};
 use crate::daemon::judge::Bench;
 use crate::daemon::roster::{Changes, Roster};
 use crate::daemon::schedule::{self, Timetable};
-use crate::daemon::settings::{InForce, Settings};
 use crate::daemon::sweep::{self, Urgent};
 use crate::daemon::{alarm, deliver, gather, guard};
-use crate::leaf::{self, Client};
+use crate::leaf::{Client, Endpoint};
 use crate::mail::send::Deadlines;
 use crate::model::{CredentialId, Kind};
 use crate::rules::due;
 use crate::rules::incidents::Condition;
 use crate::store::{self, Db, Displaced, Lock, RunId, Tx, Writer};
 use crate::vitals::{Fault, Vitals};
-use crate::web;
+use crate::web::{NoPassword, Password, Site};
 
 pub use lifecycle::{Fatal, run};
-pub use wiring::{leaf as leaf_settings, settings as settings_at};
 
 /// How long an orderly stop may take.
 const STOP_WITHIN: Duration = Duration::from_secs(12);
@@ -45,15 +41,33 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Leaf's settings, or the HTTP client.
+    /// The HTTP client.
     #[error("cannot set up the client of Leaf")]
-    Leaf(#[from] leaf::BuildError),
+    Leaf(#[from] reqwest::Error),
     /// The page has no password.
     #[error(transparent)]
-    Password(#[from] web::NoPassword),
+    Password(#[from] NoPassword),
     /// A thread or random numbers could not be had.
     #[error("cannot get what a daemon needs from the system: {0}")]
     System(String),
+}
+
+/// How long others are waited for; less in the demo and in tests, where time is scaled.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// The pause before the first retry of a request to Leaf.
+    pub first_pause: Duration,
+    /// How long each phase of handing over a mail may take.
+    pub deadlines: Deadlines,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            first_pause: Client::FIRST_PAUSE,
+            deadlines: Deadlines::default(),
+        }
+    }
 }
 
 /// All that is open and shared, before any loop runs.
@@ -61,21 +75,13 @@ pub enum StartError {
 pub struct Station {
     /// The handles of all loops.
     pub context: Context,
+    config: watch::Sender<Arc<Config>>,
+    deadlines: Deadlines,
     lock: Option<Arc<Lock>>,
     urgent: Urgent,
     wanted: mpsc::UnboundedReceiver<(CredentialId, crate::model::Credential)>,
     writer: std::thread::JoinHandle<()>,
-    /// With the address taken, where it could be.
-    page: Option<(web::Site, Option<TcpListener>)>,
-}
-
-/// How time is scaled, where it is: in the demo and in tests.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Pace {
-    /// The pause before the first retry of a request.
-    pub first_pause: Option<Duration>,
-    /// How long each phase of handing over a mail may take.
-    pub deadlines: Option<Deadlines>,
+    page: Option<Site>,
 }
 
 impl Station {
@@ -85,33 +91,33 @@ impl Station {
     /// Where the database or the client cannot be had.
     pub async fn open(
         db: Db,
-        config: &Config,
+        config: Arc<Config>,
         clock: Clock,
-        pace: Pace,
+        patience: Patience,
     ) -> Result<Station, StartError> {
         let lock = db.lock();
         let (writer, thread) =
             Writer::start(db).map_err(|error| StartError::System(error.to_string()))?;
-        let settings = wiring::settings(config, pace);
         let (now, began) = (clock.now(), clock.monotonic());
         let mut fresh = [0; 32];
         let random = SystemRandom::new();
         random
             .fill(&mut fresh)
             .map_err(|_| StartError::System("no random numbers".to_owned()))?;
-        let opening = settings.clone();
+        let opening = config.clone();
         let opened = writer
             .write(move |tx| begin(tx, &opening, fresh, now))
             .await?;
-        let client = Client::new(wiring::leaf(config, pace), opened.key, clock.clone())?;
+        let (leaf, first_pause) = (&config.leaf, patience.first_pause);
+        let client = Client::new(leaf, opened.key, clock.clone(), first_pause)?;
+        let (config, in_force) = watch::channel(config);
         let stop = CancellationToken::new();
-        let work = stop.child_token();
         let (urgent, wanted) = mpsc::unbounded_channel();
         let context = Context {
             clock,
             client,
             writer,
-            settings: InForce::new(settings),
+            in_force,
             roster: Arc::new(Mutex::new(opened.roster)),
             backlog: Arc::default(),
             vitals: Vitals::new(),
@@ -126,35 +132,25 @@ impl Station {
             committed: Arc::new(Notify::new()),
             packed: Arc::new(Notify::new()),
             swept: Arc::new(Notify::new()),
-            recalled: Arc::new(Mutex::new(work.child_token())),
-            work,
+            work: stop.child_token(),
             stop,
         };
-        let page = match config.web.listen {
-            None => None,
-            Some(wanted) => {
-                let (listener, listen) = match listen(&context, wanted).await {
-                    Some((listener, address)) => (Some(listener), address),
-                    None => (None, wanted),
-                };
-                let parts = web::Parts {
-                    clock: context.clock.clone(),
-                    vitals: context.vitals.clone(),
-                    client: context.client.clone(),
-                    database: config.database.path.clone(),
-                    listen,
-                    mark: opened.mark,
-                };
-                Some((web::Site::new(parts, wiring::web(config))?, listener))
-            }
-        };
+        let page = Site::open(
+            context.in_force.clone(),
+            context.clock.clone(),
+            context.vitals.clone(),
+            context.client.clone(),
+            opened.mark,
+        );
         Ok(Station {
+            page: page.await?,
             context,
+            config,
+            deadlines: patience.deadlines,
             lock,
             urgent,
             wanted,
             writer: thread,
-            page,
         })
     }
 
@@ -162,6 +158,8 @@ impl Station {
     pub fn start(self) -> Daemon {
         let Station {
             context,
+            config,
+            deadlines,
             lock,
             urgent,
             wanted,
@@ -178,24 +176,26 @@ impl Station {
         ));
         let mut loops = JoinSet::new();
         loops.spawn(deliver::pack_loop(context.clone()));
-        loops.spawn(deliver::send_loop(context.clone()));
+        loops.spawn(deliver::send_loop(context.clone(), deadlines));
         loops.spawn(gather::urgent(context.clone(), wanted));
         if let Some(lock) = &lock {
-            loops.spawn(alarm::watch(context.clone(), lock.path().to_owned()));
-            loops.spawn(guard::watch(context.clone(), lock.clone()));
+            loops.spawn(alarm::watch(
+                context.clone(),
+                lock.path().to_owned(),
+                deadlines,
+            ));
+            loops.spawn(guard::watch(context.clone(), lock.clone(), deadlines));
         }
         // The first sweep begins now, not with the scheduler's first second.
         timetable.tick();
-        let ticking = timetable.clone();
         loops.spawn(async move {
-            if let Err(error) = schedule::run(ticking).await {
+            if let Err(error) = schedule::run(timetable).await {
                 tracing::error!("the schedule cannot run: {error:#}");
             }
         });
-        let page = page.map(|(site, listener)| {
-            loops.spawn(serve(context.clone(), site.clone(), listener));
-            site
-        });
+        if let Some(site) = &page {
+            loops.spawn(site.clone().run(context.stop.clone()));
+        }
         let names = context.clone();
         tracker.spawn(async move {
             tokio::select! {
@@ -205,7 +205,7 @@ impl Station {
         });
         Daemon {
             context,
-            timetable,
+            config,
             loops,
             tracker,
             broken,
@@ -235,59 +235,6 @@ impl Station {
     }
 }
 
-/// Takes the address of the page, and says loudly where it cannot be had: no reason not to watch.
-async fn listen(context: &Context, address: SocketAddr) -> Option<(TcpListener, SocketAddr)> {
-    let taken = async {
-        let listener = TcpListener::bind(address).await?;
-        // Where port 0 was asked for, the system chose one.
-        let address = listener.local_addr()?;
-        Ok::<_, std::io::Error>((listener, address))
-    };
-    match taken.await {
-        Ok((listener, address)) => {
-            context.vitals.fault_over(Fault::Page);
-            tracing::info!("the page is at http://{address}/");
-            Some((listener, address))
-        }
-        Err(error) => {
-            let text = format!(
-                "the page, /healthz and /metrics are not served: cannot listen at {address} (web.listen): {error}"
-            );
-            let now = context.clock.now();
-            if context.vitals.fault_seen(Fault::Page, text.clone(), now) {
-                tracing::error!("{text}; watching goes on, and it is tried again every 5 s");
-            }
-            None
-        }
-    }
-}
-
-/// Serves the page until the context's stop; where its address was taken by another program, from when that is gone.
-async fn serve(context: Context, site: web::Site, listener: Option<TcpListener>) {
-    const TRY_EVERY: Duration = Duration::from_secs(5);
-    let listening = async {
-        let mut taken = listener;
-        loop {
-            match taken {
-                Some(listener) => return listener,
-                None => tokio::time::sleep(TRY_EVERY).await,
-            }
-            taken = listen(&context, site.address())
-                .await
-                .map(|(listener, _)| listener);
-        }
-    };
-    tokio::select! {
-        () = context.stop.cancelled() => {}
-        listener = listening => site.serve(listener, context.stop.clone()).await,
-    }
-}
-
-/// What the loops, and whoever plays them, need of `config`.
-pub fn settings(config: &Config) -> Settings {
-    wiring::settings(config, Pace::default())
-}
-
 struct Opened {
     key: [u8; 32],
     mark: String,
@@ -298,20 +245,15 @@ struct Opened {
 }
 
 /// Begins a run: what is no longer in the config is closed, and what is new in it is watched.
-fn begin(
-    tx: &Tx<'_>,
-    settings: &Settings,
-    fresh: [u8; 32],
-    now: Timestamp,
-) -> store::Result<Opened> {
+fn begin(tx: &Tx<'_>, config: &Config, fresh: [u8; 32], now: Timestamp) -> store::Result<Opened> {
     // The clock may have been set while nobody ran.
-    tx.shorten_waits(settings.policy.alerts.group_wait, now)?;
+    tx.shorten_waits(config.policy.alerts.group_wait, now)?;
     let last_alive = tx.last_alive(now)?;
     tx.end_pause()?;
     let key = tx.fingerprint_key(fresh, now)?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
-    let bench = settings.bench(false);
-    let (roster, changes) = Roster::load(tx, &settings.watch, &settings.policy, now)?;
+    let bench = Bench::of(config);
+    let (roster, changes) = Roster::load(tx, &config.watch, &config.policy, now)?;
     drop_from_watch(tx, &bench, &changes, now)?;
     bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
     // The config may be another one than before.
@@ -324,7 +266,7 @@ fn begin(
         run,
         roster,
         blind: tx.is_blind()?,
-        after_off: due::was_off(&settings.policy.schedules.sweep, last_alive, now),
+        after_off: due::was_off(&config.policy.schedules.sweep, last_alive, now),
     })
 }
 
@@ -355,13 +297,13 @@ fn drop_from_watch(
 pub struct Daemon {
     /// The handles of all loops.
     pub context: Context,
-    timetable: Arc<Timetable>,
+    config: watch::Sender<Arc<Config>>,
     loops: JoinSet<()>,
     tracker: TaskTracker,
     broken: Arc<Notify>,
     lock: Option<Arc<Lock>>,
     writer: std::thread::JoinHandle<()>,
-    page: Option<web::Site>,
+    page: Option<Site>,
 }
 
 impl Daemon {
@@ -369,27 +311,22 @@ impl Daemon {
     pub fn page_address(&self) -> Option<SocketAddr> {
         let is_served = self.context.vitals.fault(Fault::Page).is_none();
         let site = self.page.as_ref().filter(|_| is_served);
-        site.map(web::Site::address)
+        site.map(Site::address)
     }
 
     /// Puts a new config in force: from the next request, decision and mail on.
     ///
     /// # Errors
     /// Where it cannot be put in force; the old one stays in every part.
-    pub async fn reload(&self, config: &Config, pace: Pace) -> Result<(), StartError> {
+    pub async fn reload(&self, config: Arc<Config>) -> Result<(), StartError> {
         let context = &self.context;
-        let settings = wiring::settings(config, pace);
-        let now = context.clock.now();
-        let handed = settings.clone();
+        let (handed, now) = (config.clone(), context.clock.now());
         // All that can fail comes before the commit.
-        let leaf = Client::prepare(wiring::leaf(config, pace))?;
-        let page = match &self.page {
-            None => None,
-            Some(site) => Some((site, web::Ready::new(wiring::web(config))?)),
-        };
+        let endpoint = Endpoint::new(&config.leaf)?;
+        let password = Password::read(&config.web)?;
         let roster = context
             .write(move |tx| {
-                let bench = handed.bench(false);
+                let bench = Bench::of(&handed);
                 let (roster, changes) = Roster::load(tx, &handed.watch, &handed.policy, now)?;
                 drop_from_watch(tx, &bench, &changes, now)?;
                 bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
@@ -397,13 +334,15 @@ impl Daemon {
                 Ok(roster)
             })
             .await?;
-        context.client.reconfigure(leaf);
-        context.settings.replace(settings);
-        if let Some((site, ready)) = page {
-            site.reload(ready);
-        }
-        context.replace_roster(roster);
-        self.timetable.settings_changed();
+        // Nobody sees the one without the others.
+        self.config.send_modify(|in_force| {
+            *in_force = config;
+            *context.roster() = roster;
+            context.client.reconfigure(endpoint);
+            if let Some(site) = &self.page {
+                site.change_password(password);
+            }
+        });
         context.committed.notify_one();
         Ok(())
     }
@@ -411,11 +350,11 @@ impl Daemon {
     /// A new config was refused: the operators are told, and the old one stays in force.
     pub async fn reload_refused(&self, why: String) {
         let context = &self.context;
-        let (settings, now) = (context.settings.now(), context.clock.now());
+        let (config, now) = (context.config(), context.clock.now());
         context.vitals.fault_seen(Fault::Config, why.clone(), now);
         let told = context
             .write(move |tx| {
-                let bench = settings.bench(false);
+                let bench = Bench::of(&config);
                 let condition = Condition {
                     kind: Kind::ConfigRejected,
                     subject: String::new(),
@@ -451,7 +390,6 @@ impl Daemon {
     pub async fn stop(self) {
         let Daemon {
             context,
-            timetable,
             mut loops,
             tracker,
             lock,
@@ -470,7 +408,6 @@ impl Daemon {
             );
             loops.shutdown().await;
         }
-        drop(timetable);
         end_run(context, lock, writer).await;
     }
 }

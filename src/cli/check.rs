@@ -1,9 +1,11 @@
 //! `check`: one sweep now. Stores and sends nothing, unless it is asked to do what the daemon would.
 
+use std::sync::Arc;
+
 use super::args::{Check, Cli, Common, Status};
 use super::exit::{Exit, Failure};
 use super::{progress, run, status};
-use crate::app::{Pace, Station};
+use crate::app::{Patience, Station};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::{deliver, gather, sweep};
@@ -28,7 +30,7 @@ pub fn check(cli: &Cli, clock: &Clock, args: &Check) -> Result<Exit, Failure> {
         }
         false => Db::in_memory()?,
     };
-    run::runtime(&config)?.block_on(look(cli, clock, args, db, config))
+    run::runtime(&config)?.block_on(look(cli, clock, args, db, config.into()))
 }
 
 async fn look(
@@ -36,9 +38,9 @@ async fn look(
     clock: &Clock,
     args: &Check,
     db: Db,
-    config: Config,
+    config: Arc<Config>,
 ) -> Result<Exit, Failure> {
-    let station = Station::open(db, &config, clock.clone(), Pace::default()).await?;
+    let station = Station::open(db, config.clone(), clock.clone(), Patience::default()).await?;
     let context = station.context.clone();
     gather::names(&context).await;
     let before = context.client.counters().answered;
@@ -61,11 +63,11 @@ async fn look(
             json: args.json,
         },
     };
-    let (now, watch, policy) = (clock.now(), config.watch.clone(), config.policy.clone());
+    let now = clock.now();
     let page = context.writer.write(move |tx| {
         let scene = Scene {
-            watch: &watch,
-            policy: &policy,
+            watch: &config.watch,
+            policy: &config.policy,
             now,
         };
         status::compose(tx, &scene, &shown, look)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::app::{Pace, Station};
+use crate::app::{Patience, Station};
 use crate::clock::Clock;
 use crate::config::{self, Variables};
 use crate::sim::{self, SimulatedLeaf, Story};
@@ -57,11 +57,12 @@ pub async fn play(options: &Options) -> anyhow::Result<Played> {
     fs::create_dir_all(&mails).with_context(|| format!("cannot create {}", mails.display()))?;
     introduce(&leaf, &story, &file, &mails);
     let db = Db::open(&config.database.path)?;
-    let pace = Pace {
-        first_pause: Some(Duration::from_millis(50)),
-        deadlines: None,
+    let patience = Patience {
+        first_pause: Duration::from_millis(50),
+        ..Patience::default()
     };
-    let mut daemon = Station::open(db, &config, clock, pace).await?.start();
+    let station = Station::open(db, config.clone().into(), clock, patience);
+    let mut daemon = station.await?.start();
     if let Some(address) = daemon.page_address() {
         println!("page:    http://{address}/");
     }

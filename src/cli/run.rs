@@ -16,7 +16,7 @@ pub fn run(cli: &Cli, clock: &Clock) -> Result<Exit, Failure> {
     let config = config_with_secrets(cli)?;
     log::start(config.log_format);
     let runtime = runtime(&config)?;
-    let ended = runtime.block_on(app::run(config, clock.clone()));
+    let ended = runtime.block_on(app::run(config.into(), clock.clone()));
     // A name that a dead resolver still looks up must not hold the stop up.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     ended?;

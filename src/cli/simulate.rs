@@ -9,10 +9,9 @@ use jiff::tz::TimeZone;
 use super::args::{Cli, Simulate};
 use super::exit::{Exit, Failure};
 use super::table::{Look, Page, Style, Table, text, whole};
-use crate::app;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::daemon::replay::{self, Replayed};
-use crate::daemon::settings::Settings;
 use crate::model::{Kind, Severity};
 use crate::store::{Access, Db, Error, Filter, Scene};
 use crate::view::incidents::Line;
@@ -27,23 +26,23 @@ pub fn simulate(cli: &Cli, clock: &Clock, args: &Simulate) -> Result<Exit, Failu
     let config = cli.config()?;
     let mut db = Db::beside(&config.database.path, Access::Read)?;
     let look = super::look(cli, args.json);
-    let page = page(&mut db, app::settings(&config), args, look, clock.now())?;
+    let page = page(&mut db, &config, args, look, clock.now())?;
     super::print(&page.into_text())
 }
 
-/// What the command shows of the history in `db` under `settings`.
+/// What the command shows of the history in `db` under `config`.
 ///
 /// # Errors
 /// The database's.
 pub fn page(
     db: &mut Db,
-    settings: Settings,
+    config: &Config,
     args: &Simulate,
     look: Look,
     now: Timestamp,
 ) -> Result<Page, Failure> {
-    let zone = settings.policy.schedules.zone.clone();
-    let simulation = simulation(db, settings, args, now)?;
+    let zone = config.policy.schedules.zone.clone();
+    let simulation = simulation(db, config, args, now)?;
     if look.json {
         let mut page = Page::new(look);
         page.document(simulation)?;
@@ -54,7 +53,7 @@ pub fn page(
 
 fn simulation(
     db: &mut Db,
-    settings: Settings,
+    config: &Config,
     args: &Simulate,
     now: Timestamp,
 ) -> Result<Simulation, Failure> {
@@ -65,15 +64,15 @@ fn simulation(
     })?;
     let mut progress = Progress::new(past.sweeps.len());
     let (mut replayed_db, replayed) =
-        replay::replay(&past, &events, settings.clone(), now, || progress.step())
+        replay::replay(&past, &events, config.clone(), now, || progress.step())
             .map_err(|error| Failure::new(Exit::Database, anyhow::Error::new(error)))?;
     progress.end();
     let scene = Scene {
-        watch: &settings.watch,
-        policy: &settings.policy,
+        watch: &config.watch,
+        policy: &config.policy,
         now,
     };
-    let zone = &settings.policy.schedules.zone;
+    let zone = &config.policy.schedules.zone;
     let since = args
         .from
         .since
@@ -95,7 +94,7 @@ fn simulation(
         addresses: simulate::by_address(&mails_were, &mails_would_be),
         mails_were,
         mails_would_be,
-        not_simulated: not_simulated(&replayed, settings.keep.events),
+        not_simulated: not_simulated(&replayed, config.database.keep_events),
     })
 }
 

@@ -24,6 +24,13 @@ pub struct Email {
     pub bounce_to: Option<Address>,
 }
 
+impl Email {
+    /// Who gets the bounces.
+    pub fn envelope_from(&self) -> &Address {
+        self.bounce_to.as_ref().unwrap_or(&self.from.address)
+    }
+}
+
 /// How mail leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transport {

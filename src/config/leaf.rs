@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
+
 use super::reader::Section;
 use super::secret::SecretFile;
-use super::url::{WRITE_HTTPS, parse_url, write_without_path};
+use super::url::{WRITE_HTTPS, is_loopback, parse_url, write_without_path};
 
 /// Leaf's only documented host.
 const BASE_URL: &str = "https://api.withleaf.io";
@@ -39,6 +41,14 @@ pub enum Auth {
     },
     /// With a token that somebody else renews.
     Token(SecretFile),
+}
+
+impl Leaf {
+    /// Whether it is a stand-in on this machine.
+    pub fn is_on_this_machine(&self) -> bool {
+        let url = Url::parse(&self.base_url);
+        url.is_ok_and(|url| url.host_str().is_some_and(is_loopback))
+    }
 }
 
 impl Auth {

@@ -95,6 +95,11 @@ impl SecretFault {
             None => advice,
         }
     }
+
+    /// What is wrong and what to do, in one line.
+    pub fn with_advice(&self) -> String {
+        format!("{self}; {}", self.advice())
+    }
 }
 
 impl SecretFile {

@@ -69,6 +69,7 @@ mod tests {
             "api.withleaf.io",
             "https://",
             "https://user:pass@api.withleaf.io",
+            "ftp://127.0.0.1",
             "https://a.example/#b",
         ] {
             let reason = parse_url(bad).unwrap_err();

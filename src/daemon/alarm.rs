@@ -10,11 +10,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::settings::Settings;
+use super::judge::Bench;
 use super::sweep::chain;
 use crate::clock::Clock;
-use crate::mail::letter::{About, Entry, Letter, Occasion, Tally, Thread, Told};
-use crate::mail::send::{self, Verdict};
+use crate::config::Config;
+use crate::mail::letter::{About, Entry, Letter, Letterhead, Occasion, Tally, Thread, Told};
+use crate::mail::send::{Deadlines, Mailer, Verdict};
 use crate::mail::{self, NotComposed};
 use crate::model::{Audience, Kind, News};
 use crate::rules::incidents::Condition;
@@ -29,8 +30,8 @@ const TRY_EVERY: Duration = Duration::from_secs(10 * 60);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Looks after the fault until the context says stop. `database` is where the marker goes beside.
-pub async fn watch(context: Context, database: PathBuf) {
-    let mut alarm = Alarm::new(&database);
+pub async fn watch(context: Context, database: PathBuf, deadlines: Deadlines) {
+    let mut alarm = Alarm::new(&database, deadlines);
     loop {
         tokio::select! {
             () = context.stop.cancelled() => return,
@@ -47,6 +48,7 @@ pub async fn watch(context: Context, database: PathBuf) {
 #[derive(Debug)]
 pub struct Alarm {
     marker: PathBuf,
+    deadlines: Deadlines,
     /// Monotonic, as all that this process remembers of times.
     told: Option<Duration>,
     tried: Option<Duration>,
@@ -56,16 +58,17 @@ pub struct Alarm {
 
 impl Alarm {
     /// For the database at `path`, where it cannot be written.
-    pub fn new(path: &Path) -> Self {
-        Self::beside(path, ".told")
+    pub fn new(path: &Path, deadlines: Deadlines) -> Self {
+        Self::beside(path, ".told", deadlines)
     }
 
     /// The same for another fault, whose marker's name ends in `end`.
-    pub(super) fn beside(path: &Path, end: &str) -> Self {
+    pub(super) fn beside(path: &Path, end: &str, deadlines: Deadlines) -> Self {
         let mut marker = path.as_os_str().to_owned();
         marker.push(end);
         Alarm {
             marker: marker.into(),
+            deadlines,
             told: None,
             tried: None,
             standing: None,
@@ -115,8 +118,8 @@ impl Alarm {
         fault: &Standing,
         now: Timestamp,
     ) -> bool {
-        let settings = context.settings.now();
-        let mail = match compose(&settings, fault, now) {
+        let config = context.config();
+        let mail = match compose(&config, fault, now) {
             Ok(mail) => mail,
             Err(error) => {
                 tracing::error!(
@@ -127,20 +130,13 @@ impl Alarm {
             }
         };
         self.tried = Some(context.clock.monotonic());
-        let mut session = None;
+        let mut mailer = Mailer::new(self.deadlines);
         let mut accepted = false;
-        for to in &settings.policy.alerts.operators {
-            let verdict = send::deliver(
-                &settings.transport,
-                &mut session,
-                &settings.envelope_from,
-                to,
-                &mail.bytes,
-            )
-            .await;
+        for to in &config.policy.alerts.operators {
+            let verdict = mailer.deliver(&config.email, to, &mail.bytes).await;
             accepted |= matches!(verdict, Verdict::Accepted { .. });
         }
-        send::finish(&mut session).await;
+        mailer.finish().await;
         if accepted {
             self.told = Some(context.clock.monotonic());
             if let Err(error) = fs::write(&self.marker, now.to_string()) {
@@ -159,10 +155,10 @@ fn is_within(length: Duration, at: Duration, clock: &Clock) -> bool {
 
 /// Keeps what is over, from its true beginning on; who was mailed of it from memory reads how long it lasted.
 async fn keep(context: &Context, past: &Standing, now: Timestamp) {
-    let (settings, past) = (context.settings.now(), past.clone());
+    let (config, past) = (context.config(), past.clone());
     let kept = context
         .write(move |tx| {
-            let bench = settings.bench(false);
+            let bench = Bench::of(&config);
             let condition = Condition {
                 kind: Kind::Storage,
                 subject: String::new(),
@@ -180,11 +176,7 @@ async fn keep(context: &Context, past: &Standing, now: Timestamp) {
     }
 }
 
-fn compose(
-    settings: &Settings,
-    fault: &Standing,
-    now: Timestamp,
-) -> Result<mail::Mail, NotComposed> {
+fn compose(config: &Config, fault: &Standing, now: Timestamp) -> Result<mail::Mail, NotComposed> {
     let about = About::Own {
         subject: String::new(),
         details: fault.text.lines().map(str::to_owned).collect(),
@@ -193,21 +185,15 @@ fn compose(
         about,
         told: vec![Told::new(News::Opened, Kind::Storage, fault.since)],
     }];
-    let domain = settings
-        .sender
-        .from
-        .as_str()
-        .rsplit('@')
-        .next()
-        .unwrap_or("leafwatch.invalid");
+    let head = Letterhead::of(config);
     mail::compose(&Letter {
-        sender: settings.sender.clone(),
-        to: settings.policy.alerts.operators.clone(),
+        to: config.policy.alerts.operators.clone(),
         reader: Audience::Operators,
-        message_id: format!("<leafwatch.{}.storage@{domain}>", now.as_millisecond()),
+        message_id: head.message_id(now, "storage"),
+        head,
         date: now,
         thread: Thread::default(),
-        zone: settings.policy.schedules.zone.clone(),
+        zone: config.policy.schedules.zone.clone(),
         occasion: Occasion::Notices,
         tally: Tally::of(&entries),
         entries,

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::backlog::Backlog;
 use super::judge::Bench;
 use super::roster::Roster;
-use super::settings::InForce;
 use crate::clock::{self, Clock};
+use crate::config::Config;
 use crate::leaf::{Client, Halt};
 use crate::model::SweepId;
 use crate::store::{Counts, Error, RunId, Tx, Writer};
@@ -28,8 +28,8 @@ pub struct Context {
     pub client: Client,
     /// The one writer of the database.
     pub writer: Writer,
-    /// The settings in force.
-    pub settings: InForce,
+    /// The config in force; a reload puts a whole new one in place.
+    pub in_force: watch::Receiver<Arc<Config>>,
     /// The watched credentials.
     pub roster: Arc<Mutex<Roster>>,
     /// What could not be written yet.
@@ -51,8 +51,6 @@ pub struct Context {
     /// Takes no new work, nor packs or sends, once this is over: the daemon stops, or what it writes is saved elsewhere and
     /// would be lost here.
     pub work: CancellationToken,
-    /// Stops the sweep and the round of events that run now: the work is over, or the roster changed.
-    pub recalled: Arc<Mutex<CancellationToken>>,
 }
 
 /// What the sweeps of this run know; lost with it, and then begun anew.
@@ -94,6 +92,11 @@ impl SightState {
 }
 
 impl Context {
+    /// The config in force now: one for each piece of work.
+    pub fn config(&self) -> Arc<Config> {
+        self.in_force.borrow().clone()
+    }
+
     /// The roster, locked; never held over a wait.
     pub fn roster(&self) -> MutexGuard<'_, Roster> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,20 +112,16 @@ impl Context {
         self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token that stops work on the roster as it is now.
-    pub fn recall(&self) -> CancellationToken {
-        self.recalled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Puts another roster in place; work on the old one stops.
-    pub fn replace_roster(&self, roster: Roster) {
-        let mut token = self.recalled.lock().unwrap_or_else(PoisonError::into_inner);
-        token.cancel();
-        *token = self.work.child_token();
-        *self.roster() = roster;
+    /// Resolves when work begun now is to stop: all work is over, or another config and roster are in force.
+    pub fn recall(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (work, mut in_force) = (self.work.clone(), self.in_force.clone());
+        in_force.mark_unchanged();
+        async move {
+            tokio::select! {
+                () = work.cancelled() => {}
+                _ = in_force.changed() => {}
+            }
+        }
     }
 
     /// Takes to heart that nothing can be asked now: a pause that Leaf asked for holds for sweeps, whoever met it.
@@ -178,14 +177,20 @@ impl Context {
         result.map(|(done, _)| done)
     }
 
-    /// Lets the judge write, under the settings in force.
+    /// Lets the judge write, under the config in force.
     pub async fn judge<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Bench<'_>, &Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (settings, after_off) = (self.settings.now(), self.sight().after_off);
-        self.write(move |tx| work(&settings.bench(after_off), tx))
-            .await
+        let (config, after_off) = (self.config(), self.sight().after_off);
+        self.write(move |tx| {
+            let bench = Bench {
+                after_off,
+                ..Bench::of(&config)
+            };
+            work(&bench, tx)
+        })
+        .await
     }
 
     /// Reads; says nothing about whether the database can be written.

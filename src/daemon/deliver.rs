@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::context::Context;
+use super::judge::Bench;
 use super::pack::{self, PackError, Packed, Packer};
-use super::settings::Settings;
 use super::sweep::chain;
-use crate::mail::send::{self, Phase, Session, Verdict};
+use crate::config::Config;
+use crate::mail::letter::Letterhead;
+use crate::mail::send::{self, Deadlines, Mailer, Phase, Verdict};
 use crate::model::{Address, Kind};
 use crate::rules::incidents::Condition;
 use crate::rules::notify;
@@ -89,7 +91,7 @@ pub async fn pack(context: &Context) -> Result<(usize, Option<Timestamp>), PackE
 
 /// Packs what may leave; with `look`, of what waited before too.
 async fn pack_due(context: &Context, look: bool) -> Result<Packed, PackError> {
-    let (settings, now) = (context.settings.now(), context.clock.now());
+    let (config, now) = (context.config(), context.clock.now());
     let (after_off, progress) = {
         let sight = context.sight();
         (sight.after_off, sight.progress)
@@ -99,8 +101,11 @@ async fn pack_due(context: &Context, look: bool) -> Result<Packed, PackError> {
         .writer
         .write(move |tx| {
             let packer = Packer {
-                bench: settings.bench(after_off),
-                sender: &settings.sender,
+                bench: Bench {
+                    after_off,
+                    ..Bench::of(&config)
+                },
+                head: &Letterhead::of(&config),
                 nonce,
                 progress,
             };
@@ -110,8 +115,8 @@ async fn pack_due(context: &Context, look: bool) -> Result<Packed, PackError> {
 }
 
 /// Sends what is packed, until the context says stop.
-pub async fn send_loop(context: Context) {
-    let mut path = Path::default();
+pub async fn send_loop(context: Context, deadlines: Deadlines) {
+    let mut path = Path::new(deadlines);
     loop {
         // A mail under way may end, so that its yes is marked; a server that hangs holds no stop up.
         let cut_off = async {
@@ -137,6 +142,7 @@ pub async fn send_loop(context: Context) {
 /// How the way to the mail server fares: while it fails before any mail is spoken of, one delivery tries it for all.
 #[derive(Debug, Default)]
 pub struct Path {
+    deadlines: Deadlines,
     failures: u32,
     /// Monotonic: the wall clock may be set meanwhile.
     closed_until: Option<Duration>,
@@ -144,20 +150,30 @@ pub struct Path {
     unmarked: Vec<(Waiting, Attempt)>,
 }
 
+impl Path {
+    /// With these limits to each phase of handing over a mail.
+    pub fn new(deadlines: Deadlines) -> Path {
+        Path {
+            deadlines,
+            ..Path::default()
+        }
+    }
+}
+
 /// Tries every delivery that is due. Returns how many were accepted.
 ///
 /// # Errors
 /// Where the database failed; the deliveries stay as they are.
 pub async fn send_due(context: &Context, path: &mut Path) -> Result<usize, Error> {
-    let settings = context.settings.now();
+    let config = context.config();
     let now = context.clock.now();
     let mono = context.clock.monotonic();
     if path.closed_until.is_some_and(|until| mono < until) {
         return Ok(0);
     }
-    mark_accepted(context, &settings, path).await?;
+    mark_accepted(context, &config, path).await?;
     let due = context.read(move |tx| tx.due_deliveries(now)).await?;
-    let mut session: Option<Session> = None;
+    let mut mailer = Mailer::new(path.deadlines);
     let mut accepted = 0;
     for delivery in due {
         // What is under way ends; what comes after it waits for the next start.
@@ -169,34 +185,33 @@ pub async fn send_due(context: &Context, path: &mut Path) -> Result<usize, Error
         context
             .vitals
             .moved(Loop::Deliver, context.clock.monotonic());
-        let verdict = attempt(context, &settings, &delivery, &mut session).await?;
-        let reached = note(context, &settings, &delivery, verdict, path).await?;
+        let verdict = attempt(context, &config, &delivery, &mut mailer).await?;
+        let reached = note(context, &config, &delivery, verdict, path).await?;
         match reached {
             Reached::Accepted => accepted += 1,
             Reached::Answered => {}
             Reached::Nobody => break,
         }
     }
-    send::finish(&mut session).await;
+    mailer.finish().await;
     Ok(accepted)
 }
 
 /// Marks what was accepted; what cannot be marked now is marked before anything else is sent.
 async fn mark_accepted(
     context: &Context,
-    settings: &Arc<Settings>,
+    config: &Arc<Config>,
     path: &mut Path,
 ) -> Result<(), Error> {
     while let Some((delivery, attempt)) = path.unmarked.first().cloned() {
-        let (now, settings, was_closed) =
-            (context.clock.now(), settings.clone(), path.failures > 0);
+        let (now, config, was_closed) = (context.clock.now(), config.clone(), path.failures > 0);
         context
             .write(move |tx| {
                 tx.accepted(delivery.id, &attempt, now)?;
                 if was_closed {
                     tx.path_is_open(now)?;
                 }
-                mail_failure(tx, &settings, &delivery.address, None, now)
+                mail_failure(tx, &config, &delivery.address, None, now)
             })
             .await?;
         path.failures = 0;
@@ -207,9 +222,9 @@ async fn mark_accepted(
 
 async fn attempt(
     context: &Context,
-    settings: &Arc<Settings>,
+    config: &Arc<Config>,
     delivery: &Waiting,
-    session: &mut Option<Session>,
+    mailer: &mut Mailer,
 ) -> Result<Verdict, Error> {
     let id = delivery.id;
     let bytes = context.read(move |tx| tx.bytes(id)).await?;
@@ -227,14 +242,7 @@ async fn attempt(
             }));
         }
     };
-    Ok(send::deliver(
-        &settings.transport,
-        session,
-        &settings.envelope_from,
-        &to,
-        &bytes,
-    )
-    .await)
+    Ok(mailer.deliver(&config.email, &to, &bytes).await)
 }
 
 enum Reached {
@@ -246,7 +254,7 @@ enum Reached {
 /// Writes down what became of a try. Accepted is what the server said yes to, and nothing else.
 async fn note(
     context: &Context,
-    settings: &Arc<Settings>,
+    config: &Arc<Config>,
     delivery: &Waiting,
     verdict: Verdict,
     path: &mut Path,
@@ -269,19 +277,19 @@ async fn note(
             path.unmarked.push((delivery.clone(), attempt));
             context.vitals.mail_tried(TryEnd::Accepted);
             context.vitals.fault_over(Fault::Mail);
-            mark_accepted(context, settings, path).await?;
+            mark_accepted(context, config, path).await?;
             tracing::info!(message_id, "a mail was accepted by the server");
             context.committed.notify_one();
             Ok(Reached::Accepted)
         }
         Verdict::Refused(fault) => {
-            fail(context, settings, delivery, fault, now).await?;
+            fail(context, config, delivery, fault, now).await?;
             Ok(Reached::Answered)
         }
         Verdict::Deferred(fault)
             if notify::gives_up(delivery.tries + 1, delivery.give_up_at, now) =>
         {
-            fail(context, settings, delivery, fault, now).await?;
+            fail(context, config, delivery, fault, now).await?;
             Ok(Reached::Answered)
         }
         Verdict::Deferred(fault) => {
@@ -310,12 +318,12 @@ async fn note(
 
 async fn fail(
     context: &Context,
-    settings: &Arc<Settings>,
+    config: &Arc<Config>,
     delivery: &Waiting,
     fault: send::Fault,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (id, address, settings) = (delivery.id, delivery.address.clone(), settings.clone());
+    let (id, address, config) = (delivery.id, delivery.address.clone(), config.clone());
     tracing::error!(
         message_id = delivery.message_id,
         "a mail failed for good: {fault}"
@@ -326,7 +334,7 @@ async fn fail(
     context
         .write(move |tx| {
             tx.failed(id, &attempt, now, now + notify::UNTOLD_AGAIN)?;
-            mail_failure(tx, &settings, &address, Some(why), now)
+            mail_failure(tx, &config, &address, Some(why), now)
         })
         .await?;
     context.committed.notify_one();
@@ -336,12 +344,12 @@ async fn fail(
 /// Opens or ends the own incident about one address.
 fn mail_failure(
     tx: &Tx<'_>,
-    settings: &Settings,
+    config: &Config,
     address: &str,
     why: Option<String>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let bench = settings.bench(false);
+    let bench = Bench::of(config);
     let kind = Kind::DeliveryFailed;
     let condition = why.map(|why| Condition {
         kind,

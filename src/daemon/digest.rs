@@ -23,7 +23,7 @@ pub(super) fn keep(
     };
     let message_id = packer.message_id(now, "digest");
     let letter = DigestLetter {
-        sender: packer.sender.clone(),
+        head: packer.head.clone(),
         to: policy.alerts.operators.clone(),
         message_id,
         zone: policy.schedules.zone.clone(),

@@ -42,7 +42,7 @@ pub async fn urgent(context: Context, mut wanted: UnboundedReceiver<(CredentialI
 
 /// Reads the events of one credential, in no more time than its notice waits to be packed.
 pub async fn at_once(context: &Context, id: CredentialId, credential: Credential) {
-    let wait = context.settings.now().policy.alerts.group_wait;
+    let wait = context.config().policy.alerts.group_wait;
     let read = context.client.events(credential, Class::Urgent);
     if let Ok(Ok(log)) = tokio::time::timeout(wait, read).await {
         let at = context.clock.now();
@@ -68,7 +68,7 @@ pub async fn round(context: &Context) -> Result<(), Error> {
     }
     tokio::select! {
         () = async { while workers.join_next().await.is_some() {} } => {}
-        () = recall.cancelled() => workers.shutdown().await,
+        () = recall => workers.shutdown().await,
     }
     let left = std::mem::take(&mut queue.lock().await.1);
     let read = judge(context, left).await;
@@ -154,17 +154,12 @@ pub const NAMES_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads the names that Leaf has, for users who have none in the config.
 pub async fn names(context: &Context) {
-    let settings = context.settings.now();
-    if settings
-        .watch
-        .users()
-        .iter()
-        .all(|user| user.name.is_some())
-    {
+    let config = context.config();
+    if config.watch.users().iter().all(|user| user.name.is_some()) {
         return;
     }
     let is_nameless = |id| {
-        let user = settings.watch.user(id);
+        let user = config.watch.user(id);
         user.is_some_and(|user| user.name.is_none())
     };
     for page in 0.. {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::alarm::Alarm;
 use super::context::Context;
 use super::sweep::chain;
+use crate::mail::send::Deadlines;
 use crate::store::{Displaced, Lock};
 use crate::vitals::{Fault, Standing};
 
@@ -22,16 +23,16 @@ const TELL_FOR: Duration = Duration::from_secs(120);
 
 /// Ends at the context's stop; before it only where a file is displaced and all was done about it: then the daemon is to
 /// end too.
-pub async fn watch(context: Context, lock: Arc<Lock>) {
+pub async fn watch(context: Context, lock: Arc<Lock>, deadlines: Deadlines) {
     tokio::select! {
         () = context.stop.cancelled() => {}
-        () = until_displaced(&context, &lock) => {}
+        () = until_displaced(&context, &lock, deadlines) => {}
     }
 }
 
-async fn until_displaced(context: &Context, lock: &Arc<Lock>) {
+async fn until_displaced(context: &Context, lock: &Arc<Lock>, deadlines: Deadlines) {
     let displaced = displaced(context, lock).await;
-    let mut alarm = Alarm::beside(lock.path(), ".displaced");
+    let mut alarm = Alarm::beside(lock.path(), ".displaced", deadlines);
     let standing = loop {
         match saved(context, lock, &displaced).await {
             Ok(text) => break note(context, text),

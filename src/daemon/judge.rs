@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::config::Config;
 use crate::model::{
     Answer, Credential, CredentialId, Event, EventVerdict, Expectation, Kind, Policy, StatusWords,
     SweepEnd, SweepId, Track, Transition, WatchList,
@@ -20,7 +21,7 @@ use crate::store::{Counts, Finished, Gap, Result, Stamp, Tx};
 /// What holds while facts are judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Bench<'a> {
-    /// The settings.
+    /// What the rules decide by.
     pub policy: &'a Policy,
     /// What is watched.
     pub watch: &'a WatchList,
@@ -67,6 +68,15 @@ pub struct Swept {
 }
 
 impl<'a> Bench<'a> {
+    /// Under `config`, where the program was not off.
+    pub fn of(config: &'a Config) -> Self {
+        Bench {
+            policy: &config.policy,
+            watch: &config.watch,
+            after_off: false,
+        }
+    }
+
     fn stamp(&self, sweep: SweepId, now: Timestamp) -> Stamp {
         Stamp {
             sweep,

@@ -57,7 +57,7 @@ pub(super) fn write(
     let (also_open, also_open_more) = writer.elsewhere(items)?;
     let (shared, causes) = writer.shared(&entries, items)?;
     let letter = Letter {
-        sender: packer.sender.clone(),
+        head: packer.head.clone(),
         to,
         reader: audience,
         message_id: message_id.to_owned(),

@@ -15,7 +15,6 @@ pub mod player;
 pub mod replay;
 pub mod roster;
 pub mod schedule;
-pub mod settings;
 pub mod sweep;
 pub mod systemd;
 pub mod upkeep;

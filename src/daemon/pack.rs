@@ -9,7 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::judge::Bench;
 use super::letter;
-use crate::mail::{self, letter::Sender};
+use crate::mail::{self, letter::Letterhead};
 use crate::model::{Audience, Credential, IncidentId, NoticeKind, SweepId};
 use crate::rules::notify;
 use crate::store::{Counts, DueNotice, Error, Item, NewEntry, NewMessage, Scene, Tx};
@@ -28,10 +28,10 @@ pub enum PackError {
 /// What packing needs beside the facts.
 #[derive(Debug, Clone, Copy)]
 pub struct Packer<'a> {
-    /// Settings and watch list.
+    /// Policy and watch list.
     pub bench: Bench<'a>,
-    /// Who sends.
-    pub sender: &'a Sender,
+    /// Who sends, and where links lead.
+    pub head: &'a Letterhead,
     /// Makes Message-IDs unique: random, from the caller.
     pub nonce: u64,
     /// What the sweep that runs has counted so far.
@@ -226,18 +226,8 @@ impl Packer<'_> {
 
     /// Unique over restarts and instances: the time, a random number, and the sender's domain.
     pub(super) fn message_id(&self, now: Timestamp, part: impl Display) -> String {
-        let domain = self
-            .sender
-            .from
-            .as_str()
-            .rsplit('@')
-            .next()
-            .unwrap_or("leafwatch.invalid");
-        format!(
-            "<leafwatch.{}.{:016x}.{part}@{domain}>",
-            now.as_millisecond(),
-            self.nonce
-        )
+        let unique = format!("{:016x}.{part}", self.nonce);
+        self.head.message_id(now, unique)
     }
 }
 

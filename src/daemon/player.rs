@@ -5,9 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::judge::Bench;
 use super::pack::{PackError, Packed, Packer};
-use super::settings::Settings;
 use super::upkeep;
 use crate::clock;
+use crate::config::Config;
+use crate::mail::letter::Letterhead;
 use crate::rules::due;
 use crate::store::{Attempt, Db, Error, RunId, Tx, Waiting};
 
@@ -21,7 +22,7 @@ pub type Postman<'a> = dyn FnMut(&Tx<'_>, &Waiting, Timestamp) -> Result<(), Err
 #[derive(Debug)]
 pub struct Player {
     db: Db,
-    settings: Settings,
+    config: Config,
     run: RunId,
     now: Timestamp,
     after_off: bool,
@@ -34,11 +35,11 @@ impl Player {
     ///
     /// # Errors
     /// The database's.
-    pub fn start(mut db: Db, settings: Settings, now: Timestamp) -> Result<Player, Error> {
-        let (run, after_off) = db.write(|tx| begin_run(tx, &settings, now))?;
+    pub fn start(mut db: Db, config: Config, now: Timestamp) -> Result<Player, Error> {
+        let (run, after_off) = db.write(|tx| begin_run(tx, &config, now))?;
         Ok(Player {
             db,
-            settings,
+            config,
             run,
             now,
             after_off,
@@ -47,30 +48,30 @@ impl Player {
         })
     }
 
-    /// Stops without a word, and starts again at `now`, perhaps under other settings; all that is kept is in the database.
+    /// Stops without a word, and starts again at `now`, perhaps under another config; all that is kept is in the database.
     ///
     /// # Errors
     /// The database's.
-    pub fn restart(&mut self, settings: Option<Settings>, now: Timestamp) -> Result<(), Error> {
-        if let Some(settings) = settings {
-            self.settings = settings;
+    pub fn restart(&mut self, config: Option<Config>, now: Timestamp) -> Result<(), Error> {
+        if let Some(config) = config {
+            self.config = config;
         }
         self.now = now;
-        let settings = &self.settings;
-        (self.run, self.after_off) = self.db.write(|tx| begin_run(tx, settings, now))?;
+        let config = &self.config;
+        (self.run, self.after_off) = self.db.write(|tx| begin_run(tx, config, now))?;
         self.packed = Packed::default();
         self.started += 1;
         Ok(())
     }
 
-    /// The settings in force.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// What it decides by now.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Puts others in force, as a reload does.
-    pub fn reload(&mut self, settings: Settings) {
-        self.settings = settings;
+    pub fn reload(&mut self, config: Config) {
+        self.config = config;
     }
 
     /// This run.
@@ -93,7 +94,7 @@ impl Player {
     /// # Errors
     /// The database's.
     pub fn clock_was_set(&mut self, now: Timestamp, leaf_now: Timestamp) -> Result<(), Error> {
-        let wait = self.settings.policy.alerts.group_wait;
+        let wait = self.config.policy.alerts.group_wait;
         let back = now < self.now;
         self.now = now;
         self.db.write(|tx| {
@@ -126,7 +127,10 @@ impl Player {
         &mut self,
         work: impl FnOnce(&Bench<'_>, &Tx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let bench = self.settings.bench(self.after_off);
+        let bench = Bench {
+            after_off: self.after_off,
+            ..Bench::of(&self.config)
+        };
         self.db.write(|tx| work(&bench, tx))
     }
 
@@ -153,11 +157,16 @@ impl Player {
     }
 
     fn step(&mut self, postman: &mut Postman<'_>) -> Result<(), PackError> {
-        let (now, settings) = (self.now, &self.settings);
-        self.db.write(|tx| upkeep::on_schedule(tx, settings, now))?;
+        let (now, config) = (self.now, &self.config);
+        self.db.write(|tx| upkeep::on_schedule(tx, config, now))?;
+        let bench = Bench {
+            after_off: self.after_off,
+            ..Bench::of(&self.config)
+        };
+        let head = Letterhead::of(config);
         let packer = Packer {
-            bench: settings.bench(self.after_off),
-            sender: &settings.sender,
+            bench,
+            head: &head,
             nonce: self.started,
             progress: None,
         };
@@ -171,9 +180,9 @@ impl Player {
 
     /// When something is next due; what is due and not done waits for something, and is looked at again after a while.
     fn next_due(&mut self) -> Result<Option<Timestamp>, Error> {
-        let (now, settings, packed) = (self.now, &self.settings, self.packed);
+        let (now, config, packed) = (self.now, &self.config, self.packed);
         let next = self.db.read(|tx| {
-            let jobs = upkeep::next_on_schedule(tx, settings, now)?;
+            let jobs = upkeep::next_on_schedule(tx, config, now)?;
             Ok::<_, Error>(
                 [tx.next_due()?, jobs, packed.next]
                     .into_iter()
@@ -204,14 +213,14 @@ pub fn accepts_all(tx: &Tx<'_>, delivery: &Waiting, now: Timestamp) -> Result<()
     tx.accepted(delivery.id, &attempt, now)
 }
 
-fn begin_run(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(RunId, bool), Error> {
-    tx.shorten_waits(settings.policy.alerts.group_wait, now)?;
+fn begin_run(tx: &Tx<'_>, config: &Config, now: Timestamp) -> Result<(RunId, bool), Error> {
+    tx.shorten_waits(config.policy.alerts.group_wait, now)?;
     tx.nothing_happened_after(now)?;
     let last_alive = tx.last_alive(now)?;
     tx.end_pause()?;
     let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
     tx.choose_anew(now)?;
     tx.path_is_open(now)?;
-    let after_off = due::was_off(&settings.policy.schedules.sweep, last_alive, now);
+    let after_off = due::was_off(&config.policy.schedules.sweep, last_alive, now);
     Ok((run, after_off))
 }

@@ -1,4 +1,4 @@
-//! Plays what was seen once more, under other settings: the judge and the packer are the daemon's own, the database is
+//! Plays what was seen once more, under another config: the judge and the packer are the daemon's own, the database is
 //! another one, in memory. Every mail is taken at once. Sends nothing, and changes nothing that was.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::judge::{Look, Swept};
 use super::pack::PackError;
 use super::player::{Player, accepts_all};
-use super::settings::Settings;
+use crate::config::Config;
 use crate::model::{CredentialId, IncidentId, Schedule, SweepEnd, SweepId};
 use crate::store::{Counts, Db, Error, Gap, Past, PastEvents, PastSweep};
 
@@ -29,13 +29,13 @@ pub struct Replayed {
     pub events: u64,
     /// Credentials.
     pub credentials: u64,
-    /// Credentials with a history that the settings do not watch.
+    /// Credentials with a history that the config does not watch.
     pub not_watched: u64,
-    /// Credentials that the settings watch and that have no history.
+    /// Credentials that the config watches and that have no history.
     pub never_seen: u64,
 }
 
-/// Replays `past` and `events` (in the order in which they were read) under `settings`, up to `until`; `progress` hears
+/// Replays `past` and `events` (in the order in which they were read) under `config`, up to `until`; `progress` hears
 /// of each sweep. Returns the database that there would be.
 ///
 /// # Errors
@@ -43,13 +43,13 @@ pub struct Replayed {
 pub fn replay(
     past: &Past,
     events: &[PastEvents],
-    settings: Settings,
+    config: Config,
     until: Timestamp,
     mut progress: impl FnMut(),
 ) -> Result<(Db, Replayed), PackError> {
     let facts = in_order(past, events);
     let began = facts.first().map_or(until, |(at, ..)| *at);
-    let mut replay = Replay::start(past, settings, began)?;
+    let mut replay = Replay::start(past, config, began)?;
     let mut passed = began;
     replay.replayed.since = past.sweeps.first().map(|sweep| sweep.began);
     for (at, _, fact) in facts {
@@ -177,14 +177,14 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn start(past: &'a Past, settings: Settings, now: Timestamp) -> Result<Self, Error> {
-        let watch = settings.watch.clone();
+    fn start(past: &'a Past, config: Config, now: Timestamp) -> Result<Self, Error> {
+        let watch = config.watch.clone();
         let seen: HashSet<_> = past.credentials.values().copied().collect();
         let mut replayed = Replayed {
             never_seen: watch.credentials().filter(|c| !seen.contains(c)).count() as u64,
             ..Replayed::default()
         };
-        let mut player = Player::start(Db::in_memory()?, settings, now)?;
+        let mut player = Player::start(Db::in_memory()?, config, now)?;
         let mut ids = HashMap::new();
         player.db().write(|tx| {
             for (id, credential) in &past.credentials {
@@ -279,9 +279,9 @@ impl<'a> Replay<'a> {
 
     /// Looks came when they came: how far apart they were to be is what it was then.
     fn keep_interval(&mut self, interval: Duration) {
-        let settings = self.player.settings();
-        if settings.policy.schedules.sweep.typical_interval() != interval && !interval.is_zero() {
-            let mut as_then = settings.clone();
+        let config = self.player.config();
+        if config.policy.schedules.sweep.typical_interval() != interval && !interval.is_zero() {
+            let mut as_then = config.clone();
             as_then.policy.schedules.sweep = Schedule::Every(interval);
             self.player.reload(as_then);
         }
@@ -352,12 +352,7 @@ impl<'a> Replay<'a> {
     /// Looks at events that brought nothing new are not kept; time tells by them all the same, so each whole sweep is
     /// taken for one.
     fn read_nothing_new(&mut self, now: Timestamp) -> Result<(), Error> {
-        let window = self
-            .player
-            .settings()
-            .policy
-            .thresholds
-            .failing_events_window;
+        let window = self.player.config().policy.thresholds.failing_events_window;
         let since = now.checked_sub(window).unwrap_or(Timestamp::MIN);
         for read in self.player.db().read(|tx| tx.with_telling_events(since))? {
             self.player

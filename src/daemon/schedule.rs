@@ -14,11 +14,12 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::task::TaskTracker;
 
 use super::context::{Context, SightState};
+use super::judge::Bench;
 use super::roster::Member;
-use super::settings::Settings;
 use super::sweep::{self, Ended, Scope, Urgent, end_of, reason_of};
 use super::{gather, upkeep};
 use crate::clock::Compared;
+use crate::config::Config;
 use crate::leaf::Class;
 use crate::model::{Credential, NoAnswer, Outcome, Schedule, SweepEnd};
 use crate::rules::due;
@@ -64,6 +65,8 @@ pub struct Timetable {
 
 #[derive(Debug)]
 struct State {
+    /// What the schedules were set up by.
+    config: Arc<Config>,
     sweep: Line,
     events: Line,
     upkeep: Line,
@@ -164,8 +167,8 @@ impl Timetable {
         tracker: TaskTracker,
         broken: Arc<Notify>,
     ) -> Self {
-        let settings = context.settings.now();
-        let schedules = &settings.policy.schedules;
+        let config = context.config();
+        let schedules = &config.policy.schedules;
         let hour = Hour {
             now: context.clock.now(),
             mono: context.clock.monotonic(),
@@ -192,6 +195,7 @@ impl Timetable {
             },
             last_tick: hour.mono,
             probes: 0,
+            config: config.clone(),
         };
         Timetable {
             context,
@@ -202,12 +206,15 @@ impl Timetable {
         }
     }
 
-    /// New settings are in force: schedules are asked anew, and a sweep applies the settings to every credential.
-    pub fn settings_changed(&self) {
-        let settings = self.context.settings.now();
-        let schedules = &settings.policy.schedules;
-        let hour = self.hour(&schedules.zone);
+    /// Where a new config is in force, schedules are asked anew, and a sweep applies it to every credential.
+    fn heed_config(&self) {
+        let config = self.context.config();
         let mut state = self.state();
+        if Arc::ptr_eq(&state.config, &config) {
+            return;
+        }
+        let schedules = &config.policy.schedules;
+        let hour = self.hour(&schedules.zone);
         state.sweep.schedule = schedules.sweep.clone();
         // One begins now.
         state.sweep.began = hour.mono;
@@ -217,6 +224,7 @@ impl Timetable {
         state.sweep_wanted = true;
         // It may be another server now; the one that asked for the pause is not asked before it is over.
         self.context.sight().paused_until = Duration::ZERO;
+        state.config = config;
     }
 
     fn hour<'a>(&self, zone: &'a jiff::tz::TimeZone) -> Hour<'a> {
@@ -241,9 +249,10 @@ impl Timetable {
         if context.work.is_cancelled() {
             return;
         }
+        self.heed_config();
         self.heed_clock();
-        let settings = context.settings.now();
-        let hour = self.hour(&settings.policy.schedules.zone);
+        let config = context.config();
+        let hour = self.hour(&config.policy.schedules.zone);
         let mut state = self.state();
         state.last_tick = hour.mono;
         self.sweep_if_due(&mut state, hour);
@@ -267,12 +276,12 @@ impl Timetable {
     /// often it was set since the start.
     fn heed_clock(self: &Arc<Self>) -> u64 {
         let context = &self.context;
-        let settings = context.settings.now();
+        let config = context.config();
         let mut state = self.state();
         let Some(by) = state.clocks.set_by(&context.clock) else {
             return state.steps;
         };
-        let hour = self.hour(&settings.policy.schedules.zone);
+        let hour = self.hour(&config.policy.schedules.zone);
         let length = words::duration(by.unsigned_abs());
         if by.is_negative() {
             tracing::warn!("the clock was set back by {length}; looks and mails go on as before");
@@ -317,7 +326,7 @@ impl Timetable {
             (state.owed, state.steps)
         };
         let history = owed.history && context.sight().clock_is_right();
-        let wait = context.settings.now().policy.alerts.group_wait;
+        let wait = context.config().policy.alerts.group_wait;
         let (now, leaf_now) = (context.clock.now(), context.leaf_now());
         context
             .write(move |tx| {
@@ -449,7 +458,7 @@ impl Timetable {
             let this = running.timetable.clone();
             let ended = this.sweep(second_look).await;
             if ended.is_some_and(|ended| ended.second_look) {
-                let wait = this.context.settings.now().policy.thresholds.confirm_wait;
+                let wait = this.context.config().policy.thresholds.confirm_wait;
                 this.state().second_look_at = Some(this.context.clock.monotonic() + wait);
             }
             drop(running);
@@ -519,14 +528,14 @@ impl Timetable {
 
     async fn probe(&self, left: Option<Duration>) -> bool {
         let context = &self.context;
-        let settings = context.settings.now();
+        let config = context.config();
         let until = left.map(|left| context.clock.now() + left);
         let (end, reason) = match until {
             Some(until) => (
                 SweepEnd::Unreachable,
-                words::paused(until, &settings.policy.schedules.zone),
+                words::paused(until, &config.policy.schedules.zone),
             ),
-            None => match self.ask_one(&settings).await {
+            None => match self.ask_one(&config).await {
                 Some(failed) => failed,
                 None => return true,
             },
@@ -542,7 +551,7 @@ impl Timetable {
         };
         let judged = context
             .write(move |tx| {
-                let bench = settings.bench(false);
+                let bench = Bench::of(&config);
                 bench.probed(tx, end, &reason, since, now)?;
                 match until {
                     Some(until) => tx.keep_pause(until),
@@ -558,7 +567,7 @@ impl Timetable {
     }
 
     /// Asks about one credential; none where Leaf answers, else why it does not.
-    async fn ask_one(&self, settings: &Settings) -> Option<(SweepEnd, String)> {
+    async fn ask_one(&self, config: &Config) -> Option<(SweepEnd, String)> {
         let context = &self.context;
         let credential = self.probed_next()?;
         Some(match context.client.read(credential, Class::Status).await {
@@ -569,7 +578,7 @@ impl Timetable {
             },
             Err(halt) => {
                 context.heed(&halt);
-                (end_of(&halt), reason_of(&halt, settings))
+                (end_of(&halt), reason_of(&halt, config))
             }
         })
     }

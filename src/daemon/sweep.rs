@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::context::Context;
 use super::judge::Swept;
-use super::settings::Settings;
+use crate::config::Config;
 use crate::leaf::Halt;
 use crate::model::{Credential, CredentialId, Kind, SweepEnd, SweepId};
 use crate::rules::incidents::Condition;
@@ -49,7 +49,6 @@ pub type Urgent = mpsc::UnboundedSender<(CredentialId, Credential)>;
 /// # Errors
 /// Where the database failed in a way that waiting does not mend.
 pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<Ended, Error> {
-    let settings = context.settings.now();
     let second = matches!(scope, Scope::SecondLook(_));
     let (began, began_mono) = (context.clock.now(), context.clock.monotonic());
     context.vitals.moved(Loop::Sweep, began_mono);
@@ -63,20 +62,21 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
         Err(error) => return Err(error),
     };
     let recall = context.recall();
+    let config = context.config();
     let state = Arc::new(State::new(context, &scope, number));
     state.write_backlog(context).await;
     let flusher = tokio::spawn(write::flush_until_done(
         context.clone(),
-        settings.clone(),
+        config.clone(),
         state.clone(),
         urgent.clone(),
     ));
-    ask::ask_everybody(context, settings.max_in_flight, &state, recall).await;
+    ask::ask_everybody(context, config.leaf.max_in_flight, &state, recall).await;
     state.finished.notify_one();
     if let Err(panic) = flusher.await {
         tracing::error!(%panic, "the sweep's writer task failed");
     }
-    let ended = end(context, &settings, &state, &scope, began, began_mono).await;
+    let ended = end(context, &config, &state, &scope, began, began_mono).await;
     context.vitals.rests(Loop::Sweep);
     context.committed.notify_one();
     context.swept.notify_one();
@@ -85,7 +85,7 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
 
 async fn end(
     context: &Context,
-    settings: &Arc<Settings>,
+    config: &Arc<Config>,
     state: &State,
     scope: &Scope,
     began: Timestamp,
@@ -107,7 +107,7 @@ async fn end(
             |then: Option<Duration>| then.map_or(Duration::ZERO, |then| mono.saturating_sub(then));
         (since(sight.last_sweep), since(sight.last_try))
     };
-    let longest = settings.policy.schedules.sweep.typical_interval() * 2;
+    let longest = config.policy.schedules.sweep.typical_interval() * 2;
     let swept = state.sweep.map(|sweep| Swept {
         sweep,
         end,
@@ -125,7 +125,7 @@ async fn end(
         leaf_at: context.by_leaf(at),
     });
     let shared = (end == SweepEnd::Whole && *scope == Scope::All)
-        .then(|| shared(settings, &context.roster().sharing()));
+        .then(|| shared(config, &context.roster().sharing()));
     let settled = match swept {
         None => None,
         Some(swept) => settle(context, swept, scope, shared).await?,
@@ -205,9 +205,9 @@ async fn settle(
 }
 
 /// What is told where users carry the same credential, each group of them once.
-fn shared(settings: &Settings, groups: &[Vec<Credential>]) -> Vec<Condition> {
+fn shared(config: &Config, groups: &[Vec<Credential>]) -> Vec<Condition> {
     let name = |credential: &Credential| {
-        let name = settings
+        let name = config
             .watch
             .user(credential.user)
             .and_then(|user| user.name.clone());
@@ -274,9 +274,9 @@ pub fn end_of(halt: &Halt) -> SweepEnd {
 }
 
 /// The same for people.
-pub fn reason_of(halt: &Halt, settings: &Settings) -> String {
+pub fn reason_of(halt: &Halt, config: &Config) -> String {
     match halt {
-        Halt::Paused { until, .. } => words::paused(*until, &settings.policy.schedules.zone),
+        Halt::Paused { until, .. } => words::paused(*until, &config.policy.schedules.zone),
         other => other.to_string(),
     }
 }

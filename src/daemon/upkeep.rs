@@ -10,8 +10,9 @@ use super::context::Context;
 use super::digest;
 use super::judge::Bench;
 use super::pack::{self, PackError, Packer};
-use super::settings::Settings;
 use super::sweep::chain;
+use crate::config::{Auth, Config};
+use crate::mail::letter::Letterhead;
 use crate::model::{Address, Incident, Kind, Schedule};
 use crate::rules::due;
 use crate::rules::incidents::Condition;
@@ -31,7 +32,7 @@ const STEADY: Duration = Duration::from_secs(3600);
 /// # Errors
 /// Where the database failed.
 pub async fn run(context: &Context) -> Result<(), Error> {
-    let settings = context.settings.now();
+    let config = context.config();
     let (now, leaf_now, mono) = (
         context.clock.now(),
         context.leaf_now(),
@@ -43,25 +44,26 @@ pub async fn run(context: &Context) -> Result<(), Error> {
     // Nothing is forgotten by a clock that Leaf contradicts.
     let may_forget = sight.skew.is_none_or(|skew| skew.abs() < DAY);
     let token_expires = context.client.token_expires();
-    let configured_token = settings.configured_token;
-    let looking_after = settings.clone();
+    // Its end is an operator's business; one that we log in for is renewed.
+    let configured_token = matches!(config.leaf.auth, Auth::Token(_));
+    let looking_after = config.clone();
     context
         .write(move |tx| {
-            let settings = looking_after;
-            let bench = settings.bench(false);
+            let config = looking_after;
+            let bench = Bench::of(&config);
             if !sight.blind {
-                let overdue = overdue(&settings, unwatched, now);
+                let overdue = overdue(&config, unwatched, now);
                 // A start is no whole sweep: what was overdue before it stays so until there is one.
                 if overdue.is_some() || tx.has_looked()? {
                     bench.own(tx, Kind::SweepOverdue, overdue.as_slice(), now)?;
                 }
             }
-            on_schedule(tx, &settings, now)?;
+            on_schedule(tx, &config, now)?;
             let expires = token_expires.filter(|_| configured_token);
             bench.own(
                 tx,
                 Kind::TokenExpiring,
-                expiring(&settings, expires, leaf_now).as_slice(),
+                expiring(&config, expires, leaf_now).as_slice(),
                 now,
             )?;
             end_failures_of_strangers(tx, &bench, now)
@@ -72,17 +74,20 @@ pub async fn run(context: &Context) -> Result<(), Error> {
         .write(move |tx| {
             let last = tx.last_done(PRUNED)?.filter(|last| *last <= now);
             if steady >= STEADY && last.is_none_or(|last| now - DAILY >= last) {
-                let bench = settings.bench(false);
+                let bench = Bench::of(&config);
                 // In less than a day not all were asked: that says nothing, neither way.
                 if steady >= DAILY {
-                    let unread = unread(tx, &settings, now)?;
+                    let unread = unread(tx, &config, now)?;
                     bench.own(tx, Kind::EventsUnread, unread.as_slice(), now)?;
                 }
                 if !may_forget || !tx.has_looked()? {
                     return Ok(());
                 }
                 // A piece each minute until nothing is left.
-                if !tx.prune(now - settings.keep.events, now - settings.keep.history)? {
+                if !tx.prune(
+                    now - config.database.keep_events,
+                    now - config.database.keep_history,
+                )? {
                     tx.mark_done(PRUNED, now)?;
                 }
             }
@@ -135,11 +140,11 @@ const DIGEST: &str = "digest";
 ///
 /// # Errors
 /// Where the database failed.
-pub fn on_schedule(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(), Error> {
+pub fn on_schedule(tx: &Tx<'_>, config: &Config, now: Timestamp) -> Result<(), Error> {
     let looked = tx.has_looked()? && !tx.is_blind()?;
-    remind(tx, settings, REMINDED_BLIND, tx.has_swept()?, now)?;
-    remind(tx, settings, REMINDED, looked, now)?;
-    tell_digest(tx, settings, looked, now)
+    remind(tx, config, REMINDED_BLIND, tx.has_swept()?, now)?;
+    remind(tx, config, REMINDED, looked, now)?;
+    tell_digest(tx, config, looked, now)
 }
 
 /// When any of it is next due.
@@ -148,10 +153,10 @@ pub fn on_schedule(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<(
 /// Where the database failed.
 pub fn next_on_schedule(
     tx: &Tx<'_>,
-    settings: &Settings,
+    config: &Config,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Error> {
-    let schedules = &settings.policy.schedules;
+    let schedules = &config.policy.schedules;
     let next = |job, schedule| -> Result<Option<Timestamp>, Error> {
         let last = last_done(tx, job, schedule, now)?.unwrap_or(now);
         Ok(due::next_after(schedule, &schedules.zone, last, last))
@@ -197,15 +202,15 @@ fn last_done(
 }
 
 /// The digest leaves at `schedule.digest`; one that cannot be rendered keeps nothing else from being looked after.
-fn tell_digest(tx: &Tx<'_>, settings: &Settings, seen: bool, now: Timestamp) -> Result<(), Error> {
-    let schedules = &settings.policy.schedules;
+fn tell_digest(tx: &Tx<'_>, config: &Config, seen: bool, now: Timestamp) -> Result<(), Error> {
+    let schedules = &config.policy.schedules;
     let Some(since) = due_since(tx, DIGEST, (&schedules.digest, &schedules.zone), seen, now)?
     else {
         return Ok(());
     };
     let packer = Packer {
-        bench: settings.bench(false),
-        sender: &settings.sender,
+        bench: Bench::of(config),
+        head: &Letterhead::of(config),
         nonce: pack::nonce(),
         progress: None,
     };
@@ -223,12 +228,12 @@ fn tell_digest(tx: &Tx<'_>, settings: &Settings, seen: bool, now: Timestamp) -> 
 /// Reminders leave together at `schedule.reminders`: those of what answers show, and apart from them the others.
 fn remind(
     tx: &Tx<'_>,
-    settings: &Settings,
+    config: &Config,
     job: &str,
     seen: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let schedules = &settings.policy.schedules;
+    let schedules = &config.policy.schedules;
     let due = due_since(tx, job, (&schedules.reminders, &schedules.zone), seen, now)?;
     if due.is_none() {
         return Ok(());
@@ -244,7 +249,7 @@ fn remind(
         let silenced = silences
             .iter()
             .any(|silence| silence.what.matches(incident.kind, credential));
-        let is_due = notify::reminder_is_due(mailed, &settings.policy.alerts, now);
+        let is_due = notify::reminder_is_due(mailed, &config.policy.alerts, now);
         if is_due && !silenced && !tx.is_acknowledged(incident.id, now)? {
             tx.remind(incident.id, now)?;
         }
@@ -254,11 +259,11 @@ fn remind(
 
 /// No whole sweep for so many times that one was due, and for so many times as long as one takes, though we are not blind.
 /// `unwatched` is how long, on the monotonic clock.
-fn overdue(settings: &Settings, unwatched: Duration, now: Timestamp) -> Option<Condition> {
-    let schedules = &settings.policy.schedules;
-    let intervals = settings.policy.thresholds.sweep_overdue_intervals;
+fn overdue(config: &Config, unwatched: Duration, now: Timestamp) -> Option<Condition> {
+    let schedules = &config.policy.schedules;
+    let intervals = config.policy.thresholds.sweep_overdue_intervals;
     let interval = schedules.sweep.typical_interval();
-    let takes = settings.sweep_takes;
+    let takes = config.pace_estimate().sweep.unwrap_or_default();
     let (sweep, zone) = (&schedules.sweep, &schedules.zone);
     if !due::is_overdue(sweep, zone, takes, intervals, unwatched, now) {
         return None;
@@ -283,21 +288,21 @@ fn overdue(settings: &Settings, unwatched: Duration, now: Timestamp) -> Option<C
     })
 }
 
-fn expiring(settings: &Settings, expires: Option<Timestamp>, now: Timestamp) -> Option<Condition> {
-    let within = settings.policy.thresholds.token_expiring_within;
+fn expiring(config: &Config, expires: Option<Timestamp>, now: Timestamp) -> Option<Condition> {
+    let within = config.policy.thresholds.token_expiring_within;
     let expires = expires.filter(|expires| *expires <= now + within)?;
     Some(Condition {
         kind: Kind::TokenExpiring,
         subject: String::new(),
         why: format!(
             "the token in leaf.token_file ends on {}",
-            words::time(expires, &settings.policy.schedules.zone)
+            words::time(expires, &config.policy.schedules.zone)
         ),
     })
 }
 
-fn unread(tx: &Tx<'_>, settings: &Settings, now: Timestamp) -> Result<Option<Condition>, Error> {
-    let after = settings.policy.thresholds.events_unread_after;
+fn unread(tx: &Tx<'_>, config: &Config, now: Timestamp) -> Result<Option<Condition>, Error> {
+    let after = config.policy.thresholds.events_unread_after;
     let unread = tx.events_unread_since(now - after)?;
     Ok((unread > 0).then(|| Condition {
         kind: Kind::EventsUnread,

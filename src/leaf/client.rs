@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::ask::{Attempt, Live, Shared};
+use super::ask::{Attempt, Shared};
 use super::counters::Counters;
-use super::gate::{Closed, Lane};
-use super::settings::{BuildError, Settings};
+use super::endpoint::Endpoint;
+use super::gate::Lane;
+use super::halt::Halt;
+use super::upstream::Upstream;
 use super::wire::MOST_BYTES;
 use crate::clock::Clock;
-use crate::model::{Credential, NoAnswer, Outcome};
+use crate::config::Leaf;
+use crate::model::{Credential, Outcome};
 
 /// What a request is for; decides who goes first when not all may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,49 +49,6 @@ pub enum Step {
     },
 }
 
-/// Why nothing can be asked now, whichever credential it is about: the sweep is given up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Halt {
-    /// Leaf refuses our login, or our secret cannot be read: an operator has to act.
-    #[error("Leaf refuses the login: {0}")]
-    LoginRefused(String),
-    /// The login got no answer that could be used: try again later.
-    #[error("cannot log in to Leaf: {0}")]
-    LoginUnreachable(String),
-    /// Leaf asked for a pause of more than five minutes: nothing is sent before it is over.
-    #[error("Leaf asked us to wait until {until}")]
-    Paused {
-        /// When it is over, for people; six hours from now at the latest.
-        until: Timestamp,
-        /// How long that is, whatever becomes of the wall clock.
-        left: Duration,
-    },
-}
-
-impl From<Closed> for Halt {
-    fn from(closed: Closed) -> Self {
-        Halt::Paused {
-            until: closed.until,
-            left: closed.left,
-        }
-    }
-}
-
-/// Why events or users could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// This request got no answer, and in a few words why (never a body, never a URL).
-    #[error("{1}")]
-    NoAnswer(NoAnswer, String),
-    /// Nothing can be asked now.
-    #[error(transparent)]
-    Halt(#[from] Halt),
-}
-
-/// Settings that are known to be usable: putting them in force cannot fail.
-#[derive(Debug)]
-pub struct Prepared(Live);
-
 /// The client of Leaf's API. Cheap to clone; all clones share connections, limits and the token.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -96,46 +56,43 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with `settings`. Client keys are fingerprinted under `fingerprint_key`; a token's life, and how long a
-    /// long pause lasts, are measured on `clock`. Sends nothing yet.
+    /// The longest pause before the first retry, unless time is scaled, as in the demo; each further retry may wait
+    /// twice as long.
+    pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+    /// Client keys are fingerprinted under `fingerprint_key`; a token's life, and how long a long pause lasts, are
+    /// measured on `clock`. Sends nothing yet.
     ///
     /// # Errors
     ///
-    /// Where the settings cannot be used.
+    /// As [`Endpoint::new`].
     pub fn new(
-        settings: Settings,
+        leaf: &Leaf,
         fingerprint_key: [u8; 32],
         clock: Clock,
-    ) -> Result<Self, BuildError> {
-        let shared = Shared::new(Live::new(settings)?, fingerprint_key, clock);
+        first_pause: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let upstream = Upstream::new(Endpoint::new(leaf)?, clock, first_pause);
         Ok(Client {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(upstream, fingerprint_key)),
         })
     }
 
-    /// Makes ready to work with `settings`; nothing changes until they are [taken](Client::reconfigure).
-    ///
-    /// # Errors
-    ///
-    /// Where the settings cannot be used.
-    pub fn prepare(settings: Settings) -> Result<Prepared, BuildError> {
-        Live::new(settings).map(Prepared)
-    }
-
-    /// Uses other settings from the next request on. A login's token is kept where address and user name stay; a
-    /// configured token is read again.
-    pub fn reconfigure(&self, Prepared(new): Prepared) {
-        let shared = &self.shared;
-        let old = shared.live();
-        let limits = new.limits();
-        let same_place = old.base == new.base;
-        let keep_token = same_place && old.settings.auth.is_same_login(&new.settings.auth);
-        shared.replace_live(new);
-        shared.session.reset(keep_token);
+    /// Asks there from the next request on. A login's token is kept where address and user name stay; a configured
+    /// token is read again.
+    pub fn reconfigure(&self, new: Endpoint) {
+        let Shared {
+            upstream, session, ..
+        } = &*self.shared;
+        let old = upstream.endpoint();
+        let (limits, keep_token) = (new.limits, new.shares_login_with(&old));
+        let same_place = old.base_url == new.base_url;
+        upstream.replace_endpoint(new);
+        session.reset(keep_token);
         if !same_place {
-            shared.gate.reopen();
+            upstream.gate.reopen();
         }
-        shared.gate.allow(limits);
+        upstream.gate.allow(limits);
     }
 
     /// Makes sure that there is a token.
@@ -144,7 +101,8 @@ impl Client {
     ///
     /// Where there is none to be had.
     pub async fn login(&self) -> Result<(), Halt> {
-        self.shared.session.token(&self.shared).await.map(drop)
+        let shared = &self.shared;
+        shared.session.token(&shared.upstream).await.map(drop)
     }
 
     /// Looks at `credential`: the whole thing, with up to three more tries and the pauses between them.
@@ -200,7 +158,8 @@ impl Client {
 
     /// What was asked so far.
     pub fn counters(&self) -> Counters {
-        self.shared.counts.snapshot(self.shared.gate.waits())
+        let upstream = &self.shared.upstream;
+        upstream.counts.snapshot(upstream.gate.waits())
     }
 }
 

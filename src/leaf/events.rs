@@ -10,8 +10,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::client::{Class, Client, CredentialPath, Fault};
+use super::client::{Class, Client, CredentialPath};
 use super::date;
+use super::halt::Fault;
 use super::loose::scalars_are;
 use super::wire::MOST_EVENT_BYTES;
 use crate::model::{Credential, Event, NoAnswer};

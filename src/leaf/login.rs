@@ -7,14 +7,15 @@ use std::borrow::Cow;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::Halt;
-use super::ask::{Live, Shared};
 use super::counters::count;
+use super::endpoint::Endpoint;
 use super::gate::Lane;
+use super::halt::Halt;
 use super::loose::Word;
-use super::session::Token;
-use super::settings::{Auth, SecretSource};
+use super::token::Token;
+use super::upstream::Upstream;
 use super::wire::{self, Answer, MOST_BYTES, Sent};
+use crate::config::{Auth, SecretFault, SecretFile};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,15 +26,16 @@ struct Request<'a> {
     remember_me: bool,
 }
 
-impl Shared {
+impl Upstream {
     /// Gets a token anew.
-    pub(super) async fn log_in(&self, live: &Live) -> Result<Token, Halt> {
-        match &live.settings.auth {
+    pub(super) async fn log_in(&self) -> Result<Token, Halt> {
+        let endpoint = self.endpoint();
+        match &endpoint.auth {
             Auth::Password { username, password } => {
-                self.log_in_by_password(live, username, password).await
+                self.log_in_by_password(&endpoint, username, password).await
             }
-            Auth::Token(source) => {
-                let token = source.read().map_err(Halt::LoginRefused)?;
+            Auth::Token(file) => {
+                let token = file.read().map_err(unreadable)?;
                 Token::new(token.expose_secret(), false, &self.clock).ok_or_else(|| {
                     Halt::LoginRefused("the configured token is empty or no token".to_owned())
                 })
@@ -43,12 +45,12 @@ impl Shared {
 
     async fn log_in_by_password(
         &self,
-        live: &Live,
+        endpoint: &Endpoint,
         username: &str,
-        password: &SecretSource,
+        password: &SecretFile,
     ) -> Result<Token, Halt> {
-        let password = password.read().map_err(Halt::LoginRefused)?;
-        let url = format!("{}/api/authenticate", live.base.text);
+        let password = password.read().map_err(unreadable)?;
+        let url = format!("{}/api/authenticate", endpoint.base_url);
         let mut tries = 0;
         loop {
             count(&self.counts.logins);
@@ -57,12 +59,12 @@ impl Shared {
             }
             let sent = {
                 let _permit = self.gate.enter(Lane::Login).await?;
-                let request = live.http.post(&url).json(&Request {
+                let request = endpoint.http.post(&url).json(&Request {
                     username,
                     password: password.expose_secret(),
                     remember_me: true,
                 });
-                wire::send(request, MOST_BYTES, live.settings.timeout).await
+                wire::send(request, MOST_BYTES, endpoint.timeout).await
             };
             if let Sent::Answer(answer) = &sent
                 && answer.status == 200
@@ -76,10 +78,10 @@ impl Shared {
                     return Err(Halt::LoginRefused(format!("HTTP {}", answer.status)));
                 }
                 Sent::Answer(answer) if matches!(answer.status, 408 | 429 | 500..) => {
-                    self.wait_after(Some(answer), live, tries)?
+                    self.wait_after(Some(answer), endpoint, tries)?
                 }
                 Sent::Answer(_) | Sent::TooLong { .. } | Sent::Garbage => None,
-                Sent::Closed | Sent::Fault(_) => self.wait_after(None, live, tries)?,
+                Sent::Closed | Sent::Fault(_) => self.wait_after(None, endpoint, tries)?,
             };
             match pause {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -98,6 +100,11 @@ impl Shared {
         let body: Body<'_> = serde_json::from_slice(&answer.body).ok()?;
         Token::new(&body.id_token, true, &self.clock)
     }
+}
+
+/// An operator has to act, as where Leaf itself refuses the login.
+fn unreadable(fault: SecretFault) -> Halt {
+    Halt::LoginRefused(fault.with_advice())
 }
 
 /// Whether Leaf says that name or password are wrong: by the HTTP status, or by the one inside the error report, where

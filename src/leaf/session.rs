@@ -2,65 +2,18 @@
 //!
 //! Never shows or logs a token or password, and never logs in more than once a minute after a login that did not help.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::HeaderValue;
 
-use super::Halt;
-use super::ask::Shared;
-use super::jwt;
+use super::halt::Halt;
+use super::token::Token;
+use super::upstream::Upstream;
 use crate::clock::Clock;
 
 /// At most one login in this time after one that did not help.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A token, ready to be sent.
-#[derive(Debug)]
-pub(super) struct Token {
-    /// `Bearer …`, marked as sensitive, so that even its `Debug` hides it.
-    pub(super) header: HeaderValue,
-    /// When it ends by its own word, where it is a JWT.
-    expires: Option<Timestamp>,
-    /// When to renew it, on the monotonic clock.
-    renew_at: Option<Duration>,
-    born: Duration,
-    /// Whether Leaf ever took it.
-    proven: AtomicBool,
-}
-
-impl Token {
-    /// A token got at the two times given: by a login, or from the operator (`renewable` is false).
-    ///
-    /// `None` where it holds what no header can carry.
-    pub(super) fn new(token: &str, renewable: bool, clock: &Clock) -> Option<Self> {
-        let token = token.trim();
-        if token.is_empty() {
-            return None;
-        }
-        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
-        header.set_sensitive(true);
-        let born = clock.monotonic();
-        let claims = jwt::claims(token);
-        let life = claims.and_then(|claims| claims.life(clock.now()));
-        Some(Token {
-            header,
-            expires: claims.map(|claims| claims.expires),
-            renew_at: life.filter(|_| renewable).map(|life| born + life / 2),
-            born,
-            proven: AtomicBool::new(false),
-        })
-    }
-
-    /// Notes that Leaf took it.
-    pub(super) fn prove(&self) {
-        if !self.proven.load(Relaxed) {
-            self.proven.store(true, Relaxed);
-        }
-    }
-}
 
 /// The token in use and what is known of the logins before; see the module.
 #[derive(Debug)]
@@ -97,16 +50,16 @@ impl Session {
     /// # Errors
     ///
     /// What the login came to, or what it came to less than a minute ago.
-    pub(super) async fn token(&self, shared: &Shared) -> Result<Arc<Token>, Halt> {
+    pub(super) async fn token(&self, upstream: &Upstream) -> Result<Arc<Token>, Halt> {
         match self.current() {
             None => {
                 let _turn = self.turn.lock().await;
                 match self.current() {
                     Some(token) => Ok(token),
-                    None => self.log_in(shared).await,
+                    None => self.log_in(upstream).await,
                 }
             }
-            Some(token) if self.is_due(&token) => Ok(self.renew(token, shared).await),
+            Some(token) if self.is_due(&token) => Ok(self.renew(token, upstream).await),
             Some(token) => Ok(token),
         }
     }
@@ -120,7 +73,7 @@ impl Session {
     pub(super) async fn after_refusal(
         &self,
         refused: &Arc<Token>,
-        shared: &Shared,
+        upstream: &Upstream,
     ) -> Result<Option<Arc<Token>>, Halt> {
         let _turn = self.turn.lock().await;
         if let Some(current) = self.current()
@@ -128,13 +81,13 @@ impl Session {
         {
             return Ok(Some(current));
         }
-        let fresh = !refused.proven.load(Relaxed) && self.is_recent(refused.born);
+        let fresh = !refused.is_proven() && self.is_recent(refused.born);
         let unhelpful = self.memory().unhelpful;
         if fresh || unhelpful.is_some_and(|at| self.is_recent(at)) {
             return Ok(None);
         }
         *self.write_current() = None;
-        self.log_in(shared).await.map(Some)
+        self.log_in(upstream).await.map(Some)
     }
 
     /// Notes that a request was refused with a token got for it just now.
@@ -159,7 +112,7 @@ impl Session {
     }
 
     /// Only under `turn`.
-    async fn log_in(&self, shared: &Shared) -> Result<Arc<Token>, Halt> {
+    async fn log_in(&self, upstream: &Upstream) -> Result<Arc<Token>, Halt> {
         loop {
             let began = self.clock.monotonic();
             let epoch = {
@@ -171,7 +124,7 @@ impl Session {
                 }
                 memory.epoch
             };
-            let result = shared.log_in(&shared.live()).await;
+            let result = upstream.log_in().await;
             let mut memory = self.memory();
             if memory.epoch != epoch {
                 // The settings changed meanwhile: that was a login to somewhere else.
@@ -194,7 +147,7 @@ impl Session {
 
     /// A new token in place of `token`, which is still good: if there is none to be had, or another caller is about to
     /// get it, the old one serves on.
-    async fn renew(&self, token: Arc<Token>, shared: &Shared) -> Arc<Token> {
+    async fn renew(&self, token: Arc<Token>, upstream: &Upstream) -> Arc<Token> {
         let Ok(_turn) = self.turn.try_lock() else {
             return token;
         };
@@ -207,7 +160,7 @@ impl Session {
         if failed.is_some_and(|at| self.is_recent(at)) {
             return token;
         }
-        match self.log_in(shared).await {
+        match self.log_in(upstream).await {
             Ok(new) => new,
             Err(halt) => {
                 tracing::warn!(error = %halt, "cannot renew the Leaf token; the old one serves on while it lasts");

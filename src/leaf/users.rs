@@ -5,8 +5,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::client::{Client, Fault};
+use super::client::Client;
 use super::gate::Lane;
+use super::halt::Fault;
 use super::loose::{Scalar, Word, scalars_are};
 use super::wire::MOST_EVENT_BYTES;
 use crate::model::{NoAnswer, Provider, UserId};

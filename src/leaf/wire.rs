@@ -11,8 +11,8 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, LINK, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 
 use super::date;
-use super::settings::{Base, BuildError, Settings};
 use super::text::clean_word;
+use crate::config::Leaf;
 
 /// The longest answer that is taken, in bytes after decompression.
 pub(super) const MOST_BYTES: usize = 1024 * 1024;
@@ -35,11 +35,11 @@ pub fn install_tls() {
     });
 }
 
-/// A connection pool for these settings.
+/// A connection pool for Leaf.
 ///
 /// The proxies of the environment (`HTTPS_PROXY`) hold, as an operator who sets them in the unit expects; not for
 /// loopback, which no proxy can reach.
-pub(super) fn pool(settings: &Settings, base: &Base) -> Result<reqwest::Client, BuildError> {
+pub(super) fn pool(leaf: &Leaf) -> Result<reqwest::Client, reqwest::Error> {
     install_tls();
     let builder = reqwest::Client::builder()
         .user_agent(concat!("leafwatch/", env!("CARGO_PKG_VERSION")))
@@ -47,17 +47,16 @@ pub(super) fn pool(settings: &Settings, base: &Base) -> Result<reqwest::Client, 
         .referer(false)
         // Every try is counted and paced here; none happens behind our back.
         .retry(reqwest::retry::never())
-        .timeout(settings.timeout)
-        .connect_timeout(CONNECT.min(settings.timeout))
+        .timeout(leaf.timeout)
+        .connect_timeout(CONNECT.min(leaf.timeout))
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(settings.max_in_flight.max(1))
+        .pool_max_idle_per_host(leaf.max_in_flight.max(1))
         .tcp_nodelay(true);
-    let builder = if base.loopback {
-        builder.no_proxy()
-    } else {
-        builder
+    let builder = match leaf.is_on_this_machine() {
+        true => builder.no_proxy(),
+        false => builder,
     };
-    builder.build().map_err(BuildError::Http)
+    builder.build()
 }
 
 /// What one request brought.

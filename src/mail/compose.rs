@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::fit::{self, Plan};
-use super::letter::{Letter, OpenElsewhere, Sender};
+use super::letter::{Letter, Letterhead, OpenElsewhere};
 use super::mime::{Envelope, mime};
 use super::page::{self, Block};
 use super::subject::{headline, subject};
@@ -139,7 +139,7 @@ fn assemble(letter: &Letter, plan: &Plan) -> Result<Mail, NotComposed> {
     let several = letter.tally.total() > 1 || !letter.shared.is_empty();
     let (headline, doubt) = (several.then(|| headline(letter)), doubt(letter));
     let (overflow, also_open) = (overflow(letter, plan), also_open(letter));
-    let footer = footer(&letter.sender);
+    let footer = footer(&letter.head);
     let lines_title = if blocks.is_empty() {
         "In short"
     } else {
@@ -167,7 +167,7 @@ fn assemble(letter: &Letter, plan: &Plan) -> Result<Mail, NotComposed> {
         footer: &footer,
     };
     let envelope = Envelope {
-        sender: &letter.sender,
+        head: &letter.head,
         to: &letter.to,
         message_id: &letter.message_id,
         date: letter.date,
@@ -208,11 +208,11 @@ fn overflow(letter: &Letter, plan: &Plan) -> Option<String> {
             Audience::Support => " Whoever runs Leafwatch",
         };
         let page = letter
-            .sender
+            .head
             .public_url
             .as_deref()
             .map(|url| format!(" See also {}", clean(url, 300)));
-        let command = words::command(&letter.sender.daemon, "incidents");
+        let command = words::command(&letter.head.daemon, "incidents");
         let list = match whom {
             "" => format!("All of them are listed by: {command}"),
             who => format!("{} can list all of them with: {command}", who.trim()),
@@ -258,12 +258,12 @@ fn also_open(letter: &Letter) -> Vec<String> {
     lines
 }
 
-pub(super) fn footer(sender: &Sender) -> Vec<String> {
-    let answers = sender.reply_to.as_ref().unwrap_or(&sender.from);
+pub(super) fn footer(head: &Letterhead) -> Vec<String> {
+    let answers = &head.reply_to.as_ref().unwrap_or(&head.from).address;
     let mut lines = vec![format!(
         "Sent by Leafwatch, which checks growers' connections at Leaf. Questions: {answers}"
     )];
-    if let Some(url) = &sender.public_url {
+    if let Some(url) = &head.public_url {
         lines.push(format!("Where things stand now: {}", clean(url, 300)));
     }
     lines

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::compose::{MAX_BYTES, Mail, NotComposed, footer};
-use super::letter::{Sender, Thread};
+use super::letter::{Letterhead, Thread};
 use super::mime::{Envelope, mime};
 use super::page::Tone;
 use super::subject::mark;
@@ -17,8 +17,8 @@ use crate::view::{report, words};
 /// One digest before it is rendered.
 #[derive(Debug, Clone)]
 pub struct DigestLetter {
-    /// Who sends.
-    pub sender: Sender,
+    /// Who sends, and where links lead.
+    pub head: Letterhead,
     /// Everybody it goes to; all are named in `To`.
     pub to: Vec<Address>,
     /// The Message-ID with its angle brackets.
@@ -78,14 +78,14 @@ struct DigestHtml<'a> {
 fn assemble(letter: &DigestLetter, most: usize) -> Result<Mail, NotComposed> {
     let digest = &letter.digest;
     let headline = headline(digest);
-    let subject = format!("{} Digest: {headline}", mark(&letter.sender));
+    let subject = format!("{} Digest: {headline}", mark(&letter.head));
     let writer = Writer {
         zone: &letter.zone,
         digest,
         most,
     };
     let (intro, sections) = (writer.intro(), writer.sections());
-    let footer = footer(&letter.sender);
+    let footer = footer(&letter.head);
     let tone = match digest.is_all_well() {
         true => Tone::Well,
         false => Tone::Warning,
@@ -106,7 +106,7 @@ fn assemble(letter: &DigestLetter, most: usize) -> Result<Mail, NotComposed> {
         footer: &footer,
     };
     let envelope = Envelope {
-        sender: &letter.sender,
+        head: &letter.head,
         to: &letter.to,
         message_id: &letter.message_id,
         date: digest.until,

@@ -138,7 +138,7 @@ impl Writer<'_> {
     }
 
     fn advice(&self, entry: &Entry, kind: Kind, cause: Option<&Cause>) -> words::Advice {
-        words::advice(kind, cause, matter(entry), &self.letter.sender.daemon)
+        words::advice(kind, cause, matter(entry), &self.letter.head.daemon)
     }
 
     /// What is known of one incident. Where a credential has several, each begins with its kind.

@@ -1,10 +1,12 @@
 //! One mail before it is rendered: plain data, everything already decided.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::config::{Config, Email, Sender};
 use crate::model::{
     Address, Audience, Cause, Daemon, EndedBy, Environment, IncidentId, Kind, News, Provider,
     UserId,
@@ -16,8 +18,8 @@ pub use super::tally::Tally;
 /// One mail to everybody who is due exactly the same.
 #[derive(Debug, Clone)]
 pub struct Letter {
-    /// Who sends.
-    pub sender: Sender,
+    /// Who sends, and where links lead.
+    pub head: Letterhead,
     /// Everybody it goes to; all are named in `To`.
     pub to: Vec<Address>,
     /// Operators also get incident numbers with the commands to `ack` and `silence`.
@@ -46,21 +48,39 @@ pub struct Letter {
     pub also_open_more: u64,
 }
 
-/// Who sends, as the config says.
+/// What every mail of one daemon bears: who sends it, and what links lead to.
 #[derive(Debug, Clone)]
-pub struct Sender {
+pub struct Letterhead {
     /// `instance`, shown in subject and List-Id.
     pub instance: Option<String>,
     /// Which daemon it is, to command lines.
     pub daemon: Daemon,
-    /// The name before the address in `From`.
-    pub from_name: Option<String>,
-    /// The address in `From`.
-    pub from: Address,
+    /// `email.from`.
+    pub from: Sender,
     /// Where answers go, if elsewhere.
-    pub reply_to: Option<Address>,
+    pub reply_to: Option<Sender>,
     /// `web.public_url`, for links.
     pub public_url: Option<String>,
+}
+
+impl Letterhead {
+    /// As `config` has it.
+    pub fn of(config: &Config) -> Letterhead {
+        let Email { from, reply_to, .. } = &config.email;
+        Letterhead {
+            instance: config.instance.clone(),
+            daemon: config.policy.daemon.clone(),
+            from: from.clone(),
+            reply_to: reply_to.clone(),
+            public_url: config.web.public_url.clone(),
+        }
+    }
+
+    /// A Message-ID with its angle brackets, in the sender's domain; `unique` tells it from all others.
+    pub fn message_id(&self, date: Timestamp, unique: impl Display) -> String {
+        let domain = self.from.address.domain();
+        format!("<leafwatch.{}.{unique}@{domain}>", date.as_millisecond())
+    }
 }
 
 /// The Message-IDs of earlier mails, with their angle brackets.

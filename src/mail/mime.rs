@@ -5,7 +5,7 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 
 use super::compose::NotComposed;
-use super::letter::{Sender, Thread};
+use super::letter::{Letterhead, Thread};
 use crate::model::{Address, clean};
 
 /// How many earlier Message-IDs are referred to.
@@ -13,7 +13,7 @@ const REFERENCES: usize = 20;
 
 /// What stands on a mail, whatever it says.
 pub(super) struct Envelope<'a> {
-    pub(super) sender: &'a Sender,
+    pub(super) head: &'a Letterhead,
     pub(super) to: &'a [Address],
     pub(super) message_id: &'a str,
     pub(super) date: Timestamp,
@@ -28,20 +28,20 @@ pub(super) fn mime(
     html: String,
 ) -> Result<Vec<u8>, NotComposed> {
     let address = |error: lettre::error::Error| NotComposed::Address(Box::new(error));
-    let sender = envelope.sender;
-    let from_name = sender.from_name.as_deref().map(|name| clean(name, 80));
+    let head = envelope.head;
+    let from_name = head.from.name.as_deref().map(|name| clean(name, 80));
     let date = std::time::SystemTime::try_from(envelope.date)
         .map_err(|error| NotComposed::Address(Box::new(error)))?;
     let mut message = Message::builder()
-        .from(mailbox(from_name, &sender.from)?)
+        .from(mailbox(from_name, &head.from.address)?)
         .subject(subject)
         .date(date)
         .message_id(Some(envelope.message_id.to_owned()));
     for to in envelope.to {
         message = message.to(mailbox(None, to)?);
     }
-    if let Some(reply_to) = &sender.reply_to {
-        message = message.reply_to(mailbox(None, reply_to)?);
+    if let Some(reply_to) = &head.reply_to {
+        message = message.reply_to(mailbox(None, &reply_to.address)?);
     }
     if let Some(id) = &envelope.thread.in_reply_to {
         message = message.in_reply_to(id.clone());
@@ -52,7 +52,7 @@ pub(super) fn mime(
         message = message.references(newest.join(" "));
     }
     for (name, value) in [
-        ("List-Id", list_id(sender)),
+        ("List-Id", list_id(head)),
         ("Auto-Submitted", "auto-generated".to_owned()),
         ("X-Auto-Response-Suppress", "All".to_owned()),
     ] {
@@ -94,9 +94,9 @@ fn boundary(message_id: &str) -> String {
 }
 
 /// `Leafwatch production <production.leafwatch.example.com>`, by which mail programs can sort.
-fn list_id(sender: &Sender) -> String {
-    let host = sender.from.as_str().rsplit('@').next().unwrap_or_default();
-    let instance: String = sender
+fn list_id(head: &Letterhead) -> String {
+    let host = head.from.address.domain();
+    let instance: String = head
         .instance
         .iter()
         .flat_map(|name| name.chars())

@@ -129,14 +129,14 @@ pub(super) fn block(entry: &Entry, letter: &Letter) -> Block {
         block.facts.push(("Incident", numbers));
     }
     if letter.reader == Audience::Operators {
-        block.commands = commands(entry, &troubles, &letter.sender.daemon);
+        block.commands = commands(entry, &troubles, &letter.head.daemon);
     }
     block
 }
 
 /// The block of a shared cause, without its members.
 pub(super) fn shared_block(shared: &Shared, letter: &Letter) -> Block {
-    let daemon = &letter.sender.daemon;
+    let daemon = &letter.head.daemon;
     let advice = words::advice(
         shared.kind,
         Some(&shared.cause),
@@ -367,7 +367,7 @@ fn incidents(entry: &Entry) -> String {
 
 /// The page of the credential; of the incident where there is none.
 fn page_of(entry: &Entry, letter: &Letter) -> Option<String> {
-    let base = clean(letter.sender.public_url.as_deref()?, 300);
+    let base = clean(letter.head.public_url.as_deref()?, 300);
     match &entry.about {
         About::Connection(connection) => Some(format!(
             "{base}/credentials/{}/{}",

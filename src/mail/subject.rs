@@ -1,6 +1,6 @@
 //! The subject line: the worst first, one stem through an incident's life.
 
-use super::letter::{About, Entry, Letter, Occasion, Sender, Tally, Told};
+use super::letter::{About, Entry, Letter, Letterhead, Occasion, Tally, Told};
 use crate::model::{Kind, News, NoticeKind, clean};
 use crate::view::words;
 
@@ -9,12 +9,12 @@ const NAME_MAX: usize = 90;
 
 /// `[Leafwatch production] INVALID: Hillside Farms (John Deere)`.
 pub(super) fn subject(letter: &Letter) -> String {
-    format!("{} {}", mark(&letter.sender), headline(letter))
+    format!("{} {}", mark(&letter.head), headline(letter))
 }
 
 /// `[Leafwatch production]`.
-pub(super) fn mark(sender: &Sender) -> String {
-    let instance = sender.instance.as_deref().map(|name| clean(name, 40));
+pub(super) fn mark(head: &Letterhead) -> String {
+    let instance = head.instance.as_deref().map(|name| clean(name, 40));
     match instance {
         Some(name) if !name.is_empty() => format!("[Leafwatch {name}]"),
         _ => "[Leafwatch]".to_owned(),

@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::compose::{Mail, NotComposed, footer};
-use super::letter::{Sender, Thread};
+use super::letter::{Letterhead, Thread};
 use super::mime::{Envelope, mime};
 use super::subject::mark;
 use crate::model::Address;
@@ -32,18 +32,18 @@ const SENTENCES: [&str; 2] = [
     "There is nothing to do. No grower's connection is in trouble because of it.",
 ];
 
-/// Renders a test mail from `sender` to `to`; `message_id` has its angle brackets.
+/// Renders a test mail under `head` to `to`; `message_id` has its angle brackets.
 ///
 /// # Errors
 /// Only where an address does not survive being parsed again.
 pub fn compose_trial(
-    sender: &Sender,
+    head: &Letterhead,
     to: &Address,
     message_id: &str,
     date: Timestamp,
 ) -> Result<Mail, NotComposed> {
-    let subject = format!("{} {HEADLINE}", mark(sender));
-    let footer = footer(sender);
+    let subject = format!("{} {HEADLINE}", mark(head));
+    let footer = footer(head);
     let text = TrialText {
         headline: HEADLINE,
         sentences: &SENTENCES,
@@ -56,7 +56,7 @@ pub fn compose_trial(
         footer: &footer,
     };
     let envelope = Envelope {
-        sender,
+        head,
         to: std::slice::from_ref(to),
         message_id,
         date,

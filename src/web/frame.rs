@@ -35,7 +35,7 @@ impl Frame {
     pub(super) fn new(asked: &Asked<'_>, here: Here, title: impl Into<String>) -> Frame {
         Frame {
             title: title.into(),
-            brand: match &asked.in_force.settings.instance {
+            brand: match &asked.config.instance {
                 Some(instance) => format!("Leafwatch {instance}"),
                 None => "Leafwatch".to_owned(),
             },

@@ -18,8 +18,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::doors::Caller;
 use super::frame;
-use super::site::{InForce, Shared};
+use super::site::Shared;
 use super::tries::Turn;
+use crate::config::{Config, Web};
 use crate::view::words;
 
 /// What whoever asks may see.
@@ -67,14 +68,14 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let in_force = shared.now_in_force();
+    let config = shared.config();
     let (head, body) = request.into_parts();
-    let admitted = admit(&shared, &in_force, from, &head).await;
+    let admitted = admit(&shared, &config, from, &head).await;
     let mut answer = match admitted {
         Ok(sight) => {
             let mut request = Request::from_parts(head, body);
             request.extensions_mut().insert(sight);
-            request.extensions_mut().insert(in_force);
+            request.extensions_mut().insert(config);
             next.run(request).await
         }
         Err(refusal) => refusal,
@@ -83,7 +84,7 @@ pub(super) async fn guard(
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if let Ok(mark) = HeaderValue::from_str(&shared.parts.mark) {
+    if let Ok(mark) = HeaderValue::from_str(&shared.mark) {
         headers.insert(MARK, mark);
     }
     answer
@@ -91,19 +92,19 @@ pub(super) async fn guard(
 
 async fn admit(
     shared: &Shared,
-    in_force: &InForce,
+    config: &Config,
     from: IpAddr,
     head: &Parts,
 ) -> Result<Sight, Response> {
-    let public_url = in_force.settings.web.public_url.as_deref();
-    if !is_our_host(&head.headers, &head.uri, shared.parts.listen, public_url) {
+    let public_url = config.web.public_url.as_deref();
+    if !is_our_host(&head.headers, &head.uri, shared.address, public_url) {
         return Err(frame::refusal(
             StatusCode::MISDIRECTED_REQUEST,
             "This page is served under another name: its address, or web.public_url of the config.",
         ));
     }
     if !matches!(head.method, Method::GET | Method::HEAD) {
-        let daemon = &in_force.settings.policy.daemon;
+        let daemon = &config.policy.daemon;
         let mut refusal = frame::refusal(
             StatusCode::METHOD_NOT_ALLOWED,
             &format!(
@@ -123,22 +124,22 @@ async fn admit(
             "That address is too long.",
         ));
     }
-    sight(shared, in_force, from, &head.headers).await
+    sight(shared, &config.web, from, &head.headers).await
 }
 
 /// What the caller may see. A try of the password waits its turn before it is looked at.
 async fn sight(
     shared: &Shared,
-    in_force: &InForce,
+    web: &Web,
     from: IpAddr,
     headers: &HeaderMap,
 ) -> Result<Sight, Response> {
-    let without = match (&in_force.password, in_force.settings.web.public_summary) {
+    let without = match (&web.password, web.public_summary) {
         (None, false) => return Ok(Sight::All),
         (_, true) => Sight::Counts,
         (Some(_), false) => Sight::Nothing,
     };
-    let (Some(password), Some(given)) = (&in_force.password, headers.get(AUTHORIZATION)) else {
+    let (Some(_), Some(given)) = (&web.password, headers.get(AUTHORIZATION)) else {
         return Ok(without);
     };
     let Ok(turn) = shared.tries.begin(from) else {
@@ -155,7 +156,7 @@ async fn sight(
     if !turn.wait.is_zero() {
         tokio::time::sleep(turn.wait).await;
     }
-    if given_password(given).is_some_and(|given| password.is(&given)) {
+    if given_password(given).is_some_and(|given| shared.password_is(&given)) {
         shared.tries.right(from);
         return Ok(Sight::All);
     }

@@ -74,7 +74,7 @@ pub(super) fn scrape(asked: &Asked<'_>, sight: Sight) -> store::Result<String> {
     let mut registry = Registry::with_prefix("leafwatch");
     about_us(&mut registry);
     credentials(&mut registry, asked)?;
-    if asked.in_force.settings.web.metrics_per_user && sight == Sight::All {
+    if asked.config.web.metrics_per_user && sight == Sight::All {
         each_credential(&mut registry, asked)?;
     }
     incidents(&mut registry, asked)?;
@@ -182,7 +182,7 @@ fn incidents(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> {
 
 fn sweeps(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> {
     let now = asked.scene.now;
-    let pulse = asked.shared.parts.vitals.pulse();
+    let pulse = asked.shared.vitals.pulse();
     if let Some(sweep) = pulse.last_sweep {
         seconds(
             registry,
@@ -220,7 +220,7 @@ fn sweeps(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> {
 }
 
 fn requests(registry: &mut Registry, asked: &Asked<'_>) {
-    let counters = asked.shared.parts.client.counters();
+    let counters = asked.shared.client.counters();
     outcomes(
         registry,
         "leaf_requests",
@@ -256,7 +256,7 @@ fn requests(registry: &mut Registry, asked: &Asked<'_>) {
 
 fn mails(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> {
     let now = asked.scene.now;
-    let tally = asked.shared.parts.vitals.pulse().tally;
+    let tally = asked.shared.vitals.pulse().tally;
     outcomes(
         registry,
         "deliveries",
@@ -291,7 +291,7 @@ fn mails(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> {
 }
 
 fn storage(registry: &mut Registry, asked: &Asked<'_>) {
-    let database = &asked.shared.parts.database;
+    let database = &asked.shared.database;
     let mut log = database.as_os_str().to_owned();
     log.push("-wal");
     for (name, help, path) in [
@@ -307,7 +307,7 @@ fn storage(registry: &mut Registry, asked: &Asked<'_>) {
         metric.set(whole(size));
         registry.register_with_unit(name, help, Unit::Bytes, metric);
     }
-    let faults = asked.shared.parts.vitals.pulse().faults;
+    let faults = asked.shared.vitals.pulse().faults;
     let family = Family::<OfFault, Whole>::default();
     for (name, meant) in [
         ("storage", &[Fault::Storage, Fault::Displaced][..]),

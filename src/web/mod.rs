@@ -24,4 +24,4 @@ mod tries;
 pub use guard::MARK;
 pub(crate) use health::OVERDUE;
 pub use health::{Check, Health, look as health};
-pub use site::{NoPassword, Parts, Ready, Settings, Site};
+pub use site::{NoPassword, Password, Site};

@@ -145,7 +145,7 @@ pub(super) fn summary(asked: &Asked<'_>) -> store::Result<Summary> {
             .into_iter()
             .map(|(count, what)| (what, words::number(u64::from(count))))
             .collect(),
-        has_password: asked.in_force.password.is_some(),
+        has_password: asked.config.web.password.is_some(),
     })
 }
 

@@ -14,8 +14,9 @@ use serde::Deserialize;
 use super::frame::{html, refusal};
 use super::guard::{self, Sight};
 use super::readers::NoAnswer;
-use super::site::{Asked, InForce, Shared};
+use super::site::{Asked, Shared};
 use super::{api, credential, health, incident, incidents, metrics, metrics_text, overview};
+use crate::config::Config;
 use crate::model::{Credential, CredentialId, IncidentId, Kind, Provider};
 use crate::store::{self, Pick, Wanted};
 
@@ -56,7 +57,7 @@ pub(super) fn all(shared: Arc<Shared>) -> Router {
 }
 
 /// What a handler gets from the guard.
-type Seen = (State<Arc<Shared>>, Extension<Arc<InForce>>);
+type Seen = (State<Arc<Shared>>, Extension<Arc<Config>>);
 
 async fn needs_counts(
     Extension(sight): Extension<Sight>,
@@ -71,13 +72,13 @@ async fn needs_counts(
 
 async fn needs_all(
     Extension(sight): Extension<Sight>,
-    Extension(in_force): Extension<Arc<InForce>>,
+    Extension(config): Extension<Arc<Config>>,
     request: axum::extract::Request,
     next: middleware::Next,
 ) -> Response {
     match sight {
         Sight::All => next.run(request).await,
-        _ if in_force.password.is_some() => guard::ask_password(),
+        _ if config.web.password.is_some() => guard::ask_password(),
         _ => refusal(
             StatusCode::FORBIDDEN,
             "Only counts are shown here; names need web.password_file in the config.",
@@ -232,14 +233,14 @@ async fn delivery_list(seen: Seen, Query(period): Query<api::Period>) -> Respons
 }
 
 async fn scrape(
-    (State(shared), Extension(in_force)): Seen,
+    (State(shared), Extension(config)): Seen,
     Extension(sight): Extension<Sight>,
     headers: HeaderMap,
 ) -> Response {
     let accepts = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let open = accepts.is_some_and(|accept| accept.contains("application/openmetrics-text"));
     let scraped = shared
-        .ask_from_reserve(in_force, move |asked| metrics::scrape(asked, sight))
+        .ask_from_reserve(config, move |asked| metrics::scrape(asked, sight))
         .await;
     match scraped {
         Ok(text) if open => file(metrics_text::OPEN_METRICS, text),
@@ -248,19 +249,17 @@ async fn scrape(
     }
 }
 
-async fn healthz((State(shared), Extension(in_force)): Seen) -> Response {
-    let since = health::overdue_since(shared.parts.clock.now());
+async fn healthz((State(shared), Extension(config)): Seen) -> Response {
+    let since = health::overdue_since(shared.clock.now());
     let overdue = shared
-        .ask_from_reserve(in_force.clone(), move |asked| {
-            asked.tx.overdue_notices(since)
-        })
+        .ask_from_reserve(config.clone(), move |asked| asked.tx.overdue_notices(since))
         .await;
     let health = health::look(
-        &shared.parts.vitals,
-        &shared.parts.clock,
+        &shared.vitals,
+        &shared.clock,
         shared.started,
-        &in_force.settings.policy.schedules,
-        in_force.settings.request_timeout,
+        &config.policy.schedules,
+        config.leaf.timeout,
         overdue.map_err(|why| no_answer(&why)),
     );
     let status = match health.is_well() {
@@ -276,14 +275,15 @@ async fn healthz((State(shared), Extension(in_force)): Seen) -> Response {
 
 /// Makes a page of HTML; none where there is no such thing.
 async fn page<P: askama::Template + Send + 'static>(
-    (State(shared), Extension(in_force)): Seen,
+    (State(shared), Extension(config)): Seen,
     make: impl FnOnce(&Asked<'_>) -> store::Result<Option<P>> + Send + 'static,
 ) -> Response {
     // Rendered where it was read, on the threads that give way to everything else.
     let made = shared
-        .ask(in_force, move |asked| {
-            Ok(make(asked)?.map(|page| html(&page)))
-        })
+        .ask(
+            config,
+            move |asked| Ok(make(asked)?.map(|page| html(&page))),
+        )
         .await;
     match made {
         Ok(Some(page)) => page,
@@ -293,10 +293,10 @@ async fn page<P: askama::Template + Send + 'static>(
 }
 
 async fn json(
-    (State(shared), Extension(in_force)): Seen,
+    (State(shared), Extension(config)): Seen,
     make: impl FnOnce(&Asked<'_>) -> store::Result<Option<Response>> + Send + 'static,
 ) -> Response {
-    match shared.ask(in_force, make).await {
+    match shared.ask(config, make).await {
         Ok(Some(document)) => document,
         Ok(None) => api::refused(StatusCode::NOT_FOUND, "no such credential"),
         Err(why) => api::refused(StatusCode::SERVICE_UNAVAILABLE, &no_answer(&why)),

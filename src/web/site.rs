@@ -1,4 +1,4 @@
-//! What all pages share: the settings in force, the readers, and counts that hold for a few seconds.
+//! What all pages share: the config in force, the readers, and counts that hold for a few seconds.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::{self, Limits};
@@ -15,62 +16,16 @@ use super::readers::{NoAnswer, Readers};
 use super::routes;
 use super::tries::Tries;
 use crate::clock::Clock;
-use crate::config::{SecretFault, Web};
+use crate::config::{Config, SecretFault, Web};
 use crate::leaf::Client;
-use crate::model::{Policy, WatchList};
+use crate::model::WatchList;
 use crate::store::{self, Fleet, Scene, Tx};
-use crate::vitals::Vitals;
-
-/// What the pages need of the config.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Which daemon this is, where there are several.
-    pub instance: Option<String>,
-    /// What the rules decide by.
-    pub policy: Policy,
-    /// What is watched.
-    pub watch: Arc<WatchList>,
-    /// `[web]`.
-    pub web: Web,
-    /// How long one request to Leaf may take; loops that show no step for much longer are stuck.
-    pub request_timeout: Duration,
-}
-
-/// What the pages need of the daemon.
-#[derive(Debug)]
-pub struct Parts {
-    /// The clock.
-    pub clock: Clock,
-    /// The pulse of the loops.
-    pub vitals: Vitals,
-    /// Leaf's client, for its counters.
-    pub client: Client,
-    /// The database's file.
-    pub database: PathBuf,
-    /// Where it is served.
-    pub listen: SocketAddr,
-    /// The database's mark: by it `doctor` knows whose page it is.
-    pub mark: String,
-}
+use crate::vitals::{Fault, Vitals};
 
 /// The password of the page cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the password of the page; {}", .0.advice())]
 pub struct NoPassword(#[source] SecretFault);
-
-/// Settings that can be put in force: the password is read.
-#[derive(Debug)]
-pub struct Ready(InForce);
-
-impl Ready {
-    /// Makes `settings` ready.
-    ///
-    /// # Errors
-    /// Where the password cannot be read.
-    pub fn new(settings: Settings) -> Result<Ready, NoPassword> {
-        InForce::new(settings).map(Ready)
-    }
-}
 
 /// The site; clones share it.
 #[derive(Debug, Clone)]
@@ -79,26 +34,30 @@ pub struct Site(Arc<Shared>);
 /// What every request is answered from.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) parts: Parts,
+    in_force: watch::Receiver<Arc<Config>>,
+    pub(super) clock: Clock,
+    pub(super) vitals: Vitals,
+    /// For its counters.
+    pub(super) client: Client,
+    /// The file that is open; another one in the config needs a restart.
+    pub(super) database: PathBuf,
+    pub(super) address: SocketAddr,
+    /// The database's: by it `doctor` knows whose page it is.
+    pub(super) mark: String,
+    /// Until it is served.
+    listener: Mutex<Option<TcpListener>>,
+    password: RwLock<Option<Password>>,
     /// On the monotonic clock.
     pub(super) started: Duration,
     pub(super) tries: Tries,
     readers: Readers,
     /// For those who ask whether we are well, however many ask for pages.
     reserve: Readers,
-    in_force: RwLock<Arc<InForce>>,
     counted: Mutex<Option<Counted>>,
 }
 
-/// The settings in force, and the key that opens the page under them.
-#[derive(Debug)]
-pub(super) struct InForce {
-    pub(super) settings: Settings,
-    pub(super) password: Option<Password>,
-}
-
 /// A password that can be compared and not read.
-pub(super) struct Password {
+pub struct Password {
     key: ring::hmac::Key,
     tag: ring::hmac::Tag,
 }
@@ -111,87 +70,168 @@ struct Counted {
 }
 
 impl Site {
-    /// A site that nobody can reach yet.
+    /// The site at `web.listen`, where that is set. Nobody is answered before it [runs](Self::run); where another program
+    /// has taken its address, that is said loudly and is no reason not to watch.
     ///
     /// # Errors
     /// Where the password cannot be read.
-    pub fn new(parts: Parts, settings: Settings) -> Result<Site, NoPassword> {
-        Ok(Site(Arc::new(Shared {
-            readers: Readers::new(2, parts.database.clone(), parts.clock.clone()),
-            reserve: Readers::new(1, parts.database.clone(), parts.clock.clone()),
-            tries: Tries::new(parts.clock.clone()),
-            in_force: RwLock::new(Arc::new(InForce::new(settings)?)),
+    pub async fn open(
+        in_force: watch::Receiver<Arc<Config>>,
+        clock: Clock,
+        vitals: Vitals,
+        client: Client,
+        mark: String,
+    ) -> Result<Option<Site>, NoPassword> {
+        let config = in_force.borrow().clone();
+        let Some(wanted) = config.web.listen else {
+            return Ok(None);
+        };
+        let password = Password::read(&config.web)?;
+        let (listener, address) = listen(wanted, &vitals, &clock).await.unzip();
+        let database = config.database.path.clone();
+        Ok(Some(Site(Arc::new(Shared {
+            in_force,
+            address: address.unwrap_or(wanted),
+            listener: Mutex::new(listener),
+            password: RwLock::new(password),
+            started: clock.monotonic(),
+            tries: Tries::new(clock.clone()),
+            readers: Readers::new(2, database.clone(), clock.clone()),
+            reserve: Readers::new(1, database.clone(), clock.clone()),
             counted: Mutex::new(None),
-            started: parts.clock.monotonic(),
-            parts,
-        })))
+            clock,
+            vitals,
+            client,
+            database,
+            mark,
+        }))))
     }
 
-    /// Puts other settings in force, from the next request on.
-    pub fn reload(&self, Ready(new): Ready) {
-        *self
-            .0
-            .in_force
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+    /// Another password opens it, from the next request on.
+    pub fn change_password(&self, password: Option<Password>) {
+        let standing = self.0.password.write();
+        *standing.unwrap_or_else(PoisonError::into_inner) = password;
     }
 
     /// Where it is served.
     pub fn address(&self) -> SocketAddr {
-        self.0.parts.listen
+        self.0.address
     }
 
-    /// Serves until `stop`; what is being answered then has a second to end.
-    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
+    /// Serves until `stop`; what is being answered then has a second to end. Where its address was taken by another
+    /// program, from when that is gone.
+    pub async fn run(self, stop: CancellationToken) {
         let pages = routes::all(self.0.clone());
-        doors::serve(listener, pages, Limits::default(), stop).await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            listener = self.listener() => {
+                doors::serve(listener, pages, Limits::default(), stop.clone()).await;
+            }
+        }
+    }
+
+    async fn listener(&self) -> TcpListener {
+        const TRY_EVERY: Duration = Duration::from_secs(5);
+        let Shared {
+            listener,
+            address,
+            vitals,
+            clock,
+            ..
+        } = &*self.0;
+        let taken = listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(listener) = taken {
+            return listener;
+        }
+        loop {
+            tokio::time::sleep(TRY_EVERY).await;
+            if let Some((listener, _)) = listen(*address, vitals, clock).await {
+                return listener;
+            }
+        }
+    }
+}
+
+/// Takes the address, where port 0 was asked for the one that the system chose.
+async fn listen(
+    address: SocketAddr,
+    vitals: &Vitals,
+    clock: &Clock,
+) -> Option<(TcpListener, SocketAddr)> {
+    let taken = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
+    };
+    match taken.await {
+        Ok((listener, address)) => {
+            vitals.fault_over(Fault::Page);
+            tracing::info!("the page is at http://{address}/");
+            Some((listener, address))
+        }
+        Err(error) => {
+            let text = format!(
+                "the page, /healthz and /metrics are not served: cannot listen at {address} (web.listen): {error}"
+            );
+            if vitals.fault_seen(Fault::Page, text.clone(), clock.now()) {
+                tracing::error!("{text}; watching goes on, and it is tried again every 5 s");
+            }
+            None
+        }
     }
 }
 
 impl Shared {
-    /// The settings in force now.
-    pub(super) fn now_in_force(&self) -> Arc<InForce> {
-        self.in_force
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// The config in force now.
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.in_force.borrow().clone()
+    }
+
+    /// Whether `given` is the password; a page without one has none.
+    pub(super) fn password_is(&self, given: &[u8]) -> bool {
+        let password = self.password.read();
+        let password = password.unwrap_or_else(PoisonError::into_inner);
+        password.as_ref().is_some_and(|password| password.is(given))
     }
 
     /// Asks the database, on a thread that gives way to everything else.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
-        in_force: Arc<InForce>,
+        config: Arc<Config>,
         work: impl FnOnce(&Asked<'_>) -> store::Result<T> + Send + 'static,
     ) -> Result<T, NoAnswer> {
-        self.readers.read(self.answer(in_force, work)).await
+        self.readers.read(self.answer(config, work)).await
     }
 
     /// The same for those who ask whether we are well: on a thread of their own.
     pub(super) async fn ask_from_reserve<T: Send + 'static>(
         self: &Arc<Self>,
-        in_force: Arc<InForce>,
+        config: Arc<Config>,
         work: impl FnOnce(&Asked<'_>) -> store::Result<T> + Send + 'static,
     ) -> Result<T, NoAnswer> {
-        self.reserve.read(self.answer(in_force, work)).await
+        self.reserve.read(self.answer(config, work)).await
     }
 
     fn answer<T>(
         self: &Arc<Self>,
-        in_force: Arc<InForce>,
+        config: Arc<Config>,
         work: impl FnOnce(&Asked<'_>) -> store::Result<T> + Send + 'static,
     ) -> impl FnOnce(&Tx<'_>) -> store::Result<T> + Send + 'static {
         let shared = self.clone();
         move |tx| {
             let scene = Scene {
-                watch: &in_force.settings.watch,
-                policy: &in_force.settings.policy,
-                now: shared.parts.clock.now(),
+                watch: &config.watch,
+                policy: &config.policy,
+                now: shared.clock.now(),
             };
             work(&Asked {
                 tx,
                 scene,
                 shared: &shared,
-                in_force: &in_force,
+                config: &config,
             })
         }
     }
@@ -202,7 +242,7 @@ pub(super) struct Asked<'a> {
     pub(super) tx: &'a Tx<'a>,
     pub(super) scene: Scene<'a>,
     pub(super) shared: &'a Shared,
-    pub(super) in_force: &'a InForce,
+    pub(super) config: &'a Config,
 }
 
 impl Asked<'_> {
@@ -211,8 +251,8 @@ impl Asked<'_> {
     pub(super) fn fleet(&self) -> store::Result<Fleet> {
         const AT_LEAST: Duration = Duration::from_secs(2);
         const SHARE: u32 = 20;
-        let clock = &self.shared.parts.clock;
-        let watch = &self.in_force.settings.watch;
+        let clock = &self.shared.clock;
+        let watch = &self.config.watch;
         let mut counted = self
             .shared
             .counted
@@ -240,19 +280,19 @@ impl Asked<'_> {
     }
 }
 
-impl InForce {
-    fn new(settings: Settings) -> Result<InForce, NoPassword> {
-        let password = match &settings.web.password {
-            None => None,
-            Some(file) => Some(Password::new(
-                file.read().map_err(NoPassword)?.expose_secret().as_bytes(),
-            )),
-        };
-        Ok(InForce { settings, password })
-    }
-}
-
 impl Password {
+    /// The one that opens the page under `web`; none where it needs none.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(web: &Web) -> Result<Option<Password>, NoPassword> {
+        let Some(file) = &web.password else {
+            return Ok(None);
+        };
+        let password = file.read().map_err(NoPassword)?;
+        Ok(Some(Password::new(password.expose_secret().as_bytes())))
+    }
+
     fn new(password: &[u8]) -> Password {
         // Only for this process: without random numbers the comparison is as right, and as constant in time.
         let key = ring::hmac::Key::generate(ring::hmac::HMAC_SHA256, &SystemRandom::new())
@@ -262,7 +302,7 @@ impl Password {
     }
 
     /// Whether `given` is the password; takes as long for any of its length.
-    pub(super) fn is(&self, given: &[u8]) -> bool {
+    fn is(&self, given: &[u8]) -> bool {
         ring::hmac::verify(&self.key, given, self.tag.as_ref()).is_ok()
     }
 }

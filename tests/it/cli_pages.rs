@@ -361,15 +361,15 @@ fn simulate_shows_what_other_settings_would_have_made_of_the_same_history() {
     desk.says(2, status("INVALID"));
     desk.sweeps(3);
     desk.now += 2 * MINUTE;
-    let mut settings = desk.settings();
-    settings.policy.thresholds.missing_hold = 2 * HOUR;
-    settings.policy.alerts.to = vec!["team@example.com".parse().unwrap()];
+    let mut config = desk.config();
+    config.policy.thresholds.missing_hold = 2 * HOUR;
+    config.policy.alerts.to = vec!["team@example.com".parse().unwrap()];
     let cli = Cli::try_parse_from(["leafwatch", "simulate", "-v"]).unwrap();
     let Command::Simulate(args) = &cli.command else {
         panic!("another command");
     };
     let mut simulated = |look| {
-        let page = simulate::page(&mut desk.db, settings.clone(), args, look, desk.now);
+        let page = simulate::page(&mut desk.db, &config, args, look, desk.now);
         page.unwrap().into_text()
     };
     let wide = Look {

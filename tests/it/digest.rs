@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use leafwatch::mail::letter::Sender;
+use leafwatch::config::Sender;
+use leafwatch::mail::letter::Letterhead;
 use leafwatch::mail::{DigestLetter, MAX_BYTES, Mail, compose_digest};
 use leafwatch::model::{Daemon, EndedBy, IncidentId, Kind, Provider, Track, WhyUnseen};
 use leafwatch::store::Scene;
@@ -205,11 +206,13 @@ fn bad_week() -> Digest {
 
 fn composed(digest: Digest) -> (Mail, Opened) {
     let mail = compose_digest(&DigestLetter {
-        sender: Sender {
+        head: Letterhead {
             instance: Some("production".to_owned()),
             daemon: Daemon::default(),
-            from_name: Some("Leafwatch".to_owned()),
-            from: "leafwatch@example.com".parse().unwrap(),
+            from: Sender {
+                name: Some("Leafwatch".to_owned()),
+                address: "leafwatch@example.com".parse().unwrap(),
+            },
             reply_to: None,
             public_url: Some("https://leafwatch.example.com".to_owned()),
         },

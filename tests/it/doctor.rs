@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use assert_cmd::Command;
 use jiff::SignedDuration;
-use leafwatch::app::Pace;
+use leafwatch::app::Patience;
 use leafwatch::cli::doctor::{Examiner, judge_unit, unit_name};
 use leafwatch::config::{Config, Heartbeat, Transport};
 use leafwatch::mail::send::Deadlines;
@@ -29,16 +29,16 @@ async fn examined(world: &World, send_to: Option<&str>) -> Vec<Finding> {
 /// The same where config and secrets are left as they are.
 async fn examined_with(config: &Config, world: &World, send_to: Option<&str>) -> Vec<Finding> {
     let short = MINUTE / 300;
-    let pace = Pace {
-        first_pause: Some(MINUTE / 60_000),
-        deadlines: Some(Deadlines {
+    let patience = Patience {
+        first_pause: MINUTE / 60_000,
+        deadlines: Deadlines {
             connect: short,
             command: short,
             body: short,
-        }),
+        },
     };
     let to = send_to.map(|to| to.parse().unwrap());
-    let mut examiner = Examiner::new(config, &world.clock, pace);
+    let mut examiner = Examiner::new(config, &world.clock, patience);
     let mut findings = Vec::new();
     while let Some(finding) = examiner.next(to.as_ref()).await {
         findings.push(finding);

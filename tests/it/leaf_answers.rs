@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use leafwatch::leaf::{Class, Look};
+use leafwatch::leaf::{Class, Client, Look};
 use leafwatch::model::{Answer, NoAnswer, Outcome};
 
 use crate::support::leaf::{Act, Peer, clock, grower, json, raw, with_headers};
@@ -14,9 +14,9 @@ const OK: &str = r#"{"id":"1","status":"OK"}"#;
 
 async fn look_at(acts: Vec<Act>) -> (Look, usize) {
     let peer = Peer::leaf(move |_| acts.clone()).await;
-    let mut settings = peer.settings();
-    settings.timeout = Duration::from_millis(150);
-    let client = peer.client_with(settings, &clock());
+    let mut config = peer.config();
+    config.timeout = Duration::from_millis(150);
+    let client = peer.client_with(&config, &clock());
     let look = client.read(grower(0), Class::Status).await.unwrap();
     (look, peer.reads().len())
 }
@@ -196,9 +196,9 @@ async fn a_connection_cut_inside_an_answer_is_tried_again() {
 #[tokio::test]
 async fn nobody_listening_is_a_fault_that_may_pass() {
     let peer = Peer::leaf(|_| json(200, OK)).await;
-    let mut settings = peer.settings();
-    settings.base_url = "http://127.0.0.1:1".into();
-    let client = peer.client_with(settings, &clock());
+    let mut config = peer.config();
+    config.base_url = "http://127.0.0.1:1".into();
+    let client = peer.client_with(&config, &clock());
     let halt = client.read(grower(0), Class::Status).await.unwrap_err();
     let text = halt.to_string();
     assert!(
@@ -215,9 +215,8 @@ async fn a_kept_connection_that_the_server_just_closed_costs_nothing() {
         _ => vec![Act::Close],
     })
     .await;
-    let mut settings = peer.settings();
-    settings.first_pause = Duration::from_secs(3600);
-    let client = peer.client_with(settings, &clock());
+    let hour = Duration::from_secs(3600);
+    let client = Client::new(&peer.config(), [7; 32], clock(), hour).unwrap();
     for n in 0..20 {
         let look = client.read(grower(n), Class::Status).await.unwrap();
         assert_eq!(status(&look), Some("OK"), "without waiting for a retry");

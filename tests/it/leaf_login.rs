@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use leafwatch::leaf::{Auth, Class, Client, Halt, SecretSource, Settings};
+use leafwatch::config::{Auth, Leaf, SecretFile};
+use leafwatch::leaf::{Class, Client, Endpoint, Halt};
 use leafwatch::model::{Answer, NoAnswer, Outcome};
 use tokio::task::JoinSet;
 
@@ -118,7 +119,7 @@ async fn many_who_are_refused_at_once_cause_one_login() {
 async fn after_a_login_that_did_not_help_there_is_none_for_a_minute() {
     let (accounts, peer) = Accounts::open().await;
     let clock = clock();
-    let client = peer.client_with(peer.settings(), &clock);
+    let client = peer.client_with(&peer.config(), &clock);
     assert!(is_reading(&outcome(&client).await));
     *accounts.refuses_all.lock().unwrap() = true;
     assert!(is_denied(&outcome(&client).await));
@@ -155,7 +156,7 @@ async fn a_refused_login_is_told_as_such_and_not_tried_again_for_a_minute() {
         let (accounts, peer) = Accounts::open().await;
         accounts.refuse_logins(refusal);
         let clock = clock();
-        let client = peer.client_with(peer.settings(), &clock);
+        let client = peer.client_with(&peer.config(), &clock);
         for _ in 0..3 {
             let halt = outcome(&client).await.unwrap_err();
             assert!(matches!(halt, Halt::LoginRefused(_)), "{halt}");
@@ -165,7 +166,7 @@ async fn a_refused_login_is_told_as_such_and_not_tried_again_for_a_minute() {
         outcome(&client).await.unwrap_err();
         assert_eq!(peer.asked().len(), 2);
         // New settings are tried at once: it may be the password that was mended.
-        client.reconfigure(Client::prepare(peer.settings()).unwrap());
+        client.reconfigure(peer.endpoint());
         outcome(&client).await.unwrap_err();
         assert_eq!(peer.asked().len(), 3);
     }
@@ -215,7 +216,7 @@ async fn a_token_is_renewed_at_half_its_life() {
         json(200, &format!(r#"{{"id_token":"eyJh.{claims}.c2ln"}}"#))
     })
     .await;
-    let client = peer.client_with(peer.settings(), &clock);
+    let client = peer.client_with(&peer.config(), &clock);
     let mut logins_by_day = Vec::new();
     for _ in 0..4 {
         assert!(is_reading(&outcome(&client).await));
@@ -243,7 +244,7 @@ async fn while_it_cannot_be_renewed_the_old_token_serves_on() {
         json(200, &format!(r#"{{"id_token":"eyJh.{claims}.c2ln"}}"#))
     })
     .await;
-    let client = peer.client_with(peer.settings(), &clock);
+    let client = peer.client_with(&peer.config(), &clock);
     assert!(is_reading(&outcome(&client).await));
     clock.advance(30 * MINUTE);
     for _ in 0..5 {
@@ -255,12 +256,10 @@ async fn while_it_cannot_be_renewed_the_old_token_serves_on() {
     assert_eq!(peer.logins(), 3);
 }
 
-fn with_token(peer: &Peer, token: &Arc<Mutex<Result<String, String>>>) -> Settings {
-    let token = token.clone();
-    let source = SecretSource::new(move || token.lock().unwrap().clone().map(Into::into));
-    Settings {
-        auth: Auth::Token(source),
-        ..peer.settings()
+fn with_token(peer: &Peer, token: SecretFile) -> Leaf {
+    Leaf {
+        auth: Auth::Token(token),
+        ..peer.config()
     }
 }
 
@@ -272,13 +271,12 @@ async fn a_configured_token_is_read_again_after_a_401_and_on_reload() {
     })
     .await;
     let clock = clock();
-    let token = Arc::new(Mutex::new(Ok("good\n".to_owned())));
-    let settings = with_token(&peer, &token);
-    let client = peer.client_with(settings.clone(), &clock);
+    let config = with_token(&peer, peer.secret("token", "good\n"));
+    let client = peer.client_with(&config, &clock);
     assert!(is_reading(&outcome(&client).await));
 
-    *token.lock().unwrap() = Ok("better".to_owned());
-    client.reconfigure(Client::prepare(settings).unwrap());
+    peer.secret("token", "better");
+    client.reconfigure(Endpoint::new(&config).unwrap());
     assert!(is_reading(&outcome(&client).await));
     assert_eq!(peer.reads()[1].bearer(), Some("better"));
     assert_eq!(peer.logins(), 0);
@@ -293,23 +291,24 @@ async fn a_rotated_token_file_is_noticed_by_its_401() {
         _ => json(200, OK),
     })
     .await;
-    let token = Arc::new(Mutex::new(Ok("old".to_owned())));
-    let client = peer.client_with(with_token(&peer, &token), &clock());
+    let config = with_token(&peer, peer.secret("token", "old"));
+    let client = peer.client_with(&config, &clock());
     assert!(is_reading(&outcome(&client).await));
     *voided.lock().unwrap() = true;
-    *token.lock().unwrap() = Ok("new".to_owned());
+    peer.secret("token", "new");
     assert!(is_reading(&outcome(&client).await));
 }
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_read_is_for_the_operator() {
     let (_, peer) = Accounts::open().await;
-    let token = Arc::new(Mutex::new(Err("leaf-token: no such file".to_owned())));
-    let client = peer.client_with(with_token(&peer, &token), &clock());
+    let config = with_token(&peer, SecretFile::at("/nowhere/leaf-token"));
+    let client = peer.client_with(&config, &clock());
     let halt = client.login().await.unwrap_err();
     assert_eq!(
         halt.to_string(),
-        "Leaf refuses the login: leaf-token: no such file"
+        "Leaf refuses the login: there is no file /nowhere/leaf-token; put the secret itself, and nothing else, into \
+         /nowhere/leaf-token (chmod 600); this key holds the file's name, never the secret"
     );
     assert!(peer.asked().is_empty());
 }
@@ -331,7 +330,7 @@ async fn a_login_under_way_to_the_old_address_is_not_taken_for_the_new_one() {
     while old.logins() == 0 {
         tokio::task::yield_now().await;
     }
-    client.reconfigure(Client::prepare(new.settings()).unwrap());
+    client.reconfigure(new.endpoint());
     assert!(is_reading(&waiting.await.unwrap()));
     assert!(
         new.reads()

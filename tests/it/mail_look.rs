@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use leafwatch::config::Sender;
 use leafwatch::mail::letter::{
-    About, Connection, Doubt, Entry, Evidence, Letter, Looks, Occasion, OpenElsewhere, Sender,
+    About, Connection, Doubt, Entry, Evidence, Letter, Letterhead, Looks, Occasion, OpenElsewhere,
     Shared, StillOpen, Tally, Thread, Told,
 };
 use leafwatch::mail::{MAX_BYTES, Mail, compose};
@@ -100,14 +101,20 @@ fn own(kind: Kind, subject: &str, details: &[&str]) -> Entry {
     }
 }
 
+fn sender(name: Option<&str>, address: &str) -> Sender {
+    Sender {
+        name: name.map(str::to_owned),
+        address: address.parse().unwrap(),
+    }
+}
+
 fn letter(entries: Vec<Entry>) -> Letter {
     Letter {
-        sender: Sender {
+        head: Letterhead {
             instance: None,
             daemon: Daemon::default(),
-            from_name: Some("Leafwatch".to_owned()),
-            from: "leafwatch@example.com".parse().unwrap(),
-            reply_to: Some("support-lead@example.com".parse().unwrap()),
+            from: sender(Some("Leafwatch"), "leafwatch@example.com"),
+            reply_to: Some(sender(None, "support-lead@example.com")),
             public_url: None,
         },
         to: vec![
@@ -339,7 +346,7 @@ fn several_are_counted_and_the_worst_is_first() {
         acknowledged: true,
     }];
     letter.also_open_more = 3;
-    letter.sender.public_url = Some("https://leafwatch.example.com".to_owned());
+    letter.head.public_url = Some("https://leafwatch.example.com".to_owned());
     look!("several", letter);
 }
 
@@ -566,7 +573,7 @@ fn subjects_of_mixed_mails_count_credentials() {
         entry(connection(name), vec![again])
     };
     let mut named = letter(vec![revoked()]);
-    named.sender.instance = Some("production".to_owned());
+    named.head.instance = Some("production".to_owned());
     let letters = [
         named,
         letter(forty_seven),
@@ -595,7 +602,7 @@ fn subjects_of_mixed_mails_count_credentials() {
 #[test]
 fn the_headers_thread_sort_and_keep_machines_quiet() {
     let mut letter = letter(vec![revoked()]);
-    letter.sender.instance = Some("Nord/Süd".to_owned());
+    letter.head.instance = Some("Nord/Süd".to_owned());
     letter.thread = Thread {
         references: (0..25)
             .map(|n| format!("<{n}@leafwatch.example.com>"))
@@ -637,7 +644,7 @@ fn foreign_text_neither_breaks_a_header_nor_the_page() {
     connection.reconnect_url = Some("https://x.example/?a=\"><img src=x>".to_owned());
     nasty.told[0].evidence[0].text = "<img src=https://evil.example/x>\0".to_owned();
     let mut letter = letter(vec![nasty]);
-    letter.sender.from_name = Some("Leaf\r\nwatch\0".to_owned());
+    letter.head.from.name = Some("Leaf\r\nwatch\0".to_owned());
     let mail = compose(&letter).unwrap();
     let opened = Opened::new(&mail.bytes);
     assert_eq!(

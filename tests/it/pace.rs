@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use leafwatch::config::Config;
+use leafwatch::daemon::judge::Bench;
 use leafwatch::daemon::judge::{Look, Swept};
 use leafwatch::daemon::pack::Packer;
 use leafwatch::daemon::player::{Player, accepts_all};
-use leafwatch::daemon::settings::Settings;
+use leafwatch::mail::letter::Letterhead;
 use leafwatch::model::*;
 use leafwatch::store::{Counts, Db, Tx, Waiting};
 
@@ -46,14 +48,14 @@ impl Fleet {
         Fleet::with(count, |_| {})
     }
 
-    fn with(count: usize, change: impl FnOnce(&mut Settings)) -> Fleet {
+    fn with(count: usize, change: impl FnOnce(&mut Config)) -> Fleet {
         let users = (0..count as u128).map(|n| desk::plain_user(n, None));
         let watch = WatchList::new(users.collect(), vec![Provider::JOHN_DEERE]);
-        let mut settings = Desk::new(0).settings();
-        settings.watch = Arc::new(watch);
-        change(&mut settings);
+        let mut config = Desk::new(0).config();
+        config.watch = Arc::new(watch);
+        change(&mut config);
         let began: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
-        let mut player = Player::start(Db::in_memory().unwrap(), settings, began).unwrap();
+        let mut player = Player::start(Db::in_memory().unwrap(), config, began).unwrap();
         let ids = player.db().write(|tx| {
             let ids = (0..count as u128).map(|n| tx.watch(deere(n), began));
             ids.collect::<leafwatch::store::Result<Vec<_>>>()
@@ -354,7 +356,7 @@ fn a_first_sweep_that_is_cut_off_stays_the_first_look_until_one_is_whole() {
 #[test]
 fn each_address_waits_from_its_own_first_notice_and_takes_all_that_is_known_then() {
     let anna = "anna@example.com";
-    let mut fleet = Fleet::settle(Fleet::with(300, |settings| {
+    let mut fleet = Fleet::settle(Fleet::with(300, |config| {
         let people = |n: u128| {
             let mut user = desk::plain_user(n, None);
             // Half a minute and a minute into a sweep.
@@ -367,7 +369,7 @@ fn each_address_waits_from_its_own_first_notice_and_takes_all_that_is_known_then
             user
         };
         let watch = WatchList::new((0..300).map(people).collect(), vec![Provider::JOHN_DEERE]);
-        settings.watch = Arc::new(watch);
+        config.watch = Arc::new(watch);
     }));
     let began = fleet.now();
     fleet.dies([0, 150, 299]);
@@ -420,7 +422,7 @@ fn only_what_a_later_sweep_finds_is_a_straggler() {
 #[test]
 fn doubt_is_judged_over_what_was_read_so_far_and_again_when_the_sweep_has_ended() {
     let anna = "anna@example.com";
-    let mut fleet = Fleet::settle(Fleet::with(3000, |settings| {
+    let mut fleet = Fleet::settle(Fleet::with(3000, |config| {
         let people = |n: u128| {
             let mut user = desk::plain_user(n, None);
             if n == 3 {
@@ -432,7 +434,7 @@ fn doubt_is_judged_over_what_was_read_so_far_and_again_when_the_sweep_has_ended(
             user
         };
         let watch = WatchList::new((0..3000).map(people).collect(), vec![Provider::JOHN_DEERE]);
-        settings.watch = Arc::new(watch);
+        config.watch = Arc::new(watch);
     }));
     // Of the first minute nearly all, of the rest nobody.
     fleet.dies(0..290);
@@ -454,10 +456,10 @@ fn doubt_is_judged_over_what_was_read_so_far_and_again_when_the_sweep_has_ended(
 /// Every wait that the commands show while a sweep runs, at each second.
 fn shown_waits(fleet: &mut Fleet) -> Vec<Wait> {
     let now = fleet.player.now();
-    let settings = fleet.player.settings().clone();
+    let config = fleet.player.config().clone();
     let scene = leafwatch::store::Scene {
-        watch: &settings.watch,
-        policy: &settings.policy,
+        watch: &config.watch,
+        policy: &config.policy,
         now,
     };
     let notices = fleet
@@ -508,10 +510,10 @@ fn what_was_read_without_being_written_counts_for_the_doubt() {
         ..counts
     };
     for (progress, doubted) in [(None, 12), (Some((sweep, read)), 0)] {
-        let (settings, now) = (fleet.player.settings().clone(), fleet.player.now());
+        let (config, now) = (fleet.player.config().clone(), fleet.player.now());
         let packer = Packer {
-            bench: settings.bench(false),
-            sender: &settings.sender,
+            bench: Bench::of(&config),
+            head: &Letterhead::of(&config),
             nonce: 1,
             progress,
         };

@@ -49,7 +49,7 @@ proptest! {
         }
         let desk = &mut both.desk;
         desk.now += SignedDuration::from_secs(1);
-        let (now, settings) = (desk.now, desk.settings());
+        let (now, config) = (desk.now, desk.config());
         let mut events = Vec::new();
         let past = desk
             .db
@@ -59,7 +59,7 @@ proptest! {
             })
             .unwrap();
         let mut sweeps = 0;
-        let (replayed, _) = replay(&past, &events, settings, now, || sweeps += 1).unwrap();
+        let (replayed, _) = replay(&past, &events, config, now, || sweeps += 1).unwrap();
         prop_assert_eq!(sweeps, past.sweeps.len());
         prop_assert_eq!(incidents(desk.db.reader()), incidents(replayed.reader()));
     }

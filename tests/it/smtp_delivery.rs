@@ -1,31 +1,14 @@
 //! Every fault a mail server can have, at every phase: none hangs, none loses or doubles a mail in silence.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use leafwatch::mail::send::{
-    Deadlines, Fault, Login, Phase, Session, SmtpSettings, Tls, Transport, Verdict, deliver,
-    finish, probe,
-};
+use leafwatch::config::{self, Email, Sender, Tls, Transport};
+use leafwatch::mail::send::{Deadlines, Fault, Mailer, Phase, Verdict};
 
 use crate::support::smtp::{Act, At, Manner, PASSWORD, Security, Shown, Smtp, USER};
 
 const MAIL: &[u8] = b"Subject: x\r\n\r\nfirst\r\n.second begins with a dot\r\n..third\r\n";
-
-fn settings(smtp: &Smtp, tls: Tls) -> SmtpSettings {
-    SmtpSettings {
-        host: "localhost".to_owned(),
-        port: smtp.port(),
-        tls,
-        login: Some(Login {
-            username: USER.to_owned(),
-            password: Arc::new(|| Ok(PASSWORD.to_owned().into())),
-        }),
-        extra_roots: vec![smtp.root()],
-        deadlines: Deadlines::default(),
-    }
-}
 
 /// Deadlines for tests in which somebody stays silent.
 const SHORT: Deadlines = Deadlines {
@@ -34,24 +17,56 @@ const SHORT: Deadlines = Deadlines {
     body: Duration::from_millis(700),
 };
 
-fn transport(smtp: &Smtp, tls: Tls) -> Transport {
-    Transport::Smtp(settings(smtp, tls))
+/// A server, and how mails get there.
+struct Way {
+    email: Email,
+    deadlines: Deadlines,
+    root: Vec<u8>,
 }
 
-fn impatient(smtp: &Smtp, tls: Tls) -> Transport {
-    Transport::Smtp(SmtpSettings {
+impl Way {
+    fn mailer(&self) -> Mailer {
+        Mailer::new(self.deadlines).trusting(self.root.clone())
+    }
+}
+
+fn way(smtp: &Smtp, tls: Tls) -> Way {
+    let server = config::Smtp {
+        host: "localhost".to_owned(),
+        port: smtp.port(),
+        tls,
+        username: Some(USER.to_owned()),
+        password: Some(smtp.secret(PASSWORD)),
+    };
+    let from = Sender {
+        name: None,
+        address: "leafwatch@example.com".parse().unwrap(),
+    };
+    Way {
+        email: Email {
+            transport: Transport::Smtp(server),
+            from,
+            reply_to: None,
+            bounce_to: None,
+        },
+        deadlines: Deadlines::default(),
+        root: smtp.root(),
+    }
+}
+
+fn impatient(smtp: &Smtp, tls: Tls) -> Way {
+    Way {
         deadlines: SHORT,
-        ..settings(smtp, tls)
-    })
+        ..way(smtp, tls)
+    }
 }
 
-async fn send(transport: &Transport, session: &mut Option<Session>, to: &str) -> Verdict {
-    let from = "leafwatch@example.com".parse().unwrap();
-    deliver(transport, session, &from, &to.parse().unwrap(), MAIL).await
+async fn send(way: &Way, mailer: &mut Mailer, to: &str) -> Verdict {
+    mailer.deliver(&way.email, &to.parse().unwrap(), MAIL).await
 }
 
-async fn send_one(transport: &Transport) -> Verdict {
-    send(transport, &mut None, "anna@example.com").await
+async fn send_one(way: &Way) -> Verdict {
+    send(way, &mut way.mailer(), "anna@example.com").await
 }
 
 #[track_caller]
@@ -94,7 +109,7 @@ async fn a_mail_arrives_byte_for_byte_over_each_kind_of_connection() {
                 auth,
                 ..Manner::default()
             });
-            let verdict = send_one(&transport(&smtp, tls)).await;
+            let verdict = send_one(&way(&smtp, tls)).await;
             accepted(&verdict);
             let mails = smtp.wait_for(1);
             assert_eq!(mails.len(), 1);
@@ -110,12 +125,12 @@ async fn a_mail_arrives_byte_for_byte_over_each_kind_of_connection() {
 #[tokio::test]
 async fn one_connection_carries_several_deliveries_and_says_goodbye() {
     let smtp = Smtp::start();
-    let transport = transport(&smtp, Tls::None);
-    let mut session = None;
+    let way = way(&smtp, Tls::None);
+    let mut mailer = way.mailer();
     for to in ["anna@example.com", "bob@example.com", "carol@example.com"] {
-        accepted(&send(&transport, &mut session, to).await);
+        accepted(&send(&way, &mut mailer, to).await);
     }
-    finish(&mut session).await;
+    mailer.finish().await;
     assert_eq!(smtp.connections(), 1);
     assert_eq!(smtp.accepted().len(), 3);
     assert_eq!(smtp.dialogue().last().unwrap(), "S: 221 bye");
@@ -124,14 +139,14 @@ async fn one_connection_carries_several_deliveries_and_says_goodbye() {
 #[tokio::test]
 async fn a_connection_that_died_while_idle_is_replaced_at_once() {
     let smtp = Smtp::start();
-    let transport = transport(&smtp, Tls::None);
-    let mut session = None;
-    accepted(&send(&transport, &mut session, "anna@example.com").await);
+    let way = way(&smtp, Tls::None);
+    let mut mailer = way.mailer();
+    accepted(&send(&way, &mut mailer, "anna@example.com").await);
     smtp.go_away();
     smtp.come_back();
-    accepted(&send(&transport, &mut session, "bob@example.com").await);
+    accepted(&send(&way, &mut mailer, "bob@example.com").await);
     smtp.times(1, At::MailFrom, reply("421 4.4.2 idle for too long"));
-    accepted(&send(&transport, &mut session, "carol@example.com").await);
+    accepted(&send(&way, &mut mailer, "carol@example.com").await);
     assert_eq!(smtp.connections(), 3);
     assert_eq!(smtp.accepted().len(), 3);
 }
@@ -140,16 +155,16 @@ async fn a_connection_that_died_while_idle_is_replaced_at_once() {
 async fn a_refused_recipient_hurts_nobody_else() {
     let smtp = Smtp::start();
     smtp.always_for("bob@example.com", reply("550 5.1.1 no such user"));
-    let transport = transport(&smtp, Tls::None);
-    let mut session = None;
-    accepted(&send(&transport, &mut session, "anna@example.com").await);
-    let refused = send(&transport, &mut session, "bob@example.com").await;
+    let way = way(&smtp, Tls::None);
+    let mut mailer = way.mailer();
+    accepted(&send(&way, &mut mailer, "anna@example.com").await);
+    let refused = send(&way, &mut mailer, "bob@example.com").await;
     let Verdict::Refused(fault) = refused else {
         panic!("{refused:?}")
     };
     assert_eq!((fault.phase, fault.code), (Phase::RcptTo, Some(550)));
     assert_eq!(fault.reply, "5.1.1 no such user");
-    accepted(&send(&transport, &mut session, "carol@example.com").await);
+    accepted(&send(&way, &mut mailer, "carol@example.com").await);
     let told: Vec<_> = smtp
         .accepted()
         .into_iter()
@@ -175,15 +190,15 @@ async fn a_temporary_refusal_at_any_phase_is_deferred_and_then_gets_through() {
     for (at, phase) in PLACES {
         let smtp = Smtp::start_as(starttls());
         smtp.times(1, at, reply("451 4.3.0 try again later"));
-        let transport = transport(&smtp, Tls::StartTls);
-        let fault = deferred(send_one(&transport).await);
+        let way = way(&smtp, Tls::StartTls);
+        let fault = deferred(send_one(&way).await);
         assert_eq!(
             (fault.phase, fault.code, fault.ours),
             (phase, Some(451), false)
         );
         assert_eq!(fault.reply, "4.3.0 try again later");
         assert_eq!(smtp.accepted(), []);
-        accepted(&send_one(&transport).await);
+        accepted(&send_one(&way).await);
         assert_eq!(smtp.accepted().len(), 1);
     }
 }
@@ -193,7 +208,7 @@ async fn a_final_refusal_is_about_the_mail_only_from_the_recipient_on() {
     for (at, phase) in PLACES {
         let smtp = Smtp::start_as(starttls());
         smtp.always(at, reply("554 5.7.1 no"));
-        let verdict = send_one(&transport(&smtp, Tls::StartTls)).await;
+        let verdict = send_one(&way(&smtp, Tls::StartTls)).await;
         let fault = if phase < Phase::RcptTo {
             let fault = deferred(verdict);
             assert!(fault.ours, "{fault:?}");
@@ -213,7 +228,7 @@ async fn a_final_refusal_is_about_the_mail_only_from_the_recipient_on() {
 async fn a_recipient_refused_for_want_of_a_login_is_our_set_up() {
     let smtp = Smtp::start();
     smtp.always(At::RcptTo, reply("530 5.7.0 authentication required"));
-    let fault = deferred(send_one(&transport(&smtp, Tls::None)).await);
+    let fault = deferred(send_one(&way(&smtp, Tls::None)).await);
     assert!(fault.ours);
 }
 
@@ -281,8 +296,8 @@ async fn a_server_that_never_stops_talking_is_left_at_once() {
                 ..Manner::default()
             });
             smtp.times(1, at, act);
-            let transport = transport(&smtp, tls);
-            let sending = tokio::time::timeout(Duration::from_secs(20), send_one(&transport));
+            let way = way(&smtp, tls);
+            let sending = tokio::time::timeout(Duration::from_secs(20), send_one(&way));
             let fault = deferred(sending.await.expect("it listens on"));
             assert_eq!(
                 (fault.phase, fault.code, fault.reply.as_str()),
@@ -291,7 +306,7 @@ async fn a_server_that_never_stops_talking_is_left_at_once() {
             );
             // No more than what the system keeps for a connection by itself.
             assert!(smtp.poured() < 16 << 20, "{} bytes", smtp.poured());
-            accepted(&send_one(&transport).await);
+            accepted(&send_one(&way).await);
         }
     }
 }
@@ -301,8 +316,8 @@ async fn a_connection_cut_at_any_phase_is_deferred() {
     for (at, phase) in PLACES {
         let smtp = Smtp::start_as(starttls());
         smtp.always(at, Act::Drop);
-        let transport = transport(&smtp, Tls::StartTls);
-        let fault = deferred(send_one(&transport).await);
+        let way = way(&smtp, Tls::StartTls);
+        let fault = deferred(send_one(&way).await);
         assert_eq!(
             (fault.phase, fault.code, fault.ours),
             (phase, None, false),
@@ -310,26 +325,26 @@ async fn a_connection_cut_at_any_phase_is_deferred() {
         );
         assert_eq!(smtp.accepted(), []);
         smtp.heal();
-        accepted(&send_one(&transport).await);
+        accepted(&send_one(&way).await);
     }
 }
 
 #[tokio::test]
 async fn cut_before_the_250_is_the_documented_duplicate_and_after_it_is_none() {
     let smtp = Smtp::start();
-    let transport = transport(&smtp, Tls::None);
+    let way = way(&smtp, Tls::None);
     smtp.times(1, At::Body, Act::KeepAndDrop);
-    let fault = deferred(send_one(&transport).await);
+    let fault = deferred(send_one(&way).await);
     assert_eq!((fault.phase, fault.code), (Phase::Body, None));
-    accepted(&send_one(&transport).await);
+    accepted(&send_one(&way).await);
     let mails = smtp.accepted();
     assert_eq!(mails.len(), 2);
     assert_eq!(mails[0].bytes, mails[1].bytes);
 
     smtp.times(1, At::Body, Act::ReplyAndDrop);
-    let mut session = None;
-    accepted(&send(&transport, &mut session, "anna@example.com").await);
-    accepted(&send(&transport, &mut session, "bob@example.com").await);
+    let mut mailer = way.mailer();
+    accepted(&send(&way, &mut mailer, "anna@example.com").await);
+    accepted(&send(&way, &mut mailer, "bob@example.com").await);
     assert_eq!(smtp.accepted().len(), 4);
 }
 
@@ -362,7 +377,7 @@ async fn a_bad_certificate_is_our_set_up_and_no_mail_and_no_password_is_sent() {
                 certificate,
                 ..Manner::default()
             });
-            let fault = deferred(send_one(&transport(&smtp, tls)).await);
+            let fault = deferred(send_one(&way(&smtp, tls)).await);
             assert!(fault.ours && fault.phase == Phase::Tls, "{fault}");
             assert!(fault.reply.contains("certificate"), "{fault}");
             assert!(!smtp.dialogue().iter().any(|line| line.contains("AUTH")));
@@ -376,7 +391,7 @@ async fn without_starttls_or_a_login_offered_nothing_is_sent() {
         offer_starttls: false,
         ..starttls()
     });
-    let fault = deferred(send_one(&transport(&smtp, Tls::StartTls)).await);
+    let fault = deferred(send_one(&way(&smtp, Tls::StartTls)).await);
     assert!(fault.ours && fault.phase == Phase::StartTls, "{fault}");
 
     for auth in ["", "CRAM-MD5"] {
@@ -384,7 +399,7 @@ async fn without_starttls_or_a_login_offered_nothing_is_sent() {
             auth,
             ..Manner::default()
         });
-        let fault = deferred(send_one(&transport(&smtp, Tls::None)).await);
+        let fault = deferred(send_one(&way(&smtp, Tls::None)).await);
         assert!(fault.ours && fault.phase == Phase::Auth, "{fault}");
         assert_eq!(smtp.accepted(), []);
     }
@@ -400,23 +415,24 @@ async fn a_server_that_speaks_no_tls_where_it_should_is_our_set_up() {
 #[tokio::test]
 async fn nobody_there_is_deferred_until_somebody_is() {
     let smtp = Smtp::start();
-    let transport = transport(&smtp, Tls::None);
+    let way = way(&smtp, Tls::None);
     smtp.go_away();
-    let fault = deferred(send_one(&transport).await);
+    let fault = deferred(send_one(&way).await);
     assert_eq!(
         (fault.phase, fault.code, fault.ours),
         (Phase::Connect, None, false)
     );
     smtp.come_back();
-    accepted(&send_one(&transport).await);
+    accepted(&send_one(&way).await);
 }
 
 #[tokio::test]
 async fn the_password_never_shows_however_and_whenever_it_is_echoed() {
     let smtp = Smtp::start();
     let encoded = base64::prelude::BASE64_STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
-    let own = settings(&smtp, Tls::None);
-    assert!(!format!("{own:?}").contains("correct horse"));
+    let way = way(&smtp, Tls::None);
+    let shown = format!("{:?} {:?}", way.email, way.mailer());
+    assert!(!shown.contains("correct horse"));
     let reversed: String = PASSWORD.chars().rev().collect();
     let hex: String = PASSWORD.bytes().map(|byte| format!("{byte:02x}")).collect();
     for echo in [
@@ -429,9 +445,7 @@ async fn the_password_never_shows_however_and_whenever_it_is_echoed() {
     ] {
         for at in [At::Auth, At::MailFrom, At::Body] {
             smtp.times(1, at, reply(&format!("535 5.7.8 no: <{echo}>")));
-            let (Verdict::Deferred(fault) | Verdict::Refused(fault)) =
-                send_one(&Transport::Smtp(own.clone())).await
-            else {
+            let (Verdict::Deferred(fault) | Verdict::Refused(fault)) = send_one(&way).await else {
                 panic!("accepted")
             };
             assert_eq!(fault.code, Some(535));
@@ -447,11 +461,12 @@ async fn the_password_never_shows_however_and_whenever_it_is_echoed() {
 #[tokio::test]
 async fn a_password_that_cannot_be_read_is_our_set_up() {
     let smtp = Smtp::start();
-    let mut own = settings(&smtp, Tls::None);
-    own.login.as_mut().unwrap().password = Arc::new(|| Err("smtp-password is empty".to_owned()));
-    let fault = deferred(send_one(&Transport::Smtp(own)).await);
+    let way = way(&smtp, Tls::None);
+    let file = smtp.secret("").path().display().to_string();
+    let fault = deferred(send_one(&way).await);
     assert_eq!((fault.phase, fault.ours), (Phase::Settings, true));
-    assert_eq!(fault.reply, "smtp-password is empty");
+    let told = format!("{file} is empty; put the secret into {file} (chmod 600), on one line");
+    assert_eq!(fault.reply, told);
     assert_eq!(smtp.connections(), 0);
 }
 
@@ -460,7 +475,7 @@ async fn a_reply_cannot_steer_a_terminal_or_fill_the_database() {
     let smtp = Smtp::start();
     let long = format!("550-\u{1b}[2Jgone\r\n550 {}", "no use ".repeat(120));
     smtp.always(At::RcptTo, Act::Reply(long));
-    let Verdict::Refused(fault) = send_one(&transport(&smtp, Tls::None)).await else {
+    let Verdict::Refused(fault) = send_one(&way(&smtp, Tls::None)).await else {
         panic!("not refused")
     };
     assert!(fault.reply.starts_with("[2Jgone no use"), "{fault}");
@@ -471,7 +486,8 @@ async fn a_reply_cannot_steer_a_terminal_or_fill_the_database() {
 async fn an_address_beyond_ascii_needs_a_server_that_takes_it() {
     let smtp = Smtp::start();
     let to = "änne@example.com";
-    let verdict = send(&transport(&smtp, Tls::None), &mut None, to).await;
+    let before = way(&smtp, Tls::None);
+    let verdict = send(&before, &mut before.mailer(), to).await;
     let Verdict::Refused(fault) = verdict else {
         panic!("{verdict:?}")
     };
@@ -480,7 +496,8 @@ async fn an_address_beyond_ascii_needs_a_server_that_takes_it() {
         extensions: &["8BITMIME", "SMTPUTF8"],
         ..Manner::default()
     });
-    accepted(&send(&transport(&smtp, Tls::None), &mut None, to).await);
+    let after = way(&smtp, Tls::None);
+    accepted(&send(&after, &mut after.mailer(), to).await);
     assert!(
         smtp.dialogue()
             .iter()
@@ -491,22 +508,23 @@ async fn an_address_beyond_ascii_needs_a_server_that_takes_it() {
 #[tokio::test]
 async fn a_delivery_given_up_half_way_leaves_no_connection_behind() {
     let smtp = Smtp::start();
-    let transport = transport(&smtp, Tls::None);
-    let mut session = None;
-    accepted(&send(&transport, &mut session, "anna@example.com").await);
+    let way = way(&smtp, Tls::None);
+    let mut mailer = way.mailer();
+    accepted(&send(&way, &mut mailer, "anna@example.com").await);
     smtp.times(1, At::Body, Act::Tarpit);
-    let half_way = send(&transport, &mut session, "bob@example.com");
+    let half_way = send(&way, &mut mailer, "bob@example.com");
     let given_up = tokio::time::timeout(Duration::from_millis(200), half_way).await;
     assert!(given_up.is_err());
-    assert!(session.is_none());
-    accepted(&send(&transport, &mut session, "carol@example.com").await);
+    accepted(&send(&way, &mut mailer, "carol@example.com").await);
+    assert_eq!(smtp.connections(), 2);
 }
 
 #[tokio::test]
 async fn a_probe_goes_as_far_as_the_login() {
     let smtp = Smtp::start_as(starttls());
-    let transport = transport(&smtp, Tls::StartTls);
-    let words = probe(&transport).await.unwrap();
+    let way = way(&smtp, Tls::StartTls);
+    let mailer = way.mailer();
+    let words = mailer.probe(&way.email.transport).await.unwrap();
     assert_eq!(
         words,
         format!(
@@ -515,7 +533,7 @@ async fn a_probe_goes_as_far_as_the_login() {
         )
     );
     smtp.always(At::Auth, reply("535 5.7.8 bad login"));
-    let fault = probe(&transport).await.unwrap_err();
+    let fault = mailer.probe(&way.email.transport).await.unwrap_err();
     assert_eq!((fault.phase, fault.ours), (Phase::Auth, true));
     assert!(
         !smtp
@@ -539,12 +557,13 @@ async fn replies_slipped_in_before_tls_are_noticed() {
             At::StartTls,
             Act::Reply(format!("220 go ahead\r\n{slipped}")),
         );
-        let mut own = settings(&smtp, Tls::StartTls);
-        own.login = None;
-        let transport = Transport::Smtp(own);
-        let fault = deferred(send_one(&transport).await);
+        let mut way = way(&smtp, Tls::StartTls);
+        if let Transport::Smtp(smtp) = &mut way.email.transport {
+            (smtp.username, smtp.password) = (None, None);
+        }
+        let fault = deferred(send_one(&way).await);
         assert!(fault.ours && fault.phase == Phase::Tls, "{fault}");
-        accepted(&send_one(&transport).await);
+        accepted(&send_one(&way).await);
         assert_eq!(smtp.accepted().len(), 1);
     }
 }
@@ -554,14 +573,9 @@ async fn a_composed_mail_arrives_as_it_was_composed() {
     let smtp = Smtp::start();
     let mail = leafwatch::mail::compose(&crate::mail_look::plainest()).unwrap();
     let address = "anna@example.com".parse().unwrap();
-    let verdict = deliver(
-        &transport(&smtp, Tls::None),
-        &mut None,
-        &address,
-        &address,
-        &mail.bytes,
-    )
-    .await;
+    let way = way(&smtp, Tls::None);
+    let mut mailer = way.mailer();
+    let verdict = mailer.deliver(&way.email, &address, &mail.bytes).await;
     accepted(&verdict);
     assert_eq!(smtp.wait_for(1)[0].bytes, mail.bytes);
 }

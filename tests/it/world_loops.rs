@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use leafwatch::app::Pace;
 
 use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::smtp::{Act, At};
@@ -126,7 +125,7 @@ async fn an_answer_under_way_when_its_user_is_taken_out_judges_nothing() {
     tokio::time::timeout(PATIENCE, asked).await.unwrap();
     world.setup.grower_mut("Hillside Farms").watched = false;
     let config = world.config();
-    daemon.reload(&config, Pace::default()).await.unwrap();
+    daemon.reload(config.into()).await.unwrap();
     // The sweep under way is called off; the next one goes round who is left.
     let swept = async {
         while world

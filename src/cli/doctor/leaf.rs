@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::app::{self, Pace};
+use crate::app::Patience;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::leaf::{Class, Client, Halt};
@@ -31,18 +31,19 @@ impl<'a> Leaf<'a> {
         }
     }
 
-    pub(super) async fn login(&mut self, pace: Pace) -> Finding {
+    pub(super) async fn login(&mut self, patience: Patience) -> Finding {
         const CHECK: &str = "Leaf login";
         let base = &self.config.leaf.base_url;
         if super::lacks_secret(self.config, "leaf.") {
             return Finding::skipped(CHECK, "not tried without its secret");
         }
         // The prints of client keys are not kept, so any key does.
-        let settings = app::leaf_settings(self.config, pace);
-        let client = match Client::new(settings, [0; 32], self.clock.clone()) {
+        let (leaf, clock) = (&self.config.leaf, self.clock.clone());
+        let client = match Client::new(leaf, [0; 32], clock, patience.first_pause) {
             Ok(client) => client,
             Err(error) => {
-                return Finding::wrong(CHECK, error.to_string(), "mend leaf.base_url");
+                let found = format!("cannot set up the HTTP client: {error}");
+                return Finding::wrong(CHECK, found, "check the certificates of this machine");
             }
         };
         match client.login().await {

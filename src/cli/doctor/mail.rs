@@ -2,50 +2,44 @@
 
 use jiff::Timestamp;
 
-use crate::app::{self, Pace};
+use crate::app::Patience;
 use crate::config::Config;
 use crate::mail::compose_trial;
-use crate::mail::send::{self, Fault, Phase, Verdict};
+use crate::mail::letter::Letterhead;
+use crate::mail::send::{Fault, Mailer, Phase, Verdict};
 use crate::model::Address;
 use crate::view::doctor::Finding;
 
 /// As far as one comes without a mail.
-pub(super) async fn server(config: &Config, pace: Pace) -> Finding {
+pub(super) async fn server(config: &Config, patience: Patience) -> Finding {
     const CHECK: &str = "mail server";
     if super::lacks_secret(config, "email.") {
         return Finding::skipped(CHECK, "not tried without its secret");
     }
-    match send::probe(&app::settings_at(config, pace).transport).await {
+    let mailer = Mailer::new(patience.deadlines);
+    match mailer.probe(&config.email.transport).await {
         Ok(answered) => Finding::ok(CHECK, answered),
         Err(fault) => Finding::wrong(CHECK, fault.to_string(), advice(&fault)),
     }
 }
 
 /// A real mail to `to`, by the path of every alert.
-pub(super) async fn send(config: &Config, pace: Pace, to: &Address, now: Timestamp) -> Finding {
+pub(super) async fn send(
+    config: &Config,
+    patience: Patience,
+    to: &Address,
+    now: Timestamp,
+) -> Finding {
     const CHECK: &str = "test mail";
-    let settings = app::settings_at(config, pace);
-    let from = settings.sender.from.as_str();
-    let domain = from.rsplit('@').next().unwrap_or("leafwatch.invalid");
-    let message_id = format!(
-        "<leafwatch.{}.doctor.{}@{domain}>",
-        now.as_millisecond(),
-        std::process::id()
-    );
-    let mail = match compose_trial(&settings.sender, to, &message_id, now) {
+    let head = Letterhead::of(config);
+    let message_id = head.message_id(now, format_args!("doctor.{}", std::process::id()));
+    let mail = match compose_trial(&head, to, &message_id, now) {
         Ok(mail) => mail,
         Err(error) => return Finding::wrong(CHECK, error.to_string(), "check the address"),
     };
-    let mut session = None;
-    let verdict = send::deliver(
-        &settings.transport,
-        &mut session,
-        &settings.envelope_from,
-        to,
-        &mail.bytes,
-    )
-    .await;
-    send::finish(&mut session).await;
+    let mut mailer = Mailer::new(patience.deadlines);
+    let verdict = mailer.deliver(&config.email, to, &mail.bytes).await;
+    mailer.finish().await;
     match verdict {
         Verdict::Accepted { server, reply, .. } => Finding::ok(
             CHECK,

@@ -13,7 +13,7 @@ mod unit;
 use super::args::{Cli, Doctor};
 use super::exit::{Exit, Failure};
 use super::table::{Look, Page, Style};
-use crate::app::Pace;
+use crate::app::Patience;
 use crate::clock::Clock;
 use crate::config::{Config, Faults};
 use crate::model::Address;
@@ -113,7 +113,7 @@ fn examine(
     };
     let runtime = super::run::runtime(&config)?;
     runtime.block_on(async {
-        let mut examiner = Examiner::new(&config, clock, Pace::default());
+        let mut examiner = Examiner::new(&config, clock, Patience::default());
         while let Some(finding) = examiner.next(args.send_to.as_ref()).await {
             tell(finding)?;
         }
@@ -174,7 +174,7 @@ fn line(finding: &Finding, look: Look) -> String {
 pub struct Examiner<'a> {
     config: &'a Config,
     clock: &'a Clock,
-    pace: Pace,
+    patience: Patience,
     leaf: leaf::Leaf<'a>,
     /// What was found and not told yet.
     found: std::vec::IntoIter<Finding>,
@@ -183,11 +183,11 @@ pub struct Examiner<'a> {
 
 impl<'a> Examiner<'a> {
     /// An examiner that has looked at nothing yet.
-    pub fn new(config: &'a Config, clock: &'a Clock, pace: Pace) -> Self {
+    pub fn new(config: &'a Config, clock: &'a Clock, patience: Patience) -> Self {
         Examiner {
             config,
             clock,
-            pace,
+            patience,
             leaf: leaf::Leaf::new(config, clock),
             found: Vec::new().into_iter(),
             next: 0,
@@ -206,12 +206,12 @@ impl<'a> Examiner<'a> {
                 0 => machine::files(self.config),
                 1 => machine::database(self.config, self.clock.now()),
                 2 => vec![machine::disk(self.config)],
-                3 => vec![self.leaf.login(self.pace).await],
+                3 => vec![self.leaf.login(self.patience).await],
                 4 => self.leaf.credential().await,
-                5 => vec![mail::server(self.config, self.pace).await],
+                5 => vec![mail::server(self.config, self.patience).await],
                 6 => match send_to {
                     Some(to) => {
-                        vec![mail::send(self.config, self.pace, to, self.clock.now()).await]
+                        vec![mail::send(self.config, self.patience, to, self.clock.now()).await]
                     }
                     None => Vec::new(),
                 },

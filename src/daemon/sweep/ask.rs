@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::work::State;
 use super::{end_of, reason_of};
@@ -22,8 +21,9 @@ pub(super) async fn ask_everybody(
     context: &Context,
     in_flight: usize,
     state: &Arc<State>,
-    recall: CancellationToken,
+    recall: impl Future<Output = ()>,
 ) {
+    tokio::pin!(recall);
     let mut workers = JoinSet::new();
     for _ in 0..in_flight.max(1) {
         let (context, state) = (context.clone(), state.clone());
@@ -50,7 +50,7 @@ pub(super) async fn ask_everybody(
                     state.give_up(SweepEnd::Stopped, "a worker failed".to_owned());
                 }
             },
-            () = recall.cancelled() => {
+            () = &mut recall => {
                 state.give_up(SweepEnd::Stopped, "stopped from our side".to_owned());
                 // What is under way may finish; nobody waits for long.
                 let drained = async { while workers.join_next().await.is_some() {} };
@@ -113,6 +113,6 @@ async fn ask_again(
 
 fn halted(context: &Context, state: &State, halt: &Halt) {
     context.heed(halt);
-    let reason = reason_of(halt, &context.settings.now());
+    let reason = reason_of(halt, &context.config());
     state.give_up(end_of(halt), reason);
 }

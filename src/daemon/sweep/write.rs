@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::work::{Changed, State};
 use super::{Urgent, chain};
+use crate::config::Config;
 use crate::daemon::context::Context;
 use crate::daemon::judge::Look;
-use crate::daemon::settings::Settings;
 use crate::model::{Answer, Credential, CredentialId, StatusClass};
 use crate::store::{Counts, Error};
 
@@ -25,7 +25,7 @@ const URGENT_A_CAUSE: u32 = 10;
 /// Writes changed answers in batches while the workers ask.
 pub(super) async fn flush_until_done(
     context: Context,
-    settings: Arc<Settings>,
+    config: Arc<Config>,
     state: Arc<State>,
     urgent: Urgent,
 ) {
@@ -43,7 +43,7 @@ pub(super) async fn flush_until_done(
         }
         // One commit a batch: what came while one was written waits for its own, or the disk would sync for every few.
         loop {
-            flush(&context, &settings, &state, &urgent).await;
+            flush(&context, &config, &state, &urgent).await;
             let waiting = state.work().changed.len();
             if waiting > 0 && (done || waiting >= BATCH) {
                 continue;
@@ -57,7 +57,7 @@ pub(super) async fn flush_until_done(
 }
 
 /// Writes one batch.
-async fn flush(context: &Context, settings: &Arc<Settings>, state: &State, urgent: &Urgent) {
+async fn flush(context: &Context, config: &Arc<Config>, state: &State, urgent: &Urgent) {
     let (batch, counts) = {
         let mut work = state.work();
         let count = work.changed.len().min(BATCH);
@@ -73,7 +73,7 @@ async fn flush(context: &Context, settings: &Arc<Settings>, state: &State, urgen
             at: changed.at,
             id: changed.look.id,
             digest: changed.digest,
-            healthy: is_healthy(settings, &changed.look.answer),
+            healthy: is_healthy(config, &changed.look.answer),
         })
         .collect();
     let keys: HashMap<CredentialId, (Credential, Option<[u8; 16]>)> = batch
@@ -150,13 +150,13 @@ fn forget_committed(context: &Context, marks: &[Mark]) {
     }
 }
 
-fn is_healthy(settings: &Settings, answer: &Answer) -> bool {
+fn is_healthy(config: &Config, answer: &Answer) -> bool {
     match answer {
         Answer::Reading(reading) => {
             let class = reading
                 .status
                 .as_deref()
-                .and_then(|word| settings.policy.status_words.class(word));
+                .and_then(|word| config.policy.status_words.class(word));
             class == Some(StatusClass::Healthy)
         }
         Answer::Missing => false,

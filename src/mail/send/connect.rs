@@ -18,10 +18,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _};
 
-use super::smtp::{Deadlines, Tls};
+use super::smtp::Deadlines;
 use super::stream::{Spoken, Stream, Tap};
 use super::talk::Talk;
 use super::{Fault, Phase};
+use crate::config::Tls;
 
 /// Connects as `how` says; `tls` is there where TLS is wanted.
 pub(super) async fn connect(

@@ -110,7 +110,6 @@ fn dated(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::send::{Transport, deliver, probe};
 
     const MAIL: &[u8] = b"Date: Tue, 24 Nov 2026 14:15:00 +0000\r\nSubject: x\r\n\r\nbody\r\n";
 
@@ -126,18 +125,17 @@ mod tests {
     #[tokio::test]
     async fn the_same_mail_to_the_same_address_is_one_file() {
         let folder = tempfile::tempdir().unwrap();
-        let transport = Transport::Folder(folder.path().join("mails"));
-        let from = "leafwatch@example.com".parse().unwrap();
+        let mails = folder.path().join("mails");
         for to in ["anna@example.com", "bob@example.com", "anna@example.com"] {
             let to = to.parse().unwrap();
-            let verdict = deliver(&transport, &mut None, &from, &to, MAIL).await;
+            let verdict = deliver(&mails, &to, MAIL).await;
             assert!(matches!(verdict, Verdict::Accepted { .. }), "{verdict:?}");
         }
-        let names = names(&folder.path().join("mails"));
+        let names = names(&mails);
         assert_eq!(names.len(), 2, "{names:?}");
         assert!(names[0].starts_with("2026-11-24T14-15-00Z-"), "{names:?}");
         assert!(names[0].ends_with("-anna@example.com.eml"), "{names:?}");
-        let written = fs::read(folder.path().join("mails").join(&names[0])).unwrap();
+        let written = fs::read(mails.join(&names[0])).unwrap();
         assert_eq!(written, MAIL);
     }
 
@@ -146,21 +144,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("in-the-way");
         fs::write(&file, "").unwrap();
-        let transport = Transport::Folder(file);
         let address: Address = "anna@example.com".parse().unwrap();
-        let verdict = deliver(&transport, &mut None, &address, &address, MAIL).await;
+        let verdict = deliver(&file, &address, MAIL).await;
         let Verdict::Deferred(fault) = verdict else {
             panic!("{verdict:?}")
         };
         assert!(fault.ours && fault.phase == Phase::Folder, "{fault:?}");
-        assert_eq!(probe(&transport).await, Err(fault));
+        assert_eq!(probe(&file).await, Err(fault));
     }
 
     #[tokio::test]
     async fn a_probe_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let transport = Transport::Folder(folder.path().to_owned());
-        probe(&transport).await.unwrap();
+        probe(folder.path()).await.unwrap();
         assert_eq!(names(folder.path()), Vec::<String>::new());
     }
 

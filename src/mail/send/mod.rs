@@ -8,26 +8,17 @@ mod smtp;
 mod stream;
 mod talk;
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 use strum::Display;
 
+use crate::config::{Email, Transport};
 use crate::model::{Address, clean};
 
-pub use smtp::{Deadlines, Login, PasswordSource, Session, SmtpSettings, Tls};
+pub use smtp::Deadlines;
+use smtp::Session;
 
 /// How many characters of a server's reply are kept.
 const REPLY_MAX: usize = 300;
-
-/// Where mails go.
-#[derive(Debug, Clone)]
-pub enum Transport {
-    /// To a mail server.
-    Smtp(SmtpSettings),
-    /// One `.eml` file per mail and address, into this folder.
-    Folder(PathBuf),
-}
 
 /// How far a delivery came. The order is that of the conversation; the words are kept in the database and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, Serialize)]
@@ -109,41 +100,61 @@ pub enum Verdict {
     Deferred(Fault),
 }
 
-/// Hands `bytes` to `to`.
+/// Hands over mails, several in a row on one connection.
 ///
-/// `session` keeps the connection for the next delivery; pass the same one for deliveries in a row and let go of it
-/// afterwards with [`finish`]. It is empty after any fault, and after this future was dropped half-way.
-pub async fn deliver(
-    transport: &Transport,
-    session: &mut Option<Session>,
-    envelope_from: &Address,
-    to: &Address,
-    bytes: &[u8],
-) -> Verdict {
-    match transport {
-        Transport::Smtp(settings) => {
-            smtp::deliver(settings, session, envelope_from, to, bytes).await
+/// The connection is let go of after any fault, and where a delivery was dropped half-way.
+#[derive(Debug, Default)]
+pub struct Mailer {
+    deadlines: Deadlines,
+    /// Certificates trusted besides the system's, DER encoded.
+    extra_roots: Vec<Vec<u8>>,
+    session: Option<Session>,
+}
+
+impl Mailer {
+    /// Connects with the first delivery.
+    pub fn new(deadlines: Deadlines) -> Mailer {
+        Mailer {
+            deadlines,
+            ..Mailer::default()
         }
-        Transport::Folder(folder) => folder::deliver(folder, to, bytes).await,
     }
-}
 
-/// Says goodbye to the server, if there is a session. Takes two seconds at most.
-pub async fn finish(session: &mut Option<Session>) {
-    if let Some(session) = session.take() {
-        session.quit().await;
+    /// Trusts a certificate of a test's own, DER encoded, besides the system's.
+    #[must_use]
+    pub fn trusting(mut self, root: Vec<u8>) -> Mailer {
+        self.extra_roots.push(root);
+        self
     }
-}
 
-/// Goes as far as a delivery can without a mail: up to `AUTH`, or a file written and removed.
-///
-/// Returns what answered, in words for `doctor`.
-///
-/// # Errors
-/// The fault that a delivery would meet.
-pub async fn probe(transport: &Transport) -> Result<String, Fault> {
-    match transport {
-        Transport::Smtp(settings) => smtp::probe(settings).await,
-        Transport::Folder(folder) => folder::probe(folder).await,
+    /// Hands `bytes` to `to`. All deliveries up to [`finish`](Self::finish) go the same way.
+    pub async fn deliver(&mut self, email: &Email, to: &Address, bytes: &[u8]) -> Verdict {
+        match &email.transport {
+            Transport::Smtp(smtp) => {
+                let from = email.envelope_from();
+                self.deliver_over_smtp(smtp, from, to, bytes).await
+            }
+            Transport::File { directory } => folder::deliver(directory, to, bytes).await,
+        }
+    }
+
+    /// Says goodbye to the server, if there is a connection. Takes two seconds at most.
+    pub async fn finish(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.quit().await;
+        }
+    }
+
+    /// Goes as far as a delivery can without a mail: up to `AUTH`, or a file written and removed.
+    ///
+    /// Returns what answered, in words for `doctor`.
+    ///
+    /// # Errors
+    /// The fault that a delivery would meet.
+    pub async fn probe(&self, transport: &Transport) -> Result<String, Fault> {
+        match transport {
+            Transport::Smtp(smtp) => self.probe_smtp(smtp).await,
+            Transport::File { directory } => folder::probe(directory).await,
+        }
     }
 }

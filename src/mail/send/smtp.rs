@@ -3,7 +3,6 @@
 //! A connection that had any fault is dropped, never used again: a reply that comes late would be taken for the next.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,59 +16,10 @@ use tokio::time::timeout;
 
 use super::connect;
 use super::talk::{Talk, judge};
-use super::{Fault, Phase, Verdict};
+use super::{Fault, Mailer, Phase, Verdict};
+use crate::config::{Smtp, Tls};
 use crate::model::Address;
 use crate::rules::evidence::{self, Echo};
-
-/// Where the password comes from; asked anew for every connection, so that a changed file is seen. The error is a
-/// sentence for the operator.
-pub type PasswordSource = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
-
-/// A mail server and how to talk to it.
-#[derive(Debug, Clone)]
-pub struct SmtpSettings {
-    /// Its name, which its certificate must carry.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// How the connection is protected.
-    pub tls: Tls,
-    /// How we log in, if we do.
-    pub login: Option<Login>,
-    /// Certificates trusted besides the system's, DER encoded.
-    pub extra_roots: Vec<Vec<u8>>,
-    /// How long each phase may take.
-    pub deadlines: Deadlines,
-}
-
-/// How the connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
-    /// Begins in the clear and must turn to TLS before anything else is said.
-    StartTls,
-    /// TLS from the first byte.
-    Implicit,
-    /// None; for a server on this machine.
-    None,
-}
-
-/// A user name and where its password is.
-#[derive(Clone)]
-pub struct Login {
-    /// The user name.
-    pub username: String,
-    /// The password's source.
-    pub password: PasswordSource,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Login");
-        shown
-            .field("username", &self.username)
-            .finish_non_exhaustive()
-    }
-}
 
 /// How long each phase may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +47,7 @@ impl Default for Deadlines {
 const QUIT: Duration = Duration::from_secs(2);
 
 /// A connection that is logged in and ready for the next mail.
-pub struct Session {
+pub(super) struct Session {
     connection: AsyncSmtpConnection,
     server: String,
     login: Echo,
@@ -111,62 +61,60 @@ impl fmt::Debug for Session {
     }
 }
 
-pub(super) async fn deliver(
-    settings: &SmtpSettings,
-    kept: &mut Option<Session>,
-    from: &Address,
-    to: &Address,
-    bytes: &[u8],
-) -> Verdict {
-    // Taken out while it is in use: a future dropped half-way leaves no connection in the middle of a sentence.
-    if let Some(mut session) = kept.take() {
-        match session.mail(from, to, bytes).await {
-            // It died while it was idle: that says nothing yet, a fresh one will.
-            Err(fault) if fault.phase == Phase::MailFrom && went_away(&fault) => {}
-            told => return session.told(told, kept).await,
+impl Mailer {
+    pub(super) async fn deliver_over_smtp(
+        &mut self,
+        smtp: &Smtp,
+        from: &Address,
+        to: &Address,
+        bytes: &[u8],
+    ) -> Verdict {
+        // Taken out while it is in use: a future dropped half-way leaves no connection in the middle of a sentence.
+        if let Some(mut session) = self.session.take() {
+            match session.mail(from, to, bytes).await {
+                // It died while it was idle: that says nothing yet, a fresh one will.
+                Err(fault) if fault.phase == Phase::MailFrom && went_away(&fault) => {}
+                told => return session.told(told, &mut self.session).await,
+            }
+        }
+        match self.connect(smtp).await {
+            Err(fault) => Verdict::Deferred(fault),
+            Ok(mut session) => {
+                let told = session.mail(from, to, bytes).await;
+                session.told(told, &mut self.session).await
+            }
         }
     }
-    match Session::open(settings).await {
-        Err(fault) => Verdict::Deferred(fault),
-        Ok(mut session) => {
-            let told = session.mail(from, to, bytes).await;
-            session.told(told, kept).await
-        }
+
+    pub(super) async fn probe_smtp(&self, smtp: &Smtp) -> Result<String, Fault> {
+        let session = self.connect(smtp).await?;
+        let tls = match smtp.tls {
+            Tls::StartTls => "with STARTTLS",
+            Tls::Implicit => "with TLS",
+            Tls::None => "without TLS",
+        };
+        let login = match &smtp.username {
+            Some(username) => format!("logged in as {username}"),
+            None => "without a login".to_owned(),
+        };
+        let words = format!("{} answers {tls}, {login}", session.server);
+        session.quit().await;
+        Ok(words)
     }
-}
 
-pub(super) async fn probe(settings: &SmtpSettings) -> Result<String, Fault> {
-    let session = Session::open(settings).await?;
-    let tls = match settings.tls {
-        Tls::StartTls => "with STARTTLS",
-        Tls::Implicit => "with TLS",
-        Tls::None => "without TLS",
-    };
-    let login = match &settings.login {
-        Some(login) => format!("logged in as {}", login.username),
-        None => "without a login".to_owned(),
-    };
-    let words = format!("{} answers {tls}, {login}", session.server);
-    session.quit().await;
-    Ok(words)
-}
-
-/// A 421, or no reply at all, to the first command on a connection that was used before.
-fn went_away(fault: &Fault) -> bool {
-    matches!(fault.code, None | Some(421))
-}
-
-impl Session {
-    /// Everything before the first mail.
-    async fn open(settings: &SmtpSettings) -> Result<Session, Fault> {
-        let server = format!("{}:{}", settings.host, settings.port);
-        let limit = settings.deadlines;
-        let login = settings.login.as_ref().map(|login| {
-            let password = (login.password)()
-                .map_err(|why| Fault::new(&server, Phase::Settings, None, &why, true))?;
-            Ok((login.username.clone(), password))
-        });
-        let login = login.transpose()?;
+    /// Everything before the first mail. The password is read anew, so that a changed file is seen.
+    async fn connect(&self, smtp: &Smtp) -> Result<Session, Fault> {
+        let server = format!("{}:{}", smtp.host, smtp.port);
+        let limit = self.deadlines;
+        let login = match (&smtp.username, &smtp.password) {
+            (Some(username), Some(file)) => {
+                let password = file.read().map_err(|fault| {
+                    Fault::new(&server, Phase::Settings, None, &fault.with_advice(), true)
+                })?;
+                Some((username, password))
+            }
+            _ => None,
+        };
         let echo = login
             .as_ref()
             .map(|(username, password)| echo(username, password));
@@ -175,13 +123,15 @@ impl Session {
             server: &server,
             login: &echo,
         };
-        let tls = match settings.tls {
+        let tls = match smtp.tls {
             Tls::None => None,
-            Tls::StartTls | Tls::Implicit => Some(talk.tls_parameters(settings).await?),
+            Tls::StartTls | Tls::Implicit => {
+                Some(talk.tls_parameters(&smtp.host, &self.extra_roots).await?)
+            }
         };
 
-        let tcp = talk.connect(settings).await?;
-        let mut connection = connect::connect(&talk, tcp, settings.tls, tls, limit).await?;
+        let tcp = talk.connect(smtp, limit.connect).await?;
+        let mut connection = connect::connect(&talk, tcp, smtp.tls, tls, limit).await?;
         if let Some((username, password)) = login {
             let offered = connection.server_info();
             if offered.get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
@@ -202,7 +152,14 @@ impl Session {
             deadlines: limit,
         })
     }
+}
 
+/// A 421, or no reply at all, to the first command on a connection that was used before.
+fn went_away(fault: &Fault) -> bool {
+    matches!(fault.code, None | Some(421))
+}
+
+impl Session {
     /// One mail, from `MAIL FROM` to the answer to the final dot.
     async fn mail(
         &mut self,

@@ -10,7 +10,8 @@ use lettre::transport::smtp::response::Response;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Fault, Phase, SmtpSettings, Verdict};
+use super::{Fault, Phase, Verdict};
+use crate::config::Smtp;
 use crate::rules::evidence::{self, Echo};
 
 /// RFC 4954: the server wants another login. Said at `RCPT TO` it is no word about the address.
@@ -25,9 +26,8 @@ pub(super) struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    pub(super) async fn connect(&self, settings: &SmtpSettings) -> Result<TcpStream, Fault> {
-        let limit = settings.deadlines.connect;
-        let connecting = TcpStream::connect((settings.host.as_str(), settings.port));
+    pub(super) async fn connect(&self, smtp: &Smtp, limit: Duration) -> Result<TcpStream, Fault> {
+        let connecting = TcpStream::connect((smtp.host.as_str(), smtp.port));
         match timeout(limit, connecting).await {
             Ok(Ok(tcp)) => {
                 // Small commands, each of which waits for its answer.
@@ -43,9 +43,10 @@ impl Talk<'_> {
     /// Reads the system's certificates: some milliseconds of disk and parsing, off the async threads.
     pub(super) async fn tls_parameters(
         &self,
-        settings: &SmtpSettings,
+        host: &str,
+        extra_roots: &[Vec<u8>],
     ) -> Result<TlsParameters, Fault> {
-        let (host, roots) = (settings.host.clone(), settings.extra_roots.clone());
+        let (host, roots) = (host.to_owned(), extra_roots.to_vec());
         let build = tokio::task::spawn_blocking(move || {
             let mut builder = TlsParameters::builder(host);
             for root in roots {

@@ -62,7 +62,7 @@ fn every_command_that_a_mail_names_means_the_instance_that_sends_it() {
     let letters = own_ones.chain([for_operators(vec![revoked()]), many]);
     let mut commands = 0;
     for mut letter in letters {
-        letter.sender.daemon.instance = Some("production".to_owned());
+        letter.head.daemon.instance = Some("production".to_owned());
         let text = open(&letter).1.text;
         for line in text.lines() {
             let named = line.matches("leafwatch ").count();

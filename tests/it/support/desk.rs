@@ -1,14 +1,12 @@
 //! The decision without the loops: sweeps over a made-up fleet, judged and stored as the daemon would.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use leafwatch::config::{self, Config, Variables};
 use leafwatch::daemon::judge::{Bench, Look, Swept};
-use leafwatch::daemon::settings::{Keep, Settings};
-use leafwatch::mail::letter::Sender;
-use leafwatch::mail::send::Transport;
 use leafwatch::model::*;
 use leafwatch::rules::fleet::Outlook;
 use leafwatch::store::{Counts, Db, Error, Gap, RunId, Tx};
@@ -36,6 +34,42 @@ pub fn policy() -> Policy {
         daemon: Daemon::default(),
     }
 }
+
+/// A config as an operator would write it; what it names is not there.
+pub fn config() -> Config {
+    static LOADED: LazyLock<Config> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("leafwatch.toml");
+        std::fs::write(&file, CONFIG).unwrap();
+        config::load(&file, &Variables::default()).unwrap()
+    });
+    LOADED.clone()
+}
+
+const CONFIG: &str = r#"
+[leaf]
+base_url = "http://127.0.0.1:9"
+token_file = "leaf-token"
+max_requests_per_second = 0
+max_in_flight = 1
+
+[watch]
+providers = ["john-deere"]
+
+[[watch.users]]
+id = "10000000-0000-4000-8000-000000000000"
+
+[alerts]
+to = ["support@example.com"]
+
+[email]
+transport = "file"
+directory = "mails"
+from = "leafwatch@example.com"
+
+[database]
+keep_history = "400d"
+"#;
 
 /// The user with that number.
 pub fn user(number: u128) -> UserId {
@@ -363,30 +397,12 @@ impl Desk {
         end
     }
 
-    /// What the daemon would need beside, to be played by hand with this desk's policy and watch list.
-    pub fn settings(&self) -> Settings {
-        let from: Address = "leafwatch@example.com".parse().unwrap();
-        Settings {
-            policy: self.policy.clone(),
-            watch: Arc::new(self.watch.clone()),
-            sender: Sender {
-                instance: None,
-                daemon: Daemon::default(),
-                from_name: None,
-                from: from.clone(),
-                reply_to: None,
-                public_url: None,
-            },
-            envelope_from: from,
-            transport: Transport::Folder("nowhere".into()),
-            max_in_flight: 1,
-            sweep_takes: Duration::ZERO,
-            configured_token: false,
-            keep: Keep {
-                events: 400 * 24 * HOUR,
-                history: 400 * 24 * HOUR,
-            },
-        }
+    /// A config with this desk's policy and watch list.
+    pub fn config(&self) -> Config {
+        let mut config = config();
+        config.policy = self.policy.clone();
+        config.watch = Arc::new(self.watch.clone());
+        config
     }
 
     /// Who is suspected of being missing and was not looked at again yet.

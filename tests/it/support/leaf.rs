@@ -5,12 +5,14 @@
     reason = "a peer that cannot be set up is a test that failed"
 )]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use leafwatch::clock::Clock;
-use leafwatch::leaf::{Auth, Client, SecretSource, Settings};
+use leafwatch::config::{Auth, Leaf, SecretFile};
+use leafwatch::leaf::{Client, Endpoint};
 use leafwatch::model::{Credential, Provider};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,6 +60,7 @@ type Play = dyn Fn(&Asked) -> Vec<Act> + Send + Sync;
 pub(crate) struct Peer {
     pub(crate) url: String,
     state: Arc<State>,
+    secrets: tempfile::TempDir,
 }
 
 struct State {
@@ -86,7 +89,11 @@ impl Peer {
                 }
             }
         });
-        Peer { url, state }
+        Peer {
+            url,
+            state,
+            secrets: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// A Leaf that takes any login and answers everything else by `play`.
@@ -120,27 +127,40 @@ impl Peer {
         self.state.most_in_flight.load(SeqCst)
     }
 
-    /// Settings without limits, and with pauses that no test has to wait for.
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
+    /// A config without limits.
+    pub(crate) fn config(&self) -> Leaf {
+        Leaf {
             base_url: self.url.clone(),
             auth: Auth::Password {
                 username: "ops@example.com".into(),
-                password: SecretSource::fixed("correct horse".to_owned().into()),
+                password: self.secret("leaf-password", "correct horse"),
             },
             max_requests_per_second: 0,
             max_in_flight: 64,
             timeout: Duration::from_secs(20),
-            first_pause: Duration::from_millis(1),
         }
     }
 
-    pub(crate) fn client(&self) -> Client {
-        self.client_with(self.settings(), &clock())
+    /// A file that holds a secret.
+    pub(crate) fn secret(&self, name: &str, secret: &str) -> SecretFile {
+        let path = self.secrets.path().join(name);
+        std::fs::write(&path, secret).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        SecretFile::at(path)
     }
 
-    pub(crate) fn client_with(&self, settings: Settings, clock: &Clock) -> Client {
-        Client::new(settings, [7; 32], clock.clone()).unwrap()
+    pub(crate) fn client(&self) -> Client {
+        self.client_with(&self.config(), &clock())
+    }
+
+    /// With pauses that no test has to wait for.
+    pub(crate) fn client_with(&self, config: &Leaf, clock: &Clock) -> Client {
+        Client::new(config, [7; 32], clock.clone(), Duration::from_millis(1)).unwrap()
+    }
+
+    /// The same place, for a client of another.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint::new(&self.config()).unwrap()
     }
 }
 

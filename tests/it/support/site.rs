@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leafwatch::clock::Clock;
-use leafwatch::config::Web;
-use leafwatch::leaf::{self, Client, SecretSource};
-use leafwatch::model::{Policy, SweepEnd, WatchList};
+use leafwatch::config::{Config, Web};
+use leafwatch::leaf::{self, Client};
+use leafwatch::model::SweepEnd;
 use leafwatch::store::Db;
 use leafwatch::vitals::{LastSweep, Vitals};
-use leafwatch::web::{Parts, Ready, Settings, Site};
+use leafwatch::web::{Password, Site};
 use reqwest::header::{HOST, HeaderMap};
-use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -23,6 +23,7 @@ pub struct Served {
     pub clock: Clock,
     pub vitals: Vitals,
     pub desk: Desk,
+    config: watch::Sender<Arc<Config>>,
     folder: tempfile::TempDir,
     stop: CancellationToken,
     client: reqwest::Client,
@@ -52,34 +53,37 @@ impl Served {
             took: Duration::from_millis(1500),
             end: SweepEnd::Whole,
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let parts = Parts {
-            clock: clock.clone(),
-            vitals: vitals.clone(),
-            client: nobodys_client(&clock),
-            database,
-            listen: listener.local_addr().unwrap(),
-            mark: String::new(),
-        };
-        let site = Site::new(parts, settings(&desk, web)).unwrap();
-        let (serving, stop) = (site.clone(), CancellationToken::new());
-        let until = stop.clone();
-        tokio::spawn(async move { serving.serve(listener, until).await });
+        let mut config = config(&desk, web);
+        config.database.path = database;
+        let client = nobodys_client(&config, &clock);
+        let (config, in_force) = watch::channel(Arc::new(config));
+        let site = Site::open(
+            in_force,
+            clock.clone(),
+            vitals.clone(),
+            client,
+            String::new(),
+        );
+        let site = site.await.unwrap().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(site.clone().run(stop.clone()));
         Served {
             site,
             clock,
             vitals,
             desk,
+            config,
             folder,
             stop,
             client: reqwest::Client::new(),
         }
     }
 
-    /// Puts other settings of the page in force.
+    /// Puts another config of the page in force.
     pub fn reload(&self, web: Web) {
-        self.site
-            .reload(Ready::new(settings(&self.desk, web)).unwrap());
+        let password = Password::read(&web).unwrap();
+        self.config.send_replace(Arc::new(config(&self.desk, web)));
+        self.site.change_password(password);
     }
 
     /// Its address.
@@ -142,33 +146,23 @@ impl Answer {
     }
 }
 
-/// The page as it is without any setting: for this machine alone.
+/// The page as it is by default: for this machine alone.
 pub fn open() -> Web {
     Web::default()
 }
 
-fn settings(desk: &Desk, web: Web) -> Settings {
-    let (policy, watch): (Policy, WatchList) = desk.bench();
-    Settings {
-        instance: None,
-        policy,
-        watch: Arc::new(watch),
-        web,
-        request_timeout: Duration::from_secs(30),
-    }
+fn config(desk: &Desk, web: Web) -> Config {
+    let mut config = desk.config();
+    config.web = Web {
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        ..web
+    };
+    config
 }
 
 /// A client that nothing is asked with: only its counters are shown.
-fn nobodys_client(clock: &Clock) -> Client {
-    let settings = leaf::Settings {
-        base_url: "http://127.0.0.1:9".to_owned(),
-        auth: leaf::Auth::Token(SecretSource::new(|| Err("never asked".to_owned()))),
-        max_requests_per_second: 5,
-        max_in_flight: 4,
-        timeout: Duration::from_secs(30),
-        first_pause: leaf::Settings::FIRST_PAUSE,
-    };
-    Client::new(settings, [0; 32], clock.clone()).unwrap()
+fn nobodys_client(config: &Config, clock: &Clock) -> Client {
+    Client::new(&config.leaf, [0; 32], clock.clone(), Client::FIRST_PAUSE).unwrap()
 }
 
 /// Says that a test was skipped, past the harness, which shows nothing of a test that ends well.

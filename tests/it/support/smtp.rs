@@ -6,9 +6,11 @@
 mod server;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use leafwatch::config::SecretFile;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -190,6 +192,7 @@ pub(crate) struct Smtp {
     root: Vec<u8>,
     shared: Arc<Shared>,
     up: watch::Sender<bool>,
+    secrets: tempfile::TempDir,
 }
 
 impl Smtp {
@@ -222,12 +225,21 @@ impl Smtp {
             root,
             shared,
             up,
+            secrets: tempfile::tempdir().unwrap(),
         }
     }
 
     /// The port it listens on, also while it is away.
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// A file that holds a password.
+    pub(crate) fn secret(&self, password: &str) -> SecretFile {
+        let path = self.secrets.path().join("smtp-password");
+        std::fs::write(&path, password).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        SecretFile::at(path)
     }
 
     /// The CA's certificate, DER encoded.

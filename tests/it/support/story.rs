@@ -1,9 +1,10 @@
 //! A story with trouble of every sort, for whatever shows it.
 
 use jiff::tz::TimeZone;
+use leafwatch::config::Sender;
 use leafwatch::daemon::judge::Bench;
 use leafwatch::daemon::pack::Packer;
-use leafwatch::mail::letter::Sender;
+use leafwatch::mail::letter::Letterhead;
 use leafwatch::model::*;
 use leafwatch::store::{Attempt, Db, Error};
 
@@ -171,11 +172,13 @@ fn play(desk: &mut Desk) {
 /// Packs what is due and delivers it; `refused` addresses refuse.
 pub fn tell(desk: &mut Desk, refused: &[&str]) {
     let (policy, watch) = desk.bench();
-    let sender = Sender {
+    let head = Letterhead {
         instance: None,
         daemon: Daemon::default(),
-        from_name: Some("Leafwatch".to_owned()),
-        from: "leafwatch@example.com".parse().unwrap(),
+        from: Sender {
+            name: Some("Leafwatch".to_owned()),
+            address: "leafwatch@example.com".parse().unwrap(),
+        },
         reply_to: None,
         public_url: None,
     };
@@ -185,7 +188,7 @@ pub fn tell(desk: &mut Desk, refused: &[&str]) {
             watch: &watch,
             after_off: false,
         },
-        sender: &sender,
+        head: &head,
         nonce: 7,
         progress: None,
     };

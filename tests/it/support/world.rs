@@ -11,7 +11,7 @@ mod setup;
 
 use std::time::Duration;
 
-use leafwatch::app::{Daemon, Pace, Station};
+use leafwatch::app::{Daemon, Patience, Station};
 use leafwatch::clock::Clock;
 use leafwatch::daemon::schedule::Timetable;
 use leafwatch::daemon::sweep::{self, Ended, Scope, Urgent};
@@ -252,11 +252,10 @@ impl World {
     pub(crate) async fn reloads(&mut self, change: impl FnOnce(&mut Setup)) {
         change(&mut self.setup);
         let config = self.config();
-        let pace = self.pace();
         // The loops are not wanted: a reload is the daemon's, and is handed what it works on for a moment.
         let Parts { station, .. } = self.parts.take().unwrap();
         let daemon = station.start();
-        daemon.reload(&config, pace).await.unwrap();
+        daemon.reload(config.into()).await.unwrap();
         daemon.stop().await;
         self.starts().await;
         self.what_is_due().await;
@@ -277,12 +276,12 @@ impl World {
 
     /// Starts what is not running.
     pub(crate) async fn starts(&mut self) {
-        let config = self.config();
+        let (config, patience) = (self.config(), self.patience());
         let db = self.opens_database();
         if self.disk_is_full {
             self.fills_up(&db);
         }
-        let station = Station::open(db, &config, self.clock.clone(), self.pace())
+        let station = Station::open(db, config.into(), self.clock.clone(), patience)
             .await
             .unwrap();
         let (urgent, wanted) = unbounded_channel();
@@ -299,8 +298,8 @@ impl World {
             tracker,
             urgent,
             wanted,
-            path: deliver::Path::default(),
-            alarm: alarm::Alarm::new(&self.database()),
+            path: deliver::Path::new(patience.deadlines),
+            alarm: alarm::Alarm::new(&self.database(), patience.deadlines),
         });
     }
 
@@ -344,15 +343,18 @@ impl World {
         }
     }
 
-    fn pace(&self) -> Pace {
+    fn patience(&self) -> Patience {
         let short = Duration::from_millis(400);
-        Pace {
-            first_pause: Some(Duration::from_millis(1)),
-            deadlines: self.setup.hurried.then_some(Deadlines {
-                connect: short,
-                command: short,
-                body: short,
-            }),
+        Patience {
+            first_pause: Duration::from_millis(1),
+            deadlines: match self.setup.hurried {
+                false => Deadlines::default(),
+                true => Deadlines {
+                    connect: short,
+                    command: short,
+                    body: short,
+                },
+            },
         }
     }
 }

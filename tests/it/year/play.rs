@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use leafwatch::config::Config;
 use leafwatch::daemon::judge::{Look, Swept};
 use leafwatch::daemon::player::{Player, accepts_all};
-use leafwatch::daemon::settings::Settings;
 use leafwatch::model::*;
 use leafwatch::rules::fleet::Outlook;
 use leafwatch::rules::notify::{Silenced, gives_up, retry_after};
@@ -141,10 +141,10 @@ impl Play {
     pub fn new(seed: u64, growers: usize, days: i64) -> Play {
         let mut dice = Dice(seed);
         let truth = Truth::new(&mut dice, growers, days);
-        let settings = settings(growers);
+        let config = config(growers);
         let began: Timestamp = "2026-02-01T06:00:00Z".parse().unwrap();
-        let watch = settings.watch.clone();
-        let mut player = Player::start(Db::in_memory().unwrap(), settings, began).unwrap();
+        let watch = config.watch.clone();
+        let mut player = Player::start(Db::in_memory().unwrap(), config, began).unwrap();
         let ids = player
             .db()
             .write(|tx| {
@@ -380,7 +380,7 @@ impl Play {
             }
             Happening::Silence(nth) => self.silence(nth),
             Happening::Reload => {
-                self.player.reload(self.player.settings().clone());
+                self.player.reload(self.player.config().clone());
                 self.committed.fill(None);
                 self.next_sweep = self.at;
             }
@@ -796,7 +796,7 @@ impl Play {
         let (now, leaf_now) = (self.now(), self.leaf_now());
         let window = self
             .player
-            .settings()
+            .config()
             .policy
             .thresholds
             .failing_events_window;
@@ -948,7 +948,7 @@ pub fn name(grower: usize) -> String {
     format!("Farm {grower}")
 }
 
-fn settings(growers: usize) -> Settings {
+fn config(growers: usize) -> Config {
     let users = (0..growers).map(|n| WatchedUser {
         name: Some(name(n).into()),
         own: own_people(n).map(|address| {
@@ -961,14 +961,14 @@ fn settings(growers: usize) -> Settings {
     });
     let watch = WatchList::new(users.collect(), vec![Provider::JOHN_DEERE])
         .expect_of_all(Some(Environment::Production));
-    let mut settings = Desk::new(0).settings();
-    settings.watch = Arc::new(watch);
-    settings.policy.schedules = Schedules {
+    let mut config = Desk::new(0).config();
+    config.watch = Arc::new(watch);
+    config.policy.schedules = Schedules {
         zone: jiff::tz::TimeZone::get(ZONE).unwrap(),
         sweep: Schedule::cron("0 */15 * * * *").unwrap(),
         events: Schedule::cron("0 7 * * * *").unwrap(),
         reminders: Schedule::cron("0 0 8 * * *").unwrap(),
         digest: Schedule::cron("0 0 8 * * Mon").unwrap(),
     };
-    settings
+    config
 }
