@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::addresses::addresses;
 use super::reader::Section;
 use super::{quiet, routes};
-use crate::model::{Address, Alerts};
+use crate::model::Alerts;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// What to write where an address was refused.
-pub(super) const WRITE_ADDRESS: &str = "write a plain address, such as \"anna@example.com\"";
 
 pub(super) fn read(alerts: &Section<'_>, zone: &TimeZone) -> Alerts {
     let default = Alerts::default();
@@ -66,8 +64,4 @@ pub(super) fn read(alerts: &Section<'_>, zone: &TimeZone) -> Alerts {
         routes: routes::read(alerts),
         quiet: quiet::read(alerts, zone),
     }
-}
-
-pub(super) fn addresses(alerts: &Section<'_>, key: &str) -> Vec<Address> {
-    alerts.parsed_list(key, WRITE_ADDRESS).unwrap_or_default()
 }

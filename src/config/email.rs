@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use strum::IntoStaticStr;
 
-use super::alerts::WRITE_ADDRESS;
+use super::addresses::WRITE_ADDRESS;
 use super::fault::quoted;
 use super::reader::Section;
 use super::secret::SecretFile;

@@ -5,13 +5,12 @@ use std::path::Path;
 
 use csv::{ErrorKind, StringRecord};
 
-use super::alerts::WRITE_ADDRESS;
-use super::fault::{Fault, nearest, quoted};
-use super::source::unreadable;
-use super::watch::{
-    Origin, Roll, WRITE_ENVIRONMENT, WRITE_ID, double_id, line_fault, providers, reconnect_url,
-    tags,
+use super::addresses::WRITE_ADDRESS;
+use super::fault::{Fault, Place, nearest, quoted};
+use super::roll::{
+    Origin, Roll, WRITE_ENVIRONMENT, WRITE_ID, double_id, providers, reconnect_url, tags,
 };
+use super::source::unreadable;
 use crate::model::{Address, Environment, OwnSettings, UserId, WatchedUser};
 
 /// The columns, in the order of [`Columns`].
@@ -288,5 +287,15 @@ fn not_csv(path: &Path, error: &csv::Error) -> Fault {
             error.to_string(),
             "check the quotes in this line",
         ),
+    }
+}
+
+/// A fault in one line of the users file.
+fn line_fault(path: &Path, line: u64, column: Option<&str>, wrong: String, write: &str) -> Fault {
+    Fault {
+        place: Place::line(path, line),
+        key: column.map(str::to_owned),
+        wrong,
+        write: Some(write.to_owned()),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Never reads a secret while loading, and never holds state of a run.
 
+mod addresses;
 mod alerts;
 mod check;
 mod database;
@@ -18,6 +19,7 @@ mod placeholders;
 mod quiet;
 mod reader;
 mod reload;
+mod roll;
 mod routes;
 mod rules;
 mod schedule;

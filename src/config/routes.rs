@@ -1,6 +1,6 @@
 //! `[[alerts.routes]]`: who else is told, by what it is about.
 
-use super::alerts::addresses;
+use super::addresses::addresses;
 use super::fault::{nearest, quoted};
 use super::reader::Section;
 use crate::model::{Credential, Kind, Provider, Route, UserId, WatchList};
