@@ -11,8 +11,9 @@ use crate::clock::Clock;
 use crate::config::{self, Config, needs_restart};
 use crate::daemon::context::Context;
 use crate::daemon::heartbeat::Heartbeat;
-use crate::daemon::{sweep, systemd};
+use crate::daemon::systemd;
 use crate::store::Db;
+use crate::view::words;
 use crate::vitals::{Fault, Limits};
 use crate::web::OVERDUE;
 
@@ -128,7 +129,7 @@ async fn reload(daemon: &Daemon) {
             say(systemd::ready(&status(&daemon.context)));
         }
         Err(error) => {
-            let why = sweep::chain(&error);
+            let why = words::with_causes(&error);
             tracing::error!("the new config could not be put in force: {why}");
             daemon.reload_refused(why).await;
             say(systemd::ready(
@@ -195,7 +196,7 @@ fn heartbeat(config: &Config) -> Option<Heartbeat> {
     match Heartbeat::new(url, WITHIN) {
         Ok(heartbeat) => Some(heartbeat),
         Err(error) => {
-            tracing::error!("no heartbeat: {}", sweep::chain(&error.without_url()));
+            tracing::error!("no heartbeat: {}", words::with_causes(&error.without_url()));
             None
         }
     }
@@ -204,13 +205,13 @@ fn heartbeat(config: &Config) -> Option<Heartbeat> {
 /// When a sweep ended: tells the service manager how things stand, and pings the heartbeat.
 async fn beat(context: Context, heartbeat: Option<Heartbeat>) {
     loop {
-        context.swept.notified().await;
+        context.next_sweep_end().await;
         say(systemd::status(&status(&context)));
         let Some(heartbeat) = &heartbeat else {
             continue;
         };
         if let Err(error) = heartbeat.ping(is_well(&context).await).await {
-            tracing::warn!("{}", sweep::chain(&error));
+            tracing::warn!("{}", words::with_causes(&error));
         }
     }
 }

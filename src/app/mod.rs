@@ -3,31 +3,29 @@
 mod lifecycle;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::daemon::context::{Context, SightState};
+use crate::daemon::context::Context;
 use crate::daemon::judge::Bench;
-use crate::daemon::roster::{Changes, Roster};
 use crate::daemon::schedule::{self, Timetable};
-use crate::daemon::sweep::{self, Urgent};
-use crate::daemon::{alarm, deliver, gather, guard};
+use crate::daemon::sweep::Urgent;
+use crate::daemon::{alarm, deliver, gather, guard, start};
 use crate::leaf::{Client, Endpoint};
 use crate::mail::send::Deadlines;
 use crate::model::{CredentialId, Kind};
-use crate::rules::due;
 use crate::rules::incidents::Condition;
-use crate::store::{self, Db, Displaced, Lock, RunId, Tx, Writer};
-use crate::vitals::{Fault, Vitals};
+use crate::store::{self, Db, Displaced, Lock, Writer};
+use crate::view::words;
+use crate::vitals::Fault;
 use crate::web::{NoPassword, Password, Site};
 
 pub use lifecycle::{Fatal, run};
@@ -98,49 +96,28 @@ impl Station {
         let lock = db.lock();
         let (writer, thread) =
             Writer::start(db).map_err(|error| StartError::System(error.to_string()))?;
-        let (now, began) = (clock.now(), clock.monotonic());
+        let now = clock.now();
         let mut fresh = [0; 32];
         let random = SystemRandom::new();
         random
             .fill(&mut fresh)
             .map_err(|_| StartError::System("no random numbers".to_owned()))?;
         let opening = config.clone();
-        let opened = writer
-            .write(move |tx| begin(tx, &opening, fresh, now))
+        let begun = writer
+            .write(move |tx| start::begin(tx, &opening, fresh, now))
             .await?;
         let (leaf, first_pause) = (&config.leaf, patience.first_pause);
-        let client = Client::new(leaf, opened.key, clock.clone(), first_pause)?;
+        let client = Client::new(leaf, begun.key, clock.clone(), first_pause)?;
         let (config, in_force) = watch::channel(config);
-        let stop = CancellationToken::new();
         let (urgent, wanted) = mpsc::unbounded_channel();
-        let context = Context {
-            clock,
-            client,
-            writer,
-            in_force,
-            roster: Arc::new(Mutex::new(opened.roster)),
-            backlog: Arc::default(),
-            vitals: Vitals::new(),
-            run: opened.run,
-            sight: Arc::new(Mutex::new(SightState {
-                blind: opened.blind,
-                after_off: opened.after_off,
-                last_whole: began,
-                steady_since: began,
-                ..SightState::default()
-            })),
-            committed: Arc::new(Notify::new()),
-            packed: Arc::new(Notify::new()),
-            swept: Arc::new(Notify::new()),
-            work: stop.child_token(),
-            stop,
-        };
+        let mark = begun.mark.clone();
+        let context = Context::new(clock, client, writer, in_force, begun);
         let page = Site::open(
-            context.in_force.clone(),
+            config.subscribe(),
             context.clock.clone(),
             context.vitals.clone(),
             context.client.clone(),
-            opened.mark,
+            mark,
         );
         Ok(Station {
             page: page.await?,
@@ -235,63 +212,6 @@ impl Station {
     }
 }
 
-struct Opened {
-    key: [u8; 32],
-    mark: String,
-    run: RunId,
-    roster: Roster,
-    blind: bool,
-    after_off: bool,
-}
-
-/// Begins a run: what is no longer in the config is closed, and what is new in it is watched.
-fn begin(tx: &Tx<'_>, config: &Config, fresh: [u8; 32], now: Timestamp) -> store::Result<Opened> {
-    // The clock may have been set while nobody ran.
-    tx.shorten_waits(config.policy.alerts.group_wait, now)?;
-    let last_alive = tx.last_alive(now)?;
-    tx.end_pause()?;
-    let key = tx.fingerprint_key(fresh, now)?;
-    let run = tx.begin_run(env!("CARGO_PKG_VERSION"), now)?;
-    let bench = Bench::of(config);
-    let (roster, changes) = Roster::load(tx, &config.watch, &config.policy, now)?;
-    drop_from_watch(tx, &bench, &changes, now)?;
-    bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
-    // The config may be another one than before.
-    tx.choose_anew(now)?;
-    // A delivery that was under way when the last run was killed is tried again now.
-    tx.path_is_open(now)?;
-    Ok(Opened {
-        key,
-        mark: tx.mark()?.unwrap_or_default(),
-        run,
-        roster,
-        blind: tx.is_blind()?,
-        after_off: due::was_off(&config.policy.schedules.sweep, last_alive, now),
-    })
-}
-
-/// Closes what was taken out of the config, and tells the operators where that was a lot.
-fn drop_from_watch(
-    tx: &Tx<'_>,
-    bench: &Bench<'_>,
-    changes: &Changes,
-    now: Timestamp,
-) -> store::Result<()> {
-    const MANY: usize = 5;
-    let dropped = changes.dropped.len();
-    bench.unwatch(tx, &changes.dropped, now)?;
-    let many = dropped >= MANY && dropped * 10 > changes.before;
-    let condition = many.then(|| Condition {
-        kind: Kind::WatchShrank,
-        subject: String::new(),
-        why: format!(
-            "{dropped} of {} watched credentials are no longer in the config",
-            changes.before
-        ),
-    });
-    bench.own_one(tx, Kind::WatchShrank, "", condition.as_ref(), now)
-}
-
 /// The running loops.
 #[derive(Debug)]
 pub struct Daemon {
@@ -325,14 +245,7 @@ impl Daemon {
         let endpoint = Endpoint::new(&config.leaf)?;
         let password = Password::read(&config.web)?;
         let roster = context
-            .write(move |tx| {
-                let bench = Bench::of(&handed);
-                let (roster, changes) = Roster::load(tx, &handed.watch, &handed.policy, now)?;
-                drop_from_watch(tx, &bench, &changes, now)?;
-                bench.own_one(tx, Kind::ConfigRejected, "", None, now)?;
-                tx.choose_anew(now)?;
-                Ok(roster)
-            })
+            .write(move |tx| start::take_over(tx, &handed, now))
             .await?;
         // Nobody sees the one without the others.
         self.config.send_modify(|in_force| {
@@ -343,7 +256,7 @@ impl Daemon {
                 site.change_password(password);
             }
         });
-        context.committed.notify_one();
+        context.pack_soon();
         Ok(())
     }
 
@@ -364,7 +277,7 @@ impl Daemon {
             })
             .await;
         if told.is_ok() {
-            context.committed.notify_one();
+            context.pack_soon();
         }
     }
 
@@ -413,7 +326,7 @@ impl Daemon {
 }
 
 async fn end_run(context: Context, lock: Option<Arc<Lock>>, writer: std::thread::JoinHandle<()>) {
-    let (run, now) = (context.run, context.clock.now());
+    let (run, now) = (context.run(), context.clock.now());
     if let Err(error) = context.writer.write(move |tx| tx.end_run(run, now)).await {
         tracing::warn!("the end of the run could not be noted: {error}");
     }
@@ -448,13 +361,13 @@ async fn save_displaced(context: &Context, lock: &Arc<Lock>, now: Timestamp) {
         ),
         Err(error) => tracing::error!(
             "{displaced}, and what was open cannot be saved: {}",
-            sweep::chain(error)
+            words::with_causes(error)
         ),
     }
     if saved.is_ok()
         && displaced.is_database()
         && let Err(error) = context.writer.let_go(lock.clone()).await
     {
-        tracing::warn!("{}", sweep::chain(&error));
+        tracing::warn!("{}", words::with_causes(&error));
     }
 }

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::judge::Bench;
-use super::sweep::chain;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::mail::letter::{About, Entry, Letter, Letterhead, Occasion, Tally, Thread, Told};
@@ -124,7 +123,7 @@ impl Alarm {
             Err(error) => {
                 tracing::error!(
                     "the mail about the database cannot be composed: {}",
-                    chain(&error)
+                    words::with_causes(&error)
                 );
                 return false;
             }
@@ -172,7 +171,7 @@ async fn keep(context: &Context, past: &Standing, now: Timestamp) {
         })
         .await;
     if kept.is_ok() {
-        context.committed.notify_one();
+        context.pack_soon();
     }
 }
 

@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 use super::backlog::Backlog;
 use super::judge::Bench;
 use super::roster::Roster;
+use super::start::Begun;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::leaf::{Client, Halt};
 use crate::model::SweepId;
 use crate::store::{Counts, Error, RunId, Tx, Writer};
+use crate::view::words;
 use crate::vitals::{Fault, Vitals};
-
-use super::sweep::chain;
 
 /// Handles that every loop has; cloning shares them.
 #[derive(Debug, Clone)]
@@ -28,29 +28,21 @@ pub struct Context {
     pub client: Client,
     /// The one writer of the database.
     pub writer: Writer,
-    /// The config in force; a reload puts a whole new one in place.
-    pub in_force: watch::Receiver<Arc<Config>>,
-    /// The watched credentials.
-    pub roster: Arc<Mutex<Roster>>,
-    /// What could not be written yet.
-    pub backlog: Arc<Mutex<Backlog>>,
     /// What the loops tell of themselves.
     pub vitals: Vitals,
-    /// This run.
-    pub run: RunId,
-    /// What the sweeps know of time and sight.
-    pub sight: Arc<Mutex<SightState>>,
-    /// Wakes the packer: something was committed.
-    pub committed: Arc<Notify>,
-    /// Wakes the sender: something was packed.
-    pub packed: Arc<Notify>,
-    /// Tells that a sweep ended.
-    pub swept: Arc<Notify>,
     /// Stops taking work.
     pub stop: CancellationToken,
     /// Takes no new work, nor packs or sends, once this is over: the daemon stops, or what it writes is saved elsewhere and
     /// would be lost here.
     pub work: CancellationToken,
+    in_force: watch::Receiver<Arc<Config>>,
+    run: RunId,
+    roster: Arc<Mutex<Roster>>,
+    backlog: Arc<Mutex<Backlog>>,
+    sight: Arc<Mutex<SightState>>,
+    to_pack: Arc<Notify>,
+    to_send: Arc<Notify>,
+    swept: Arc<Notify>,
 }
 
 /// What the sweeps of this run know; lost with it, and then begun anew.
@@ -92,6 +84,75 @@ impl SightState {
 }
 
 impl Context {
+    /// What the loops of one run share; nothing has been done in it yet.
+    pub fn new(
+        clock: Clock,
+        client: Client,
+        writer: Writer,
+        in_force: watch::Receiver<Arc<Config>>,
+        begun: Begun,
+    ) -> Context {
+        let now = clock.monotonic();
+        let stop = CancellationToken::new();
+        Context {
+            clock,
+            client,
+            writer,
+            vitals: Vitals::new(),
+            work: stop.child_token(),
+            stop,
+            in_force,
+            run: begun.run,
+            roster: Arc::new(Mutex::new(begun.roster)),
+            backlog: Arc::default(),
+            sight: Arc::new(Mutex::new(SightState {
+                blind: begun.blind,
+                after_off: begun.after_off,
+                last_whole: now,
+                steady_since: now,
+                ..SightState::default()
+            })),
+            to_pack: Arc::default(),
+            to_send: Arc::default(),
+            swept: Arc::default(),
+        }
+    }
+
+    /// This run.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Wakes the packer: something was committed that people may have to hear of.
+    pub fn pack_soon(&self) {
+        self.to_pack.notify_one();
+    }
+
+    /// Waits until the packer is woken.
+    pub(super) async fn until_to_pack(&self) {
+        self.to_pack.notified().await;
+    }
+
+    /// Wakes the sender: something was packed, or may be due by a clock that was set.
+    pub(super) fn send_soon(&self) {
+        self.to_send.notify_one();
+    }
+
+    /// Waits until the sender is woken.
+    pub(super) async fn until_to_send(&self) {
+        self.to_send.notified().await;
+    }
+
+    /// Tells that a sweep ended, however.
+    pub(super) fn sweep_ended(&self) {
+        self.swept.notify_one();
+    }
+
+    /// Waits for the end of a sweep; one that ended since the last call counts.
+    pub async fn next_sweep_end(&self) {
+        self.swept.notified().await;
+    }
+
     /// The config in force now: one for each piece of work.
     pub fn config(&self) -> Arc<Config> {
         self.in_force.borrow().clone()
@@ -166,7 +227,7 @@ impl Context {
                 }
             }
             Err(error) => {
-                let text = chain(error);
+                let text = words::with_causes(error);
                 if self.vitals.fault_seen(Fault::Storage, text.clone(), now) {
                     tracing::error!(
                         "the database cannot be written: {text}; polling goes on, changes wait in memory"

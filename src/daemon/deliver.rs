@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::judge::Bench;
 use super::pack::{self, PackError, Packed, Packer};
-use super::sweep::chain;
 use crate::config::Config;
 use crate::mail::letter::Letterhead;
 use crate::mail::send::{self, Deadlines, Mailer, Phase, Verdict};
@@ -17,6 +16,7 @@ use crate::model::{Address, Kind};
 use crate::rules::incidents::Condition;
 use crate::rules::notify;
 use crate::store::{Attempt, Error, Tx, Waiting};
+use crate::view::words;
 use crate::vitals::{Fault, Loop, TryEnd};
 
 /// The longest sleep of a loop: a commit that nobody nudged for (an ack, another process) is seen after it.
@@ -44,7 +44,7 @@ pub async fn pack_loop(context: Context) {
             Ok(packed) => {
                 failing = None;
                 if packed.made > 0 {
-                    context.packed.notify_one();
+                    context.send_soon();
                 }
                 let now = context.clock.monotonic();
                 if packed.looked {
@@ -59,7 +59,7 @@ pub async fn pack_loop(context: Context) {
                 look_at = look_at.into_iter().chain(next).min();
             }
             Err(error) => {
-                let text = chain(&error);
+                let text = words::with_causes(&error);
                 if failing.as_ref() != Some(&text) {
                     tracing::error!("cannot pack mails: {text}; tried again every second");
                     failing = Some(text);
@@ -77,7 +77,7 @@ pub async fn pack_loop(context: Context) {
             .clamp(Duration::from_millis(10), LONGEST_NAP);
         tokio::select! {
             () = context.work.cancelled() => {}
-            () = context.committed.notified() => {}
+            () = context.until_to_pack() => {}
             () = tokio::time::sleep(nap) => {}
         }
     }
@@ -128,12 +128,12 @@ pub async fn send_loop(context: Context, deadlines: Deadlines) {
             () = cut_off => return context.stop.cancelled().await,
         };
         if let Err(error) = sent {
-            tracing::error!("cannot send mails: {}", chain(&error));
+            tracing::error!("cannot send mails: {}", words::with_causes(&error));
         }
         context.vitals.rests(Loop::Deliver);
         tokio::select! {
             () = context.work.cancelled() => return context.stop.cancelled().await,
-            () = context.packed.notified() => {}
+            () = context.until_to_send() => {}
             () = tokio::time::sleep(LONGEST_NAP) => {}
         }
     }
@@ -279,7 +279,7 @@ async fn note(
             context.vitals.fault_over(Fault::Mail);
             mark_accepted(context, config, path).await?;
             tracing::info!(message_id, "a mail was accepted by the server");
-            context.committed.notify_one();
+            context.pack_soon();
             Ok(Reached::Accepted)
         }
         Verdict::Refused(fault) => {
@@ -337,7 +337,7 @@ async fn fail(
             mail_failure(tx, &config, &address, Some(why), now)
         })
         .await?;
-    context.committed.notify_one();
+    context.pack_soon();
     Ok(())
 }
 

@@ -47,7 +47,7 @@ pub async fn at_once(context: &Context, id: CredentialId, credential: Credential
     if let Ok(Ok(log)) = tokio::time::timeout(wait, read).await {
         let at = context.clock.now();
         judge(context, vec![(id, credential, log, at)]).await;
-        context.committed.notify_one();
+        context.pack_soon();
     }
 }
 
@@ -72,7 +72,7 @@ pub async fn round(context: &Context) -> Result<(), Error> {
     }
     let left = std::mem::take(&mut queue.lock().await.1);
     let read = judge(context, left).await;
-    context.committed.notify_one();
+    context.pack_soon();
     context.vitals.rests(Loop::Gather);
     tracing::debug!(total, read, "a round of events ended");
     Ok(())

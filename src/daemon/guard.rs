@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::alarm::Alarm;
 use super::context::Context;
-use super::sweep::chain;
 use crate::mail::send::Deadlines;
 use crate::store::{Displaced, Lock};
+use crate::view::words;
 use crate::vitals::{Fault, Standing};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -97,7 +97,7 @@ async fn saved(
             return Err(format!(
                 "{displaced}\nWhat is open cannot be saved beside it ({}), and would be lost if Leafwatch stopped: \
                  give it back its folder, and room. It is tried again every 10 seconds.",
-                chain(&error)
+                words::with_causes(&error)
             ));
         }
     };

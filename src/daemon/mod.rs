@@ -15,6 +15,7 @@ pub mod player;
 pub mod replay;
 pub mod roster;
 pub mod schedule;
+pub mod start;
 pub mod sweep;
 pub mod systemd;
 pub mod upkeep;

@@ -312,8 +312,8 @@ impl Timetable {
             // Leaf's clock stays where it is, as far as we know.
             sight.skew = sight.skew.map(|skew| skew.saturating_sub(by));
         }
-        context.committed.notify_one();
-        context.packed.notify_one();
+        context.pack_soon();
+        context.send_soon();
         steps
     }
 
@@ -353,8 +353,8 @@ impl Timetable {
             };
         }
         drop(state);
-        context.committed.notify_one();
-        context.packed.notify_one();
+        context.pack_soon();
+        context.send_soon();
         Ok(())
     }
 
@@ -442,7 +442,7 @@ impl Timetable {
                 }
             };
             if let Err(error) = result {
-                tracing::warn!("{work:?} was left out: {}", sweep::chain(&error));
+                tracing::warn!("{work:?} was left out: {}", words::with_causes(&error));
             }
             drop(running);
         });
@@ -476,7 +476,7 @@ impl Timetable {
         match sweep::run(&self.context, scope, &self.urgent).await {
             Ok(ended) => Some(ended),
             Err(error) => {
-                tracing::error!("the sweep failed: {}", sweep::chain(&error));
+                tracing::error!("the sweep failed: {}", words::with_causes(&error));
                 self.broken.notify_one();
                 None
             }
@@ -561,7 +561,7 @@ impl Timetable {
             .await;
         if judged.is_ok() {
             context.sight().blind = true;
-            context.committed.notify_one();
+            context.pack_soon();
         }
         false
     }

@@ -53,7 +53,7 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
     let (began, began_mono) = (context.clock.now(), context.clock.monotonic());
     context.vitals.moved(Loop::Sweep, began_mono);
     context.vitals.sweep_began(began);
-    let run = context.run;
+    let run = context.run();
     let number = context.write(move |tx| tx.begin_sweep(run, second, began));
     let number = match number.await {
         Ok(number) => Some(number),
@@ -78,8 +78,8 @@ pub async fn run(context: &Context, scope: Scope, urgent: &Urgent) -> Result<End
     }
     let ended = end(context, &config, &state, &scope, began, began_mono).await;
     context.vitals.rests(Loop::Sweep);
-    context.committed.notify_one();
-    context.swept.notify_one();
+    context.pack_soon();
+    context.sweep_ended();
     ended
 }
 
@@ -279,15 +279,4 @@ pub fn reason_of(halt: &Halt, config: &Config) -> String {
         Halt::Paused { until, .. } => words::paused(*until, &config.policy.schedules.zone),
         other => other.to_string(),
     }
-}
-
-/// An error with its causes, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

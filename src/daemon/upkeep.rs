@@ -10,7 +10,6 @@ use super::context::Context;
 use super::digest;
 use super::judge::Bench;
 use super::pack::{self, PackError, Packer};
-use super::sweep::chain;
 use crate::config::{Auth, Config};
 use crate::mail::letter::Letterhead;
 use crate::model::{Address, Incident, Kind, Schedule};
@@ -94,7 +93,7 @@ pub async fn run(context: &Context) -> Result<(), Error> {
             Ok(())
         })
         .await?;
-    context.committed.notify_one();
+    context.pack_soon();
     context.writer.checkpoint().await
 }
 
@@ -219,7 +218,7 @@ fn tell_digest(tx: &Tx<'_>, config: &Config, seen: bool, now: Timestamp) -> Resu
         Err(PackError::Store(error)) => Err(error),
         // Nothing was written of it.
         Err(PackError::Compose(error)) => {
-            tracing::error!("the digest waits: {}", chain(&error));
+            tracing::error!("the digest waits: {}", words::with_causes(&error));
             Ok(())
         }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use crate::support::faulty_leaf::{Fault, Scope, When};
 use crate::support::smtp::{Act, At};
 use crate::support::world::{Setup, World};

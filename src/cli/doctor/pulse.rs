@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::daemon::heartbeat::Heartbeat;
-use crate::daemon::sweep::chain;
 use crate::view::doctor::Finding;
+use crate::view::words;
 
 /// Pings it as after a good sweep.
 pub(super) async fn heartbeat(config: &Config) -> Finding {
@@ -26,7 +26,7 @@ pub(super) async fn heartbeat(config: &Config) -> Finding {
         Err(error) => {
             return Finding::wrong(
                 CHECK,
-                chain(&error.without_url()),
+                words::with_causes(&error.without_url()),
                 "see that the machine has its certificates: install ca-certificates",
             );
         }
@@ -35,7 +35,7 @@ pub(super) async fn heartbeat(config: &Config) -> Finding {
         Ok(()) => Finding::ok(CHECK, "a ping arrived; over there it counts as any other"),
         Err(error) => Finding::wrong(
             CHECK,
-            chain(&error),
+            words::with_causes(&error),
             "check heartbeat.url, DNS and the firewall",
         ),
     }

@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Urgent;
 use super::work::{Changed, State};
-use super::{Urgent, chain};
 use crate::config::Config;
 use crate::daemon::context::Context;
 use crate::daemon::judge::Look;
 use crate::model::{Answer, Credential, CredentialId, StatusClass};
 use crate::store::{Counts, Error};
+use crate::view::words;
 
 /// Changed answers go to the writer within this time.
 const FLUSH: Duration = Duration::from_millis(200);
@@ -91,7 +92,7 @@ async fn flush(context: &Context, config: &Arc<Config>, state: &State, urgent: &
         .partition(|mark| left_out.contains(&mark.id));
     mark_committed(context, &committed);
     forget_committed(context, &lost);
-    context.committed.notify_one();
+    context.pack_soon();
     for id in told {
         let Some((credential, key)) = keys.get(&id) else {
             continue;
@@ -238,7 +239,7 @@ impl State {
                 }
                 Err(error @ Error::Failed(_)) => tracing::error!(
                     "an answer could not be judged and is left out: {}",
-                    chain(&error)
+                    words::with_causes(&error)
                 ),
                 Err(_) => context.backlog().keep(vec![look.clone()]),
             }

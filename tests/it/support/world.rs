@@ -20,6 +20,7 @@ use leafwatch::leaf;
 use leafwatch::mail::send::Deadlines;
 use leafwatch::model::{Credential, CredentialId};
 use leafwatch::store::{Db, Error};
+use leafwatch::view::words;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -236,10 +237,10 @@ impl World {
             let packed = deliver::pack(context).await;
             let sent = deliver::send_due(context, &mut parts.path).await;
             if let Err(error) = &packed {
-                tracing::error!("cannot pack mails: {}", sweep::chain(error));
+                tracing::error!("cannot pack mails: {}", words::with_causes(error));
             }
             if let Err(error) = &sent {
-                tracing::error!("cannot send mails: {}", sweep::chain(error));
+                tracing::error!("cannot send mails: {}", words::with_causes(error));
             }
             let busy = packed.map_or(0, |(made, _)| made) + sent.unwrap_or(0);
             if busy == 0 {

@@ -794,12 +794,7 @@ impl Play {
             self.read_events(grower);
         }
         let (now, leaf_now) = (self.now(), self.leaf_now());
-        let window = self
-            .player
-            .config()
-            .policy
-            .thresholds
-            .failing_events_window;
+        let window = self.player.config().policy.thresholds.failing_events_window;
         let telling = self
             .player
             .db()
