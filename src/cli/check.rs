@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::daemon::{deliver, gather, sweep};
 use crate::model::SweepEnd;
 use crate::store::{Db, Scene};
-use crate::view::status::Counts;
+use crate::view::status::CredentialCounts;
 use crate::view::words;
 
 /// Runs the command.
@@ -105,7 +105,7 @@ async fn tell(context: &crate::daemon::context::Context) -> Result<(), Failure> 
     }
 }
 
-fn verdict(end: SweepEnd, counts: &Counts) -> Exit {
+fn verdict(end: SweepEnd, counts: &CredentialCounts) -> Exit {
     match end {
         _ if counts.is_trouble() => Exit::Trouble,
         SweepEnd::Whole if counts.is_known() => Exit::Fine,

@@ -7,8 +7,8 @@ use super::args::Deliveries;
 use super::exit::Failure;
 use super::table::{Look, Page, Style};
 use crate::store::{Db, Filter, Scene};
-use crate::view::deliveries::{Attempt, Heading, Line, State, WaitingNotice};
-use crate::view::words;
+use crate::view::deliveries::{DeliveriesHeading, DeliveryState, WaitingNotice};
+use crate::view::{Delivery, words};
 
 /// How far back without `--since`; what still waits is always shown.
 const USUAL: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -32,7 +32,7 @@ pub fn page(
         let mut page = Page::new(look);
         if look.json {
             page.begin_list(
-                Heading {
+                DeliveriesHeading {
                     unwritten,
                     since: Some(since),
                     address: address.map(str::to_owned),
@@ -103,19 +103,19 @@ fn say_unwritten(page: &mut Page, unwritten: &[WaitingNotice], scene: &Scene<'_>
     }
 }
 
-fn message(page: &mut Page, line: &Line, scene: &Scene<'_>) {
+fn message(page: &mut Page, line: &Delivery, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
     page.gap();
     let at = format!("{}  ", words::short_time(line.packed_at, zone));
     page.labelled(0, &at, &line.subject);
 }
 
-fn delivery(page: &mut Page, line: &Line, scene: &Scene<'_>) {
+fn delivery(page: &mut Page, line: &Delivery, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
     let style = match line.state {
-        State::Waiting => Style::Doubtful,
-        State::Accepted => Style::Good,
-        State::Failed => Style::Bad,
+        DeliveryState::Waiting => Style::Doubtful,
+        DeliveryState::Accepted => Style::Good,
+        DeliveryState::Failed => Style::Bad,
     };
     page.styled(
         2,
@@ -124,7 +124,7 @@ fn delivery(page: &mut Page, line: &Line, scene: &Scene<'_>) {
     );
     for attempt in &line.attempts {
         let at = format!("{}  ", words::short_time(attempt.at, zone));
-        page.labelled(4, &at, &tried(attempt));
+        page.labelled(4, &at, &words::attempt(attempt));
     }
     if let Some(next) = line.next_try_at {
         let at = format!("{}  ", words::short_time(next, zone));
@@ -133,17 +133,4 @@ fn delivery(page: &mut Page, line: &Line, scene: &Scene<'_>) {
             .map(|end| format!(", given up {}", words::short_time(end, zone)));
         page.labelled(4, &at, &format!("next try{}", end.unwrap_or_default()));
     }
-}
-
-fn tried(attempt: &Attempt) -> String {
-    let code = attempt
-        .code
-        // A folder has no codes.
-        .filter(|code| *code > 0)
-        .map(|code| format!(" {code}"))
-        .unwrap_or_default();
-    format!(
-        "{}, {}:{code} {}",
-        attempt.server, attempt.phase, attempt.reply
-    )
 }

@@ -6,10 +6,10 @@ use super::args::PastEvents;
 use super::exit::Failure;
 use super::heading;
 use super::table::{Look, Page, Style, Table, text, whole};
-use crate::model::clean;
+use crate::model::{EventVerdict, clean};
 use crate::store::{Db, Filter, Scene};
-use crate::view::events::{Entry, Events, Says};
-use crate::view::words;
+use crate::view::events::UsersEvents;
+use crate::view::{Event, words};
 
 /// How far back without `--since`: as far as Leaf itself keeps events.
 const USUAL: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -40,7 +40,7 @@ pub fn page(
     Ok(page)
 }
 
-fn lay_out(page: &mut Page, events: &Events, verbose: bool, scene: &Scene<'_>) {
+fn lay_out(page: &mut Page, events: &UsersEvents, verbose: bool, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
     page.say(Style::Bold, &heading(&events.user));
     if let Some(since) = events.since {
@@ -81,7 +81,7 @@ fn lay_out(page: &mut Page, events: &Events, verbose: bool, scene: &Scene<'_>) {
     page.table(&table);
 }
 
-fn when(event: &Entry, scene: &Scene<'_>) -> String {
+fn when(event: &Event, scene: &Scene<'_>) -> String {
     let zone = &scene.policy.schedules.zone;
     match event.at {
         Some(at) => words::short_time(at, zone),
@@ -89,26 +89,26 @@ fn when(event: &Entry, scene: &Scene<'_>) -> String {
     }
 }
 
-fn code(event: &Entry) -> String {
+fn code(event: &Event) -> String {
     event
         .status_code
         .map_or_else(|| "-".to_owned(), |code| code.to_string())
 }
 
-fn says(event: &Entry) -> (String, Style) {
+fn says(event: &Event) -> (String, Style) {
     let mut said = words::says(event.says, event.judges_nothing).to_owned();
     if event.brief {
         said.push_str(", a moment only");
     }
     let style = match event.says {
-        Says::Accepted => Style::Good,
-        Says::Refused => Style::Bad,
-        Says::Nothing => Style::Dim,
+        EventVerdict::Success => Style::Good,
+        EventVerdict::Failure => Style::Bad,
+        EventVerdict::Neither => Style::Dim,
     };
     (said, style)
 }
 
-fn in_full(page: &mut Page, event: &Entry, scene: &Scene<'_>) {
+fn in_full(page: &mut Page, event: &Event, scene: &Scene<'_>) {
     let (said, style) = says(event);
     let provider = event.provider.display_name();
     let line = format!(

@@ -3,10 +3,11 @@
 use super::args::OfUser;
 use super::exit::Failure;
 use super::heading;
+use super::incidents::told;
 use super::table::{Look, Page, Style};
 use crate::store::{Db, Scene};
-use crate::view::explain::{Ending, Explained, Explanation, Lacking, OpenIncident};
-use crate::view::words;
+use crate::view::explain::{Explained, Explanation, Lacking};
+use crate::view::{Incident, words};
 
 /// The page.
 pub fn page(db: &mut Db, scene: &Scene<'_>, args: &OfUser, look: Look) -> Result<Page, Failure> {
@@ -56,23 +57,20 @@ fn lay_out(page: &mut Page, explanation: &Explanation, scene: &Scene<'_>) {
 }
 
 fn one(page: &mut Page, explained: &Explained, scene: &Scene<'_>) {
-    let line = &explained.line;
+    let credential = &explained.credential;
     page.gap();
-    let state = match explained.watched {
-        true => words::state(line),
-        false => "no longer watched".to_owned(),
-    };
-    let since = line.since.map(|since| {
+    let state = words::state_explained(explained);
+    let since = credential.since.map(|since| {
         let zone = &scene.policy.schedules.zone;
         format!(", since {}", words::time(since, zone))
     });
-    let provider = line.who.provider.display_name();
+    let provider = credential.who.provider.display_name();
     page.say(
         Style::Bold,
         &format!("{provider}: {state}{}", since.unwrap_or_default()),
     );
     known(page, explained, scene);
-    if explained.epoch > 0 && line.who.provider.has_events() {
+    if explained.epoch > 0 && credential.who.provider.has_events() {
         events(page, explained, scene);
     }
     for open in &explained.open {
@@ -93,11 +91,7 @@ fn one(page: &mut Page, explained: &Explained, scene: &Scene<'_>) {
         page.gap();
         page.labelled(2, "", "Who would be mailed:");
         for audience in &explained.would_tell {
-            let kinds: Vec<&str> = audience
-                .kinds
-                .iter()
-                .map(|kind| words::label(*kind))
-                .collect();
+            let kinds = words::kinds(&audience.kinds);
             let people: Vec<String> = audience
                 .recipients
                 .iter()
@@ -107,58 +101,22 @@ fn one(page: &mut Page, explained: &Explained, scene: &Scene<'_>) {
                 true => "nobody".to_owned(),
                 false => people.join(", "),
             };
-            page.labelled(4, "", &format!("{}: {people}", words::listed(&kinds)));
+            page.labelled(4, "", &format!("{kinds}: {people}"));
         }
     }
 }
 
 fn known(page: &mut Page, explained: &Explained, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
-    let line = &explained.line;
-    let mut fact = |label: &str, value: String| page.labelled(2, &format!("{label:<13}"), &value);
-    let mut said = words::leaf_says(line).to_owned();
-    if line.missing && explained.epoch == 0 {
-        said.push_str("; it never had one");
-    }
-    fact("Leaf says", said);
-    if line.environment.is_some() || line.expected_environment.is_some() {
-        let expected = match line.expected_environment {
-            Some(expected) if !line.in_wrong_environment() => format!(" (expected: {expected})"),
-            Some(_) => String::new(),
-            None => " (none expected: not judged)".to_owned(),
+    for fact in words::known(explained) {
+        let at = fact.at.map(|at| words::time(at, zone));
+        let parts = [Some(fact.words), at].into_iter().flatten();
+        let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+        let name = match fact.name {
+            "Leaf says" => fact.name.to_owned(),
+            name => name.to_lowercase(),
         };
-        fact(
-            "environment",
-            format!("{}{expected}", words::environment(line)),
-        );
-    }
-    if let Some(at) = line.last_look {
-        let stale = if line.stale {
-            "; stale, not seen since"
-        } else {
-            ""
-        };
-        fact("last look", format!("{}{stale}", words::time(at, zone)));
-    }
-    if let Some(at) = line.no_answer_since {
-        fact("no answer", format!("since {}", words::time(at, zone)));
-    }
-    if explained.epoch > 1 {
-        let since = explained
-            .epoch_since
-            .map(|at| format!(", since {}", words::time(at, zone)));
-        fact(
-            "connected",
-            format!("{} times{}", explained.epoch, since.unwrap_or_default()),
-        );
-    } else if let Some(created) = &explained.leaf_created {
-        fact("connected", created.clone());
-    }
-    if !explained.scopes.is_empty() {
-        fact("scopes", explained.scopes.join(" "));
-    }
-    if let Some(tail) = &explained.key_tail {
-        fact("app key", format!("ends in {tail}"));
+        page.labelled(2, &format!("{name:<13}"), &parts.join(" "));
     }
 }
 
@@ -184,48 +142,41 @@ fn events(page: &mut Page, explained: &Explained, scene: &Scene<'_>) {
     page.labelled(2, "events       ", &format!("{read}{said}"));
 }
 
-fn incident(page: &mut Page, open: &OpenIncident, scene: &Scene<'_>) {
+fn incident(page: &mut Page, open: &Incident, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
     page.gap();
-    let came_back = match open.reopened {
-        0 => String::new(),
-        times => format!(", came back {}", words::counted(u64::from(times), "time")),
-    };
     let head = format!(
-        "Open: {}, incident {}, since {}{came_back}",
+        "Open: {}, incident {}, since {}{}",
         words::label(open.kind),
-        open.incident,
-        words::time(open.since, zone)
+        open.number,
+        words::time(open.began_at, zone),
+        words::came_back(open.reopened)
     );
     page.labelled(2, "", &head);
-    match open.ends.well_since {
-        Some(well) => page.labelled(4, "well since: ", &words::time(well, zone)),
-        None => {
+    let well_since = open.ends.as_ref().and_then(|ends| ends.well_since);
+    match (well_since, &open.advice) {
+        (Some(well), _) => page.labelled(4, "well since: ", &words::time(well, zone)),
+        (None, Some(advice)) => {
             for (label, value) in [
-                ("likely cause: ", &open.why),
-                ("next step: ", &open.next_step),
-                ("who mends it: ", &open.who),
+                ("likely cause: ", advice.why.as_str()),
+                ("next step: ", &advice.next),
+                ("who mends it: ", advice.who),
             ] {
                 if !value.is_empty() {
                     page.labelled(4, label, value);
                 }
             }
         }
+        (None, None) => {}
     }
-    page.labelled(4, "ends on: ", &ending(&open.ends));
+    if let Some(ends) = &open.ends {
+        page.labelled(4, "ends on: ", &words::ending(ends));
+    }
     if open.doubted {
         page.labelled(4, "in doubt: ", "most of the fleet turned alike at once; the user's own people are told after a second sweep that says the same");
     }
-    for (label, addresses) in [
-        ("told: ", &open.told.accepted),
-        ("waiting to be told: ", &open.told.waiting),
-        ("not told, refused: ", &open.told.failed),
-    ] {
-        if !addresses.is_empty() {
-            page.labelled(4, label, &addresses.join(", "));
-        }
-    }
-    for notice in &open.waiting {
+    told(page, 4, open);
+    for notice in open.waiting.iter().flatten() {
         let waits = words::waits(notice.waits_for, notice.due_at, zone);
         let to = notice
             .address
@@ -234,31 +185,10 @@ fn incident(page: &mut Page, open: &OpenIncident, scene: &Scene<'_>) {
         let line = format!("{}{}, {waits}", notice.notice, to.unwrap_or_default());
         page.labelled(4, "not told yet: ", &line);
     }
-    for ack in open.said.acks.iter().filter(|ack| ack.holds(scene.now)) {
-        page.labelled(4, "acknowledged ", &words::ack(ack, zone, scene.now));
+    let said = open.said.iter().map(|said| said.holding(scene.now));
+    for (label, line) in said.flat_map(|said| words::said(&said, zone, scene.now)) {
+        page.labelled(4, label, &line);
     }
-    let silences = open.said.silences.iter();
-    for silence in silences.filter(|silence| silence.holds(scene.now)) {
-        page.labelled(4, "silenced ", &words::silence(silence, zone, scene.now));
-    }
-}
-
-fn ending(ends: &Ending) -> String {
-    let mut words = ends.proof.clone();
-    if ends.good_looks_needed > 1 {
-        words.push_str(&format!(
-            "; {} good looks running of {} needed",
-            ends.good_looks, ends.good_looks_needed
-        ));
-    }
-    if !ends.good_for_needed.is_zero() {
-        words.push_str(&format!(
-            "; as it came back, only after {} without a bad look ({} so far)",
-            words::duration(ends.good_for_needed),
-            words::duration(ends.good_for)
-        ));
-    }
-    words
 }
 
 fn suspected(page: &mut Page, suspect: &Lacking, scene: &Scene<'_>) {
@@ -270,24 +200,6 @@ fn suspected(page: &mut Page, suspect: &Lacking, scene: &Scene<'_>) {
         words::time(suspect.since, zone)
     );
     page.labelled(2, "", &head);
-    let mut so_far = format!(
-        "{} of {}",
-        suspect.looks,
-        words::counted(u64::from(suspect.looks_needed), "look")
-    );
-    if !suspect.held_needed.is_zero() {
-        so_far.push_str(&format!(
-            ", held {} of {} in which somebody looked",
-            words::duration(suspect.held),
-            words::duration(suspect.held_needed)
-        ));
-    }
-    page.labelled(4, "so far: ", &so_far);
-    let done = suspect.looks >= suspect.looks_needed && suspect.held >= suspect.held_needed;
-    let next = match (suspect.waits_for, done) {
-        (Some(waits), _) => format!("waits {waits}"),
-        (None, true) => "opens when the next sweep that still says so has ended whole".to_owned(),
-        (None, false) => "any look that says otherwise drops it".to_owned(),
-    };
-    page.labelled(4, "next: ", &next);
+    page.labelled(4, "so far: ", &words::suspected(suspect));
+    page.labelled(4, "next: ", &words::settles(suspect));
 }

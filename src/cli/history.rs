@@ -6,9 +6,9 @@ use super::args::Past;
 use super::exit::Failure;
 use super::heading;
 use super::table::{Look, Page, Style, Table, text, whole};
-use crate::model::{Provider, TransitionKind, WhyUnseen};
+use crate::model::{Provider, TransitionKind};
 use crate::store::{Db, Filter, Scene};
-use crate::view::history::{Entry, History, What};
+use crate::view::history::{Happening, History};
 use crate::view::words;
 
 /// The page.
@@ -56,8 +56,8 @@ fn lay_out(page: &mut Page, history: &History, scene: &Scene<'_>) {
         let provider = entry.provider.map_or("all", Provider::display_name);
         table.row([
             (words::short_time(entry.at, zone), Style::Plain),
-            (lasted(entry, scene), Style::Plain),
-            told(entry),
+            (words::lasting(entry, scene.now), Style::Plain),
+            (words::happening(&entry.what), style(&entry.what)),
             (provider.to_owned(), Style::Dim),
         ]);
     }
@@ -65,78 +65,15 @@ fn lay_out(page: &mut Page, history: &History, scene: &Scene<'_>) {
     page.table(&table);
 }
 
-fn lasted(entry: &Entry, scene: &Scene<'_>) -> String {
-    let moment = matches!(entry.what, What::Watched | What::Incident { .. });
-    match entry.until {
-        _ if moment => String::new(),
-        Some(until) => words::duration(words::between(entry.at, until)),
-        None => format!(
-            "{} so far",
-            words::duration(words::between(entry.at, scene.now))
-        ),
+fn style(what: &Happening) -> Style {
+    match what {
+        Happening::Answer { .. } | Happening::Missing => Style::Plain,
+        Happening::Incident { step, .. } => match step {
+            TransitionKind::Resolved | TransitionKind::Well => Style::Good,
+            TransitionKind::Closed => Style::Dim,
+            _ => Style::Doubtful,
+        },
+        Happening::BriefBreakage { .. } => Style::Doubtful,
+        _ => Style::Dim,
     }
-}
-
-fn told(entry: &Entry) -> (String, Style) {
-    match &entry.what {
-        What::Watched => ("put on the watch list".to_owned(), Style::Dim),
-        What::Answer {
-            status,
-            environment,
-            epoch,
-            reconnected,
-            ..
-        } => {
-            let mut words = match status {
-                Some(word) => format!("Leaf says {word}"),
-                None => "Leaf sends no status word".to_owned(),
-            };
-            if let Some(environment) = environment {
-                words.push_str(&format!(", {environment}"));
-            }
-            if *reconnected {
-                words.push_str(&format!("; connected anew ({})", words_of_epoch(*epoch)));
-            }
-            (words, Style::Plain)
-        }
-        What::Missing => ("Leaf has no such connection".to_owned(), Style::Plain),
-        What::NoAnswer { detail, .. } => (format!("no answer: {detail}"), Style::Dim),
-        What::Incident {
-            incident,
-            step,
-            kind,
-            why,
-        } => {
-            let style = match step {
-                TransitionKind::Resolved | TransitionKind::Well => Style::Good,
-                TransitionKind::Closed => Style::Dim,
-                _ => Style::Doubtful,
-            };
-            (
-                format!("incident {incident}: {} ({why})", words::step(*step, *kind)),
-                style,
-            )
-        }
-        What::BriefBreakage { failures } => (
-            format!(
-                "broken for a moment: {} between two healthy looks",
-                words::counted(u64::from(*failures), "failed event")
-            ),
-            Style::Doubtful,
-        ),
-        What::Blind { sweep } => (
-            format!("Leafwatch was blind; sweep {}", words::sweep_end(*sweep)),
-            Style::Dim,
-        ),
-        What::Off { killed: false } => ("Leafwatch was off".to_owned(), Style::Dim),
-        What::Off { killed: true } => (
-            "Leafwatch was off, without an orderly stop".to_owned(),
-            Style::Dim,
-        ),
-        What::NotLooked => (words::unseen(WhyUnseen::NotLooked).to_owned(), Style::Dim),
-    }
-}
-
-fn words_of_epoch(epoch: u32) -> String {
-    format!("connection {epoch} of this user")
 }

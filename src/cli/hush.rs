@@ -9,10 +9,9 @@ use super::exit::{Exit, Failure};
 use super::table::{Look, Page, Style, Table, text, whole};
 use crate::clock::Clock;
 use crate::config::Known;
-use crate::model::IncidentId;
-use crate::rules::notify::Silenced;
+use crate::model::{IncidentId, Silenced};
 use crate::store::{self, Access, Db, Scene, Tx};
-use crate::view::hush;
+use crate::view::silences::{self, Annotations};
 use crate::view::words;
 
 /// Does what is asked, and says so.
@@ -271,7 +270,7 @@ fn show<T: serde::Serialize>(
 ) -> Result<String, Failure> {
     let mut page = Page::new(look);
     if look.json {
-        page.document(hush::List { list: rows })?;
+        page.document(Annotations { list: rows })?;
         return Ok(page.into_text());
     }
     let zone = &config.policy.schedules.zone;
@@ -295,7 +294,7 @@ fn show<T: serde::Serialize>(
     Ok(page.into_text())
 }
 
-fn ack_row(ack: &hush::Ack, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {
+fn ack_row(ack: &silences::Ack, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {
     vec![
         ack.incident.to_string(),
         ack.what.clone().unwrap_or_default(),
@@ -305,22 +304,10 @@ fn ack_row(ack: &hush::Ack, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {
     ]
 }
 
-fn silence_row(silence: &hush::Silence, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {
-    let id = silence.user.map(|user| user.to_string());
-    let user = silence.name.clone().or(id);
-    let provider = silence
-        .provider
-        .map(|provider| provider.display_name().to_owned());
-    let kind = silence.problem.map(|kind| words::label(kind).to_owned());
-    let parts: Vec<String> = [user, provider, kind].into_iter().flatten().collect();
-    let what = if parts.is_empty() {
-        "all growers".to_owned()
-    } else {
-        parts.join(", ")
-    };
+fn silence_row(silence: &silences::Silence, time: &dyn Fn(Timestamp) -> String) -> Vec<String> {
     vec![
         silence.number.to_string(),
-        what,
+        words::silenced(silence),
         time(silence.until),
         silence.actor.clone(),
         silence.reason.clone(),

@@ -5,10 +5,9 @@ use std::time::Duration;
 use super::args::Incidents;
 use super::exit::Failure;
 use super::table::{Look, Page, Style, Table, text, whole};
-use crate::model::Severity;
-use crate::store::{Db, Filter, Scene};
-use crate::view::incidents::{Heading, Line};
-use crate::view::words;
+use crate::store::{Db, Filter, IncidentPart, Scene};
+use crate::view::incidents::IncidentsHeading;
+use crate::view::{Incident, words};
 
 /// How far back without `--since`; what is open is always shown.
 const USUAL: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -21,7 +20,7 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Incidents, look: Look) -> Res
         since: Some(since),
         ..args.common.filter()
     };
-    let heading = Heading {
+    let heading = IncidentsHeading {
         since: (!args.open).then_some(since),
         open_only: args.open,
     };
@@ -30,16 +29,20 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Incidents, look: Look) -> Res
         if look.json {
             page.begin_list(&heading, "incidents")?;
             let mut result = Ok(());
-            tx.each_incident(scene, filter, args.open, |line| {
+            tx.each_incident(scene, filter, args.open, IncidentPart::LISTED, |incident| {
                 if result.is_ok() {
-                    result = page.item(line);
+                    result = page.item(incident);
                 }
             })?;
             result?;
             page.end_list();
             return Ok(page);
         }
-        let mut count = Count::default();
+        let parts: &[IncidentPart] = match args.verbose {
+            true => IncidentPart::LISTED,
+            false => &[IncidentPart::Told, IncidentPart::Said],
+        };
+        let (mut open, mut ended) = (0, 0);
         let mut table = Table::new(&[
             whole("NO"),
             text("KIND"),
@@ -49,22 +52,25 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Incidents, look: Look) -> Res
             text("TOLD"),
         ]);
         let mut details = Page::new(look);
-        tx.each_incident(scene, filter, args.open, |line| {
-            count.add(&line);
+        tx.each_incident(scene, filter, args.open, parts, |incident| {
+            match incident.is_open() {
+                true => open += 1,
+                false => ended += 1,
+            }
             match args.verbose {
-                true => in_full(&mut details, &line, scene),
-                false => add(&mut table, &line, scene),
+                true => in_full(&mut details, &incident, scene),
+                false => add(&mut table, &incident, scene),
             }
         })?;
         let period = match args.open {
             true => String::new(),
             false => format!(
                 ", {} ended since {}",
-                words::number(count.ended),
+                words::number(ended),
                 words::time(since, zone)
             ),
         };
-        let line = format!("{} open{period}", words::counted(count.open, "incident"));
+        let line = format!("{} open{period}", words::counted(open, "incident"));
         page.say(Style::Bold, &line);
         if !table.is_empty() {
             page.gap();
@@ -75,101 +81,55 @@ pub fn page(db: &mut Db, scene: &Scene<'_>, args: &Incidents, look: Look) -> Res
     })
 }
 
-#[derive(Default)]
-struct Count {
-    open: u64,
-    ended: u64,
-}
-
-impl Count {
-    fn add(&mut self, line: &Line) {
-        match line.ended_at {
-            None => self.open += 1,
-            Some(_) => self.ended += 1,
-        }
-    }
-}
-
-fn add(table: &mut Table, line: &Line, scene: &Scene<'_>) {
+fn add(table: &mut Table, incident: &Incident, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
+    let plain = |text: String| (text, Style::Plain);
     table.row([
-        (line.incident.to_string(), Style::Plain),
-        (kind(line), style(line)),
-        (line.about.shown(line.track), Style::Plain),
-        (words::short_time(line.began_at, zone), Style::Plain),
-        (ended(line, scene), Style::Plain),
-        (told(line, scene), Style::Plain),
+        plain(incident.number.to_string()),
+        (words::called(incident), style(incident)),
+        plain(incident.whose()),
+        plain(words::short_time(incident.began_at, zone)),
+        plain(words::lasted(incident, scene.now)),
+        plain(words::told_and_held(incident, scene.now)),
     ]);
 }
 
-fn told(line: &Line, scene: &Scene<'_>) -> String {
-    let told = words::told(&line.told);
-    match words::held_back(&line.said, scene.now) {
-        Some(back) if line.ended_at.is_none() => format!("{told}; {back}"),
-        _ => told,
+fn style(incident: &Incident) -> Style {
+    match incident.is_open() {
+        true => incident.severity.into(),
+        false => Style::Dim,
     }
 }
 
-fn kind(line: &Line) -> String {
-    match line.reopened {
-        0 => words::label(line.kind).to_owned(),
-        1 => format!("{}, came back once", words::label(line.kind)),
-        times => format!("{}, came back {times} times", words::label(line.kind)),
-    }
-}
-
-fn style(line: &Line) -> Style {
-    match (line.ended_at, line.severity) {
-        (Some(_), _) => Style::Dim,
-        (None, Severity::Critical) => Style::Bad,
-        (None, Severity::Warning) => Style::Doubtful,
-    }
-}
-
-fn ended(line: &Line, scene: &Scene<'_>) -> String {
-    let length = |end| words::duration(words::between(line.began_at, end));
-    match (line.ended_at, line.ended_by) {
-        (Some(end), by) => match by.and_then(words::unproved) {
-            Some(unproved) => format!("{unproved}, after {}", length(end)),
-            None => format!("after {}", length(end)),
-        },
-        (None, _) => format!("open for {}", length(scene.now)),
-    }
-}
-
-fn in_full(page: &mut Page, line: &Line, scene: &Scene<'_>) {
+fn in_full(page: &mut Page, incident: &Incident, scene: &Scene<'_>) {
     let zone = &scene.policy.schedules.zone;
     page.gap();
     let head = format!(
         "{}  {}: {}, {}",
-        line.incident,
-        line.about.shown(line.track),
-        kind(line),
-        ended(line, scene)
+        incident.number,
+        incident.whose(),
+        words::called(incident),
+        words::lasted(incident, scene.now)
     );
-    page.say(style(line), &head);
-    for step in &line.steps {
-        let at = format!("{}  ", words::short_time(step.at, zone));
-        let said = format!("{} ({})", words::step(step.step, step.kind), step.why);
+    page.say(style(incident), &head);
+    for transition in incident.transitions.iter().flatten() {
+        let at = format!("{}  ", words::short_time(transition.at, zone));
+        let said = format!("{} ({})", words::transition(transition), transition.why);
         page.labelled(2, &at, &said);
     }
-    for (label, addresses) in [
-        ("told: ", &line.told.accepted),
-        ("waiting to be told: ", &line.told.waiting),
-        ("not told, refused: ", &line.told.failed),
-    ] {
-        if !addresses.is_empty() {
-            page.labelled(2, label, &addresses.join(", "));
-        }
+    told(page, 2, incident);
+    if let Some(told) = incident.told.as_ref().filter(|told| told.is_empty()) {
+        page.labelled(2, "told: ", &words::told(told));
     }
-    if line.told.accepted.is_empty() && line.told.waiting.is_empty() && line.told.failed.is_empty()
-    {
-        page.labelled(2, "told: ", &words::told(&line.told));
+    let said = incident.said.iter();
+    for (label, line) in said.flat_map(|said| words::said(said, zone, scene.now)) {
+        page.labelled(2, label, &line);
     }
-    for ack in &line.said.acks {
-        page.labelled(2, "acknowledged ", &words::ack(ack, zone, scene.now));
-    }
-    for silence in &line.said.silences {
-        page.labelled(2, "silenced ", &words::silence(silence, zone, scene.now));
+}
+
+/// Whom its mails reached.
+pub(super) fn told(page: &mut Page, indent: usize, incident: &Incident) {
+    for (label, addresses) in incident.told.iter().flat_map(words::told_by_address) {
+        page.labelled(indent, label, &addresses.join(", "));
     }
 }

@@ -12,11 +12,10 @@ use super::table::{Look, Page, Style, Table, text, whole};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::replay::{self, Replayed};
-use crate::model::{Kind, Severity};
+use crate::model::Kind;
 use crate::store::{Access, Db, Error, Filter, Scene};
-use crate::view::incidents::Line;
-use crate::view::simulate::{self, Life, Mail, Pair, Simulation};
-use crate::view::words;
+use crate::view::simulate::{self, IncidentPair, PackedMail, Simulation};
+use crate::view::{Incident, words};
 
 /// Runs the command.
 ///
@@ -90,7 +89,7 @@ fn simulation(
             events: replayed.events,
             credentials: replayed.credentials,
         },
-        incidents: simulate::pairs(&were, &would_be),
+        incidents: simulate::pairs(were, would_be),
         addresses: simulate::by_address(&mails_were, &mails_would_be),
         mails_were,
         mails_would_be,
@@ -103,23 +102,23 @@ fn told(
     db: &mut Db,
     scene: &Scene<'_>,
     since: Timestamp,
-) -> Result<(Vec<Line>, Vec<Mail>), Failure> {
+) -> Result<(Vec<Incident>, Vec<PackedMail>), Failure> {
     let filter = Filter {
         since: Some(since),
         provider: None,
     };
-    let (mut incidents, mut mails) = (Vec::new(), Vec::<(String, Mail)>::new());
+    let (mut incidents, mut mails) = (Vec::new(), Vec::<(String, PackedMail)>::new());
     db.read(|tx| {
-        tx.each_incident(scene, filter, false, |line| {
-            if simulate::is_replayed(line.kind) {
-                incidents.push(line);
+        tx.each_incident(scene, filter, false, &[], |incident| {
+            if simulate::is_replayed(incident.kind) {
+                incidents.push(incident);
             }
         })?;
         tx.each_delivery(scene.now, filter, None, |line| match mails.last_mut() {
             Some((id, mail)) if *id == line.message_id => mail.to.push(line.address),
             _ => mails.push((
                 line.message_id,
-                Mail {
+                PackedMail {
                     at: line.packed_at,
                     subject: line.subject,
                     to: vec![line.address],
@@ -128,7 +127,7 @@ fn told(
         })?;
         Ok::<_, Error>(())
     })?;
-    let mut mails: Vec<Mail> = mails.into_iter().map(|(_, mail)| mail).collect();
+    let mut mails: Vec<PackedMail> = mails.into_iter().map(|(_, mail)| mail).collect();
     mails.sort_by_key(|mail| mail.at);
     Ok((incidents, mails))
 }
@@ -177,7 +176,7 @@ fn laid_out(simulation: &Simulation, zone: &TimeZone, args: &Simulate, look: Loo
     );
     page.gap();
     page.table(&totals(simulation));
-    let shown: Vec<&Pair> = simulation
+    let shown: Vec<&IncidentPair> = simulation
         .incidents
         .iter()
         .filter(|pair| args.verbose || pair.differs())
@@ -194,9 +193,9 @@ fn laid_out(simulation: &Simulation, zone: &TimeZone, args: &Simulate, look: Loo
     page.say(Style::Bold, &line);
     if !shown.is_empty() {
         let mut table = Table::new(&[text("WHO"), text("WAS"), text("WOULD HAVE BEEN")]);
-        let life = |life: &Option<Life>| match life {
+        let life = |one: &Option<Incident>| match one {
             None => ("-".to_owned(), Style::Dim),
-            Some(life) => (span(life, zone), style(life)),
+            Some(incident) => (span(incident, zone), incident.severity.into()),
         };
         for pair in shown {
             let who = (pair.about.shown(pair.track), Style::Plain);
@@ -230,7 +229,7 @@ fn laid_out(simulation: &Simulation, zone: &TimeZone, args: &Simulate, look: Loo
 }
 
 /// One of the two sides of a pair.
-type Side = fn(&Pair) -> Option<&Life>;
+type Side = fn(&IncidentPair) -> Option<&Incident>;
 
 fn totals(simulation: &Simulation) -> Table {
     let mut table = Table::new(&[text(""), whole("WERE"), whole("WOULD BE")]);
@@ -259,7 +258,7 @@ fn totals(simulation: &Simulation) -> Table {
             row(&format!("  {}", words::label(kind)), were, would);
         }
     }
-    let mails = |mails: &[Mail]| mails.len() as u64;
+    let mails = |mails: &[PackedMail]| mails.len() as u64;
     row(
         "mails",
         mails(&simulation.mails_were),
@@ -275,27 +274,17 @@ fn totals(simulation: &Simulation) -> Table {
     table
 }
 
-fn span(life: &Life, zone: &TimeZone) -> String {
-    let ended = match life.ended_at {
+fn span(incident: &Incident, zone: &TimeZone) -> String {
+    let ended = match incident.ended_at {
         Some(ended) => words::short_time(ended, zone),
         None => "still open".to_owned(),
     };
-    let again = match life.reopened {
-        0 => String::new(),
-        times => format!(", came back {}", words::counted(times.into(), "time")),
-    };
     format!(
-        "{}, {} to {ended}{again}",
-        words::label(life.kind),
-        words::short_time(life.opened_at, zone)
+        "{}, {} to {ended}{}",
+        words::label(incident.kind),
+        words::short_time(incident.opened_at, zone),
+        words::came_back(incident.reopened)
     )
-}
-
-fn style(life: &Life) -> Style {
-    match life.severity {
-        Severity::Critical => Style::Bad,
-        Severity::Warning => Style::Doubtful,
-    }
 }
 
 /// A line on the terminal while a long history is replayed.

@@ -7,8 +7,8 @@ use super::exit::Failure;
 use super::table::{Look, Page, Style, Table, text, whole};
 use crate::model::{Provider, Severity};
 use crate::store::{Db, Scene, Tx};
-use crate::view::status::{Counts, Line, Overview, State, Watch};
-use crate::view::words;
+use crate::view::status::{CredentialCounts, CredentialState, Overview, Watch};
+use crate::view::{Credential, words};
 
 /// Of what is neither trouble nor healthy, more are only counted unless all are asked for.
 const QUIET_SHOWN: usize = 20;
@@ -28,11 +28,11 @@ pub(super) fn compose(
     scene: &Scene<'_>,
     args: &Status,
     look: Look,
-) -> Result<(Page, Counts), Failure> {
+) -> Result<(Page, CredentialCounts), Failure> {
     let filter = args.common.filter();
-    let mut counts = Counts {
+    let mut counts = CredentialCounts {
         configured: configured(scene, filter.provider),
-        ..Counts::default()
+        ..CredentialCounts::default()
     };
     // Few are in trouble on most days; the healthy ones are not kept, but read once more where they are asked for.
     let mut shown = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn compose(
             shown.push(line);
         }
     })?;
-    shown.sort_by_cached_key(Line::rank);
+    shown.sort_by_cached_key(Credential::rank);
     let overview = Overview {
         at: scene.now,
         watch: tx.watch_state(scene)?,
@@ -76,7 +76,7 @@ pub(super) fn compose(
         whole("FOR"),
         whole("LAST LOOK"),
     ]);
-    let mut add = |line: &Line| table.row(cells(line, one, scene));
+    let mut add = |line: &Credential| table.row(cells(line, one, scene));
     let mut quiet = 0;
     for line in &shown {
         quiet += usize::from(is_quiet(line.state));
@@ -105,12 +105,15 @@ pub(super) fn compose(
 }
 
 /// Whether it is listed though not all are asked for.
-fn is_listed(line: &Line) -> bool {
-    line.state != State::Healthy
+fn is_listed(line: &Credential) -> bool {
+    line.state != CredentialState::Healthy
 }
 
-fn is_quiet(state: State) -> bool {
-    matches!(state, State::NeverLooked | State::NotConnected)
+fn is_quiet(state: CredentialState) -> bool {
+    matches!(
+        state,
+        CredentialState::NeverLooked | CredentialState::NotConnected
+    )
 }
 
 fn configured(scene: &Scene<'_>, provider: Option<Provider>) -> u32 {
@@ -141,35 +144,21 @@ fn say_watch(page: &mut Page, watch: &Watch, scene: &Scene<'_>) {
         );
     }
     for trouble in &watch.troubles {
-        let style = match trouble.severity {
-            Severity::Critical => Style::Bad,
-            Severity::Warning => Style::Doubtful,
-        };
         page.say(
-            style,
+            trouble.severity.into(),
             &format!(
                 "{}: {}, since {} (incident {})",
                 words::shout(trouble.kind),
-                words::stem(trouble.kind, &trouble.subject),
-                words::time(trouble.since, zone),
-                trouble.incident
+                words::own(trouble),
+                words::time(trouble.began_at, zone),
+                trouble.number
             ),
         );
     }
     say_sweeps(page, watch, scene);
     let deliveries = words::command(&scene.policy.daemon, "deliveries");
     let mails = &watch.mails;
-    let mut parts = Vec::new();
-    for (count, what) in [
-        (mails.notices_waiting, "to be written"),
-        (mails.waiting - mails.retrying, "to be sent"),
-        (mails.retrying, "waiting for another try"),
-        (mails.failed, "refused for good in the last 7 days"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{} {what}", words::number(u64::from(count))));
-        }
-    }
+    let parts = words::mails(mails);
     let style = match (mails.failed, mails.retrying) {
         (0, 0) => Style::Plain,
         _ => Style::Doubtful,
@@ -209,11 +198,7 @@ fn say_sweeps(page: &mut Page, watch: &Watch, scene: &Scene<'_>) {
             ),
         ),
         Some(sweep) => {
-            let asked = format!(
-                "{} of {} answered",
-                words::number(u64::from(sweep.answered)),
-                words::number(u64::from(sweep.asked))
-            );
+            let asked = words::answered(sweep);
             let ended = match sweep.finished_at {
                 None => format!("Sweep begun {}, {asked} so far", when(sweep.started_at)),
                 Some(at) => format!(
@@ -245,20 +230,8 @@ fn say_sweeps(page: &mut Page, watch: &Watch, scene: &Scene<'_>) {
     }
 }
 
-fn say_counts(page: &mut Page, counts: &Counts, one: Option<Provider>) {
-    let mut parts = Vec::new();
-    for (count, what) in [
-        (counts.trouble, "in trouble"),
-        (counts.unknown_status, "with an unknown status word"),
-        (counts.suspected, "not sure yet"),
-        (counts.never_looked, "not looked at yet"),
-        (counts.not_connected, "not connected"),
-        (counts.healthy, "healthy"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{} {what}", words::number(u64::from(count))));
-        }
-    }
+fn say_counts(page: &mut Page, counts: &CredentialCounts, one: Option<Provider>) {
+    let parts = words::counts(&words::by_state(counts));
     let stale = match counts.stale {
         0 => String::new(),
         stale => format!(" ({} stale)", words::number(u64::from(stale))),
@@ -281,12 +254,17 @@ fn say_counts(page: &mut Page, counts: &Counts, one: Option<Provider>) {
     }
 }
 
-fn cells(line: &Line, one: Option<Provider>, scene: &Scene<'_>) -> [(String, Style); 6] {
+fn cells(line: &Credential, one: Option<Provider>, scene: &Scene<'_>) -> [(String, Style); 6] {
     let style = match (line.state, line.problems.first()) {
-        (State::Trouble, Some(problem)) if problem.severity == Severity::Critical => Style::Bad,
-        (State::Trouble | State::UnknownStatus | State::Suspected, _) => Style::Doubtful,
-        (State::Healthy, _) if line.stale => Style::Doubtful,
-        (State::Healthy, _) => Style::Good,
+        (CredentialState::Trouble, Some(problem)) if problem.severity == Severity::Critical => {
+            Style::Bad
+        }
+        (
+            CredentialState::Trouble | CredentialState::UnknownStatus | CredentialState::Suspected,
+            _,
+        ) => Style::Doubtful,
+        (CredentialState::Healthy, _) if line.stale => Style::Doubtful,
+        (CredentialState::Healthy, _) => Style::Good,
         _ => Style::Dim,
     };
     let length = |since| words::duration(words::between(since, scene.now));
@@ -308,7 +286,7 @@ fn cells(line: &Line, one: Option<Provider>, scene: &Scene<'_>) -> [(String, Sty
     ]
 }
 
-fn say_hidden(page: &mut Page, args: &Status, quiet: usize, counts: &Counts) {
+fn say_hidden(page: &mut Page, args: &Status, quiet: usize, counts: &CredentialCounts) {
     if args.all || (quiet == 0 && counts.healthy == 0) {
         return;
     }

@@ -5,6 +5,7 @@
 use serde::Serialize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::model::Severity;
 use crate::view::{Document, SCHEMA};
 
 /// How the reader wants it.
@@ -33,6 +34,15 @@ pub enum Style {
     Doubtful,
     /// Bad.
     Bad,
+}
+
+impl From<Severity> for Style {
+    fn from(severity: Severity) -> Style {
+        match severity {
+            Severity::Critical => Style::Bad,
+            Severity::Warning => Style::Doubtful,
+        }
+    }
 }
 
 impl Style {

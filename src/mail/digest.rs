@@ -10,9 +10,9 @@ use super::mime::{Envelope, mime};
 use super::page::Tone;
 use super::subject::mark;
 use crate::model::{Address, clean};
-use crate::view::availability::{Availability, Unseen};
-use crate::view::digest::{Brief, Digest, Failed, Few, Open};
-use crate::view::{report, words};
+use crate::view::availability::Availability;
+use crate::view::digest::{Brief, Digest, Few};
+use crate::view::{Delivery, Incident, words};
 
 /// One digest before it is rendered.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct DigestLetter {
 
 /// How long a foreign word may be, in characters.
 const WORD_MAX: usize = 120;
+/// The longest reply of a mail server.
+const REPLY: usize = 200;
 
 /// Renders `letter`; lists that do not fit [`MAX_BYTES`] are cut, and say how much they leave out.
 ///
@@ -90,7 +92,7 @@ fn assemble(letter: &DigestLetter, most: usize) -> Result<Mail, NotComposed> {
         true => Tone::Well,
         false => Tone::Warning,
     };
-    let headline = capitalised(&headline);
+    let headline = words::capital(&headline);
     let text = DigestText {
         headline: &headline,
         intro: &intro,
@@ -138,12 +140,6 @@ fn headline(digest: &Digest) -> String {
         failed => parts.push(format!("{} failed", words::counted(failed, "mail"))),
     }
     parts.join(", ")
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).collect()
 }
 
 fn longest_list(digest: &Digest) -> usize {
@@ -219,18 +215,13 @@ impl Writer<'_> {
                 "When Leafwatch could not see",
                 note("This is nobody's downtime: what broke meanwhile was found afterwards."),
                 &digest.unseen,
-                |unseen| self.unseen(unseen),
+                |unseen| words::not_seen(unseen, &self.time(unseen.from)),
             ),
             self.section(
                 "Not connected",
                 note("Watched because of watch.providers, and never there at Leaf."),
                 &digest.not_connected,
-                |who| {
-                    clean(
-                        &words::credential(&who.user.shown(), who.provider),
-                        WORD_MAX,
-                    )
-                },
+                |who| clean(&who.shown(), WORD_MAX),
             ),
         ]
         .into_iter()
@@ -286,42 +277,42 @@ impl Writer<'_> {
         }
     }
 
-    fn open(&self, open: &Open) -> String {
-        let line = &open.line;
-        let hushed = match (open.acknowledged, open.silenced) {
-            (true, true) => ", somebody is on it, silenced",
-            (true, false) => ", somebody is on it",
-            (false, true) => ", silenced",
-            (false, false) => "",
-        };
+    fn open(&self, open: &Incident) -> String {
+        let said = open
+            .said
+            .as_ref()
+            .map(|said| said.holding(self.digest.until));
+        let said = said.unwrap_or_default();
+        let mut hushed = String::new();
+        if !said.acks.is_empty() {
+            hushed.push_str(", somebody is on it");
+        }
+        if !said.silences.is_empty() {
+            hushed.push_str(", silenced");
+        }
         format!(
             "{}: {} since {}, incident {}{hushed}",
-            self.who(line),
-            words::label(line.kind),
-            self.time(line.began_at),
-            line.incident
+            self.whose(open),
+            words::label(open.kind),
+            self.time(open.began_at),
+            open.number
         )
     }
 
-    fn mended(&self, line: &report::Line) -> String {
-        let ended = line.ended_at.unwrap_or(self.digest.until);
-        let again = match line.reopened {
-            0 => String::new(),
-            1 => ", came back once".to_owned(),
-            times => format!(", came back {times} times"),
-        };
+    fn mended(&self, mended: &Incident) -> String {
+        let ended = mended.ended_at.unwrap_or(self.digest.until);
         format!(
-            "{}: {} for {}, until {}, incident {}{again}",
-            self.who(line),
-            words::label(line.kind),
-            words::duration(words::between(line.began_at, ended)),
+            "{}: {} for {}, until {}, incident {}{}",
+            self.whose(mended),
+            words::label(mended.kind),
+            words::duration(words::between(mended.began_at, ended)),
             self.time(ended),
-            line.incident
+            mended.number,
+            words::came_back(mended.reopened)
         )
     }
 
     fn brief(&self, brief: &Brief) -> String {
-        let who = words::credential(&brief.who.user.shown(), brief.who.provider);
         let failures = words::counted(u64::from(brief.failures), "failure");
         let when = match brief.from == brief.until {
             true => format!("at {}", self.time(brief.from)),
@@ -331,33 +322,24 @@ impl Writer<'_> {
                 words::duration(words::between(brief.from, brief.until))
             ),
         };
-        format!("{}: {failures} {when}", clean(&who, WORD_MAX))
+        format!("{}: {failures} {when}", clean(&brief.who.shown(), WORD_MAX))
     }
 
-    fn failed(&self, failed: &Failed) -> String {
-        let reply = match failed.reply.is_empty() {
-            true => String::new(),
-            false => format!(": {}", failed.reply),
+    fn failed(&self, failed: &Delivery) -> String {
+        let reply = match failed.attempts.last() {
+            Some(last) if !last.reply.is_empty() => format!(": {}", clean(&last.reply, REPLY)),
+            _ => String::new(),
         };
         format!(
             "{}, to {}, \"{}\"{reply}",
-            self.time(failed.at),
+            self.time(failed.done_at.unwrap_or(failed.packed_at)),
             clean(&failed.address, WORD_MAX),
             clean(&failed.subject, WORD_MAX),
         )
     }
 
-    fn unseen(&self, unseen: &Unseen) -> String {
-        format!(
-            "{} from {} for {}",
-            words::unseen(unseen.why),
-            self.time(unseen.from),
-            words::duration(words::between(unseen.from, unseen.until))
-        )
-    }
-
-    fn who(&self, line: &report::Line) -> String {
-        clean(&line.about.shown(line.track), WORD_MAX)
+    fn whose(&self, incident: &Incident) -> String {
+        clean(&incident.whose(), WORD_MAX)
     }
 
     fn time(&self, at: Timestamp) -> String {

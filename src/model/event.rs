@@ -1,6 +1,7 @@
 //! Entries of Leaf's credential events log.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 /// One entry of the events log. Of bodies and headers only the evidence is in it, and no secret from the moment it exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +19,16 @@ pub struct Event {
 }
 
 /// What an event says about the credential, by its status code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum EventVerdict {
     /// 2xx: the provider accepted the credential.
+    #[serde(rename = "accepted")]
     Success,
     /// 400, 401 or 403: the provider refused it.
+    #[serde(rename = "refused")]
     Failure,
     /// 404, 429, 5xx and the rest: says nothing about the credential.
+    #[serde(rename = "nothing")]
     Neither,
 }
 

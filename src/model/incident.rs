@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use strum::{Display, EnumDiscriminants, EnumString, FromRepr, IntoStaticStr};
 
-use super::{CredentialId, Kind, Track};
+use super::{CredentialId, Kind, Provider, Track, UserId};
 
 /// An incident's number, shown to operators (`ack 12`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -290,4 +290,16 @@ impl News {
             News::Resolved { .. } | News::Closed { .. } | News::Brief
         )
     }
+}
+
+/// What a silence matches: what is left out matches everything. One that names nothing spares account and own trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Silenced {
+    /// A user.
+    pub user: Option<UserId>,
+    /// A provider.
+    pub provider: Option<Provider>,
+    /// A kind of trouble.
+    #[serde(rename = "problem")]
+    pub kind: Option<Kind>,
 }

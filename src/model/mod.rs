@@ -21,7 +21,7 @@ pub use credential::{Credential, CredentialId, Environment, Provider, UserId};
 pub use daemon::Daemon;
 pub use event::{Event, EventVerdict};
 pub use incident::{
-    EndedBy, Incident, IncidentId, News, NoticeKind, Origin, Suspect, SweepEnd, SweepId,
+    EndedBy, Incident, IncidentId, News, NoticeKind, Origin, Silenced, Suspect, SweepEnd, SweepId,
     Transition, TransitionKind, Well,
 };
 pub use policy::{

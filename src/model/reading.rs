@@ -63,6 +63,16 @@ pub enum Answer {
     Missing,
 }
 
+impl Answer {
+    /// What the credential is described as; none where there is none.
+    pub fn reading(&self) -> Option<&Reading> {
+        match self {
+            Answer::Reading(reading) => Some(reading),
+            Answer::Missing => None,
+        }
+    }
+}
+
 /// Why a look brought no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, FromRepr, Serialize)]
 #[repr(i64)]

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{
     Address, Alerts, Audience, Credential, EndedBy, Incident, Kind, News, NoticeKind, Provider,
-    Route, UserId,
+    Route, Silenced,
 };
 
 /// Somebody who is to hear of a notice, and why.
@@ -148,17 +148,6 @@ impl Told {
             turn: incident.reopened,
         }
     }
-}
-
-/// What a silence matches: what is left out matches everything. One that names nothing spares account and own trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Silenced {
-    /// A user.
-    pub user: Option<UserId>,
-    /// A provider.
-    pub provider: Option<Provider>,
-    /// A kind of trouble.
-    pub kind: Option<Kind>,
 }
 
 impl Silenced {

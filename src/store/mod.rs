@@ -8,7 +8,6 @@ mod credentials;
 mod error;
 mod events;
 mod facts;
-mod hush;
 mod incidents;
 mod lock;
 mod looks;
@@ -19,6 +18,7 @@ mod queries;
 mod reminders;
 mod row;
 mod scrub;
+mod silences;
 mod sweeps;
 mod upkeep;
 mod waits;
@@ -29,15 +29,14 @@ pub use credentials::{Kept, Registered};
 pub use error::Error;
 pub use events::Diagnosis;
 pub use facts::{Alike, Finding, LookCount, OpenTold};
-pub use hush::{Ack, Silence};
 pub use incidents::{DueNotice, Stamp};
 pub use lock::{Displaced, Lock};
 pub use looks::{Gap, Torn};
 pub use open::{Access, Db};
 pub use outbox::{Attempt, DeliveryId, NewEntry, NewMessage, Pending, Waiting};
 pub use queries::{
-    AckedAbout, Added, Filter, Fleet, Lifeline, NotOneUser, Past, PastAnswer, PastEvents, PastGap,
-    PastSweep, Pick, Roll, Said, Scene, Wanted,
+    AckedAbout, Added, AnswerOfLife, Filter, Fleet, IncidentPart, Lifeline, NotOneUser, Past,
+    PastAnswer, PastEvents, PastGap, PastSweep, Pick, Roll, Scene, Wanted,
 };
 pub use sweeps::{Counts, Finished, RunId};
 pub use waits::{Item, Queue, cause_key};

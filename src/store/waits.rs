@@ -5,13 +5,14 @@ use std::collections::hash_map::Entry;
 
 use jiff::Timestamp;
 
-use super::{Pending, Result, Scene, Silence, Tx};
+use super::{Pending, Result, Scene, Tx};
 use crate::model::{
-    Answer, Cause, CredentialId, Incident, IncidentId, Kind, News, Provider, Severity, SweepId,
-    Track, Wait, WaitsFor,
+    Cause, CredentialId, Incident, IncidentId, Kind, News, Provider, Severity, SweepId, Track,
+    Wait, WaitsFor,
 };
 use crate::rules::notify::{self, Told};
 use crate::rules::waits::{self, CauseTold, Fate, Mailbox, Parcel, Untold};
+use crate::view::silences::Silence;
 
 /// Where in a mail something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -210,7 +211,7 @@ impl Tx<'_> {
         let matching = silences
             .iter()
             .filter(|silence| silence.what.matches(incident.kind, credential))
-            .filter(|silence| silence.holds_back(incident.kind, moment));
+            .filter(|silence| holds_back(silence, incident.kind, moment));
         Ok(matching.map(Silence::end).max())
     }
 
@@ -230,10 +231,7 @@ impl Tx<'_> {
         let standing = self.standing(id)?.0;
         let reading = standing
             .as_ref()
-            .and_then(|standing| match &standing.answer {
-                Answer::Reading(reading) => Some(reading),
-                Answer::Missing => None,
-            });
+            .and_then(|standing| standing.answer.reading());
         let key = reading.and_then(|reading| reading.key.as_ref());
         for print in [key.map(|key| &key.print), None] {
             let key = cause_key(incident.kind, credential.provider, print);
@@ -296,6 +294,12 @@ impl Tx<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a silence holds back at `moment` what it matches of `kind`. Over is over, but what only a look can show is held
+/// back until the first look after, for nobody knows before whether it still stands; the caller knows when that was.
+fn holds_back(silence: &Silence, kind: Kind, moment: Timestamp) -> bool {
+    kind.is_seen_in_answers() || moment < silence.end()
 }
 
 /// The key of a shared cause: a kind, a provider, and the client key where it is one key's.

@@ -23,7 +23,7 @@ pub struct WaitingNotice {
 
 /// What stands above the list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Heading {
+pub struct DeliveriesHeading {
     /// What waits to be written: no mail tells it yet.
     pub unwritten: Vec<WaitingNotice>,
     /// Mails packed before are left out, unless they still wait.
@@ -34,7 +34,7 @@ pub struct Heading {
 
 /// One message to one address.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Line {
+pub struct Delivery {
     /// When the message was packed.
     pub packed_at: Timestamp,
     /// Its subject.
@@ -44,7 +44,7 @@ pub struct Line {
     /// To whom.
     pub address: String,
     /// How it stands.
-    pub state: State,
+    pub state: DeliveryState,
     /// When it was accepted or given up.
     pub done_at: Option<Timestamp>,
     /// While it waits: the next try.
@@ -61,7 +61,7 @@ pub struct Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, Serialize)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum DeliveryState {
     /// It is tried again.
     Waiting,
     /// The server took it.
@@ -70,7 +70,7 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl DeliveryState {
     /// The word shown.
     pub fn name(self) -> &'static str {
         self.into()

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::availability::{Availability, OfProvider, Unseen};
-use super::{Who, report};
+use super::{Delivery, Incident, Who};
 
 /// The digest of a period.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,9 +16,9 @@ pub struct Digest {
     /// How many credentials are watched now.
     pub watched: u64,
     /// Open now, the worst first; what is acknowledged or silenced too.
-    pub open: Few<Open>,
+    pub open: Few<Incident>,
     /// Ended in the period by their own proof, the newest first.
-    pub mended: Few<report::Line>,
+    pub mended: Few<Incident>,
     /// Taken out of the config while open, and so not known to be mended.
     pub closed: u64,
     /// Breakages between two healthy looks, the newest first.
@@ -32,7 +32,7 @@ pub struct Digest {
     /// When nobody saw.
     pub unseen: Few<Unseen>,
     /// Deliveries that failed for good in the period, the newest first.
-    pub failed: Few<Failed>,
+    pub failed: Few<Delivery>,
 }
 
 impl Digest {
@@ -61,18 +61,6 @@ impl<T> Few<T> {
     }
 }
 
-/// An incident that is open.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Open {
-    /// Which.
-    #[serde(flatten)]
-    pub line: report::Line,
-    /// Somebody is on it.
-    pub acknowledged: bool,
-    /// Mails about it wait.
-    pub silenced: bool,
-}
-
 /// A breakage between two healthy looks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Brief {
@@ -85,17 +73,4 @@ pub struct Brief {
     pub until: Timestamp,
     /// How many.
     pub failures: u32,
-}
-
-/// A delivery that failed for good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failed {
-    /// When.
-    pub at: Timestamp,
-    /// To whom.
-    pub address: String,
-    /// The mail's subject.
-    pub subject: String,
-    /// What the mail server said last.
-    pub reply: String,
 }

@@ -4,23 +4,23 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::User;
-use crate::model::Provider;
+use crate::model::{EventVerdict, Provider};
 
 /// The events of one user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Events {
+pub struct UsersEvents {
     /// Whose.
     #[serde(flatten)]
     pub user: User,
     /// From when on.
     pub since: Option<Timestamp>,
     /// The newest first; those without a date stand where they were first seen.
-    pub events: Vec<Entry>,
+    pub events: Vec<Event>,
 }
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Entry {
+pub struct Event {
     /// By Leaf's own date; none where it could not be read.
     pub at: Option<Timestamp>,
     /// When it was read first.
@@ -30,7 +30,7 @@ pub struct Entry {
     /// The provider's HTTP status.
     pub status_code: Option<u16>,
     /// What it says about the credential.
-    pub says: Says,
+    pub says: EventVerdict,
     /// Part of a short breakage between two healthy looks.
     pub brief: bool,
     /// Why it judges nothing although it speaks of the credential.
@@ -39,18 +39,6 @@ pub struct Entry {
     pub body: String,
     /// Those of its headers that explain it.
     pub headers: String,
-}
-
-/// What an event says about the credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Says {
-    /// The provider accepted it.
-    Accepted,
-    /// The provider refused it.
-    Refused,
-    /// Nothing about the credential.
-    Nothing,
 }
 
 /// Why an event is kept and shown, and judges nothing.

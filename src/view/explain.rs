@@ -6,11 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::User;
-use super::deliveries::WaitingNotice;
-use super::hush::Said;
-use super::status::{Line, seconds};
-use crate::model::{Cause, IncidentId, Kind, Severity};
+use super::status::seconds;
+use super::{Credential, Incident, User};
+use crate::model::{Kind, Severity};
 
 /// The explanation for one user.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,7 +54,7 @@ pub struct Opening {
 pub struct Explained {
     /// As last known.
     #[serde(flatten)]
-    pub line: Line,
+    pub credential: Credential,
     /// Whether it is watched now.
     pub watched: bool,
     /// Which life at Leaf it is in, counted from 1; 0 while Leaf never described it.
@@ -74,7 +72,7 @@ pub struct Explained {
     /// What its newest events say.
     pub events: EventSummary,
     /// Its open incidents, the worst first.
-    pub open: Vec<OpenIncident>,
+    pub open: Vec<Incident>,
     /// What is suspected, and what is lacking until it is told.
     pub lacking: Vec<Lacking>,
     /// What would open, and when: the kinds that can be told of it and are not open.
@@ -96,57 +94,6 @@ pub struct EventSummary {
     pub newest_at: Option<Timestamp>,
     /// Whether that one failed.
     pub newest_failed: Option<bool>,
-}
-
-/// An open incident, with what it would take to end it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OpenIncident {
-    /// Its number.
-    pub incident: IncidentId,
-    /// What it is.
-    pub kind: Kind,
-    /// When it was first seen.
-    pub since: Timestamp,
-    /// The likely cause.
-    pub cause: Option<Cause>,
-    /// Why that is likely, in words.
-    pub why: String,
-    /// What to do.
-    pub next_step: String,
-    /// Who mends it.
-    pub who: String,
-    /// How often it came back.
-    pub reopened: u32,
-    /// Most of the fleet turned alike at once, and no second sweep said so yet.
-    pub doubted: bool,
-    /// What ends it.
-    pub ends: Ending,
-    /// Whom its newest news went to, or will go to.
-    pub told: super::incidents::Told,
-    /// What waits to be told, to whom, and why.
-    pub waiting: Vec<WaitingNotice>,
-    /// Who acknowledged or silenced it, and why.
-    #[serde(flatten)]
-    pub said: Said,
-}
-
-/// What ends an open incident.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Ending {
-    /// The proof, in words.
-    pub proof: String,
-    /// Since when every look was good; none while it is as bad as it was.
-    pub well_since: Option<Timestamp>,
-    /// Good looks so far.
-    pub good_looks: u32,
-    /// Good looks needed.
-    pub good_looks_needed: u32,
-    /// For how long every look was good.
-    #[serde(rename = "good_for_seconds", serialize_with = "seconds")]
-    pub good_for: Duration,
-    /// For how long every look must be good.
-    #[serde(rename = "good_for_seconds_needed", serialize_with = "seconds")]
-    pub good_for_needed: Duration,
 }
 
 /// What is lacking until a suspicion is told.

@@ -16,12 +16,12 @@ pub struct History {
     /// From when on; none for all that is kept.
     pub since: Option<Timestamp>,
     /// What happened, the oldest first.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<HistoryEntry>,
 }
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Entry {
+pub struct HistoryEntry {
     /// When, or from when on.
     pub at: Timestamp,
     /// Until when, for what lasts; none while it does, and for what is a moment.
@@ -30,13 +30,13 @@ pub struct Entry {
     pub provider: Option<Provider>,
     /// What.
     #[serde(flatten)]
-    pub what: What,
+    pub what: Happening,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
-pub enum What {
+pub enum Happening {
     /// It was put on the watch list.
     Watched,
     /// Leaf described it like this.

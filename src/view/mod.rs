@@ -11,16 +11,21 @@ pub mod doctor;
 pub mod events;
 pub mod explain;
 pub mod history;
-pub mod hush;
 pub mod incidents;
 pub mod report;
+pub mod silences;
 pub mod simulate;
 pub mod status;
 pub mod words;
 
 use serde::Serialize;
 
-use crate::model::{Provider, Track, UserId};
+use crate::model::{self, Provider, Track, UserId};
+
+pub use deliveries::Delivery;
+pub use events::Event;
+pub use incidents::Incident;
+pub use status::Credential;
 
 /// The version of the JSON, told as `"schema"` in every document.
 pub const SCHEMA: u32 = 1;
@@ -69,6 +74,21 @@ pub struct Who {
     pub provider: Provider,
 }
 
+impl Who {
+    /// `Hillside Farms (John Deere)`.
+    pub fn shown(&self) -> String {
+        words::credential(&self.user.shown(), self.provider)
+    }
+
+    /// The credential itself.
+    pub fn credential(&self) -> model::Credential {
+        model::Credential {
+            user: self.user.user,
+            provider: self.provider,
+        }
+    }
+}
+
 /// What an incident is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "about")]
@@ -83,10 +103,18 @@ pub enum About {
 }
 
 impl About {
+    /// Whose; none for the account and ourselves.
+    pub fn credential(&self) -> Option<model::Credential> {
+        match self {
+            About::Credential(who) => Some(who.credential()),
+            About::Leafwatch { .. } => None,
+        }
+    }
+
     /// In a table, beside the kind: `Hillside Farms (John Deere)`.
     pub fn shown(&self, track: Track) -> String {
         match self {
-            About::Credential(who) => words::credential(&who.user.shown(), who.provider),
+            About::Credential(who) => who.shown(),
             About::Leafwatch { subject } if !subject.is_empty() => subject.clone(),
             About::Leafwatch { .. } if track == Track::Account => "the Leaf account".to_owned(),
             About::Leafwatch { .. } => "Leafwatch itself".to_owned(),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::About;
+use super::Incident;
 use super::availability::{OfCredential, OfProvider, Unseen};
-use crate::model::{EndedBy, IncidentId, Kind, Provider, Severity, Track};
+use crate::model::Provider;
 use crate::view::availability::Availability;
 
 /// The report of a period.
@@ -24,18 +24,18 @@ pub struct Report {
     /// Each provider, by name.
     pub providers: Vec<OfProvider>,
     /// Incidents of credentials, counted.
-    pub incidents: Counts,
+    pub incidents: IncidentCounts,
     /// When nobody saw.
     pub unseen: Vec<Unseen>,
     /// Every credential that was watched at some time, the least available first.
     pub credentials: Vec<OfCredential>,
     /// Every incident that was open at some time, of the account and our own too; the newest first.
-    pub incident_list: Vec<Line>,
+    pub incident_list: Vec<Incident>,
 }
 
 /// Incidents of credentials that were open at some time in the period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Counts {
+pub struct IncidentCounts {
     /// All of them.
     pub total: u64,
     /// Of these, opened in the period.
@@ -52,34 +52,6 @@ pub struct Counts {
     /// From the first look that said so to the look that proved the end; of those mended in the period.
     #[serde(rename = "mean_seconds_to_mend", serialize_with = "maybe_seconds")]
     pub mean_to_mend: Option<Duration>,
-}
-
-/// One incident.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Line {
-    /// Its number.
-    pub incident: IncidentId,
-    /// Whose.
-    #[serde(flatten)]
-    pub about: About,
-    /// Its track.
-    pub track: Track,
-    /// What it is, or was at its end.
-    pub kind: Kind,
-    /// How bad.
-    pub severity: Severity,
-    /// When it was first seen.
-    pub began_at: Timestamp,
-    /// When it opened.
-    pub opened_at: Timestamp,
-    /// When a mail server first accepted a mail about it.
-    pub told_at: Option<Timestamp>,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-    /// Why it ended.
-    pub ended_by: Option<EndedBy>,
-    /// How often it came back.
-    pub reopened: u32,
 }
 
 fn maybe_seconds<S: serde::Serializer>(

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::About;
-use super::incidents::Line;
-use crate::model::{IncidentId, Kind, Severity, Track};
+use super::{About, Incident};
+use crate::model::{Kind, Track};
 
 /// The whole comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,13 +18,13 @@ pub struct Simulation {
     /// What was replayed.
     pub replayed: Replayed,
     /// Every incident that there was or would have been, the oldest first.
-    pub incidents: Vec<Pair>,
+    pub incidents: Vec<IncidentPair>,
     /// How many mails each address got, and would have got.
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<AddressCount>,
     /// Every mail that there was, the oldest first.
-    pub mails_were: Vec<Mail>,
+    pub mails_were: Vec<PackedMail>,
     /// Every mail that there would have been.
-    pub mails_would_be: Vec<Mail>,
+    pub mails_would_be: Vec<PackedMail>,
     /// What this cannot tell, in plain words.
     pub not_simulated: Vec<String>,
 }
@@ -45,40 +44,21 @@ pub struct Replayed {
 
 /// An incident that there was, that there would have been, or both.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Pair {
+pub struct IncidentPair {
     /// Whose.
     #[serde(flatten)]
     pub about: About,
     /// Its track.
     pub track: Track,
     /// As it was.
-    pub was: Option<Life>,
+    pub was: Option<Incident>,
     /// As it would have been.
-    pub would_be: Option<Life>,
-}
-
-/// When an incident was open, and as what.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Life {
-    /// Its number, in the database or in the replay.
-    pub incident: IncidentId,
-    /// What it is, or was at its end.
-    pub kind: Kind,
-    /// How bad.
-    pub severity: Severity,
-    /// When it was first seen.
-    pub began_at: Timestamp,
-    /// When it opened.
-    pub opened_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-    /// How often it came back.
-    pub reopened: u32,
+    pub would_be: Option<Incident>,
 }
 
 /// One address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Address {
+pub struct AddressCount {
     /// Which.
     pub address: String,
     /// Mails that it got.
@@ -89,7 +69,7 @@ pub struct Address {
 
 /// One mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mail {
+pub struct PackedMail {
     /// When it was packed.
     pub at: Timestamp,
     /// Its subject.
@@ -104,12 +84,12 @@ pub fn is_replayed(kind: Kind) -> bool {
         || matches!(kind, Kind::UnknownStatus | Kind::EnvironmentContradiction)
 }
 
-impl Pair {
+impl IncidentPair {
     /// Whether it would have been another one, or none.
     pub fn differs(&self) -> bool {
         match (&self.was, &self.would_be) {
             (Some(was), Some(would_be)) => {
-                let of = |life: &Life| (life.kind, life.opened_at, life.ended_at, life.reopened);
+                let of = |one: &Incident| (one.kind, one.opened_at, one.ended_at, one.reopened);
                 of(was) != of(would_be)
             }
             _ => true,
@@ -118,64 +98,46 @@ impl Pair {
 
     fn began_at(&self) -> Option<Timestamp> {
         let lives = [&self.was, &self.would_be];
-        lives.into_iter().flatten().map(|life| life.began_at).min()
+        lives.into_iter().flatten().map(|one| one.began_at).min()
     }
 }
 
-impl Life {
-    fn of(line: &Line) -> Life {
-        Life {
-            incident: line.incident,
-            kind: line.kind,
-            severity: line.severity,
-            began_at: line.began_at,
-            opened_at: line.opened_at,
-            ended_at: line.ended_at,
-            reopened: line.reopened,
-        }
-    }
-
-    fn overlaps(&self, other: &Life) -> bool {
-        let ends_after = |life: &Life, at| life.ended_at.is_none_or(|ended| ended >= at);
-        ends_after(self, other.began_at) && ends_after(other, self.began_at)
-    }
+fn overlap(one: &Incident, other: &Incident) -> bool {
+    let ends_after = |one: &Incident, at| one.ended_at.is_none_or(|ended| ended >= at);
+    ends_after(one, other.began_at) && ends_after(other, one.began_at)
 }
 
 /// Puts side by side what was and what would have been: the same credential and track at the same time.
-pub fn pairs(were: &[Line], would_be: &[Line]) -> Vec<Pair> {
-    let key = |line: &Line| format!("{:?} {:?}", line.about, line.track);
-    let mut open: BTreeMap<String, Vec<&Line>> = BTreeMap::new();
-    for line in were {
-        open.entry(key(line)).or_default().push(line);
+pub fn pairs(were: Vec<Incident>, would_be: Vec<Incident>) -> Vec<IncidentPair> {
+    let key = |incident: &Incident| format!("{:?} {:?}", incident.about, incident.track);
+    let pair = |was: Option<Incident>, would_be: Option<Incident>| {
+        let either = was.as_ref().or(would_be.as_ref())?;
+        Some(IncidentPair {
+            about: either.about.clone(),
+            track: either.track,
+            was,
+            would_be,
+        })
+    };
+    let mut open: BTreeMap<String, Vec<Incident>> = BTreeMap::new();
+    for was in were {
+        open.entry(key(&was)).or_default().push(was);
     }
     let mut pairs = Vec::new();
-    for line in would_be {
-        let life = Life::of(line);
-        let others = open.entry(key(line)).or_default();
-        let same = others
-            .iter()
-            .position(|other| Life::of(other).overlaps(&life));
-        pairs.push(Pair {
-            about: line.about.clone(),
-            track: line.track,
-            was: same.map(|at| Life::of(others.remove(at))),
-            would_be: Some(life),
-        });
+    for one in would_be {
+        let others = open.entry(key(&one)).or_default();
+        let same = others.iter().position(|other| overlap(other, &one));
+        pairs.extend(pair(same.map(|at| others.remove(at)), Some(one)));
     }
-    for line in open.into_values().flatten() {
-        pairs.push(Pair {
-            about: line.about.clone(),
-            track: line.track,
-            was: Some(Life::of(line)),
-            would_be: None,
-        });
+    for was in open.into_values().flatten() {
+        pairs.extend(pair(Some(was), None));
     }
-    pairs.sort_by_key(Pair::began_at);
+    pairs.sort_by_key(IncidentPair::began_at);
     pairs
 }
 
 /// Counts the mails of each address.
-pub fn by_address(were: &[Mail], would_be: &[Mail]) -> Vec<Address> {
+pub fn by_address(were: &[PackedMail], would_be: &[PackedMail]) -> Vec<AddressCount> {
     let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for to in were.iter().flat_map(|mail| &mail.to) {
         counts.entry(to).or_default().0 += 1;
@@ -183,7 +145,7 @@ pub fn by_address(were: &[Mail], would_be: &[Mail]) -> Vec<Address> {
     for to in would_be.iter().flat_map(|mail| &mail.to) {
         counts.entry(to).or_default().1 += 1;
     }
-    let address = |(address, (were, would_be)): (&str, _)| Address {
+    let address = |(address, (were, would_be)): (&str, _)| AddressCount {
         address: address.to_owned(),
         were,
         would_be,
@@ -194,50 +156,39 @@ pub fn by_address(were: &[Mail], would_be: &[Mail]) -> Vec<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::hush::Said;
-    use crate::view::incidents::Told;
+    use crate::model::IncidentId;
 
-    fn line(number: i64, subject: &str, began: &str, ended: Option<&str>) -> Line {
+    fn incident(number: i64, subject: &str, began: &str, ended: Option<&str>) -> Incident {
         let at = |time: &str| format!("2026-03-01T{time}:00Z").parse().unwrap();
-        Line {
-            incident: IncidentId(number),
-            about: About::Leafwatch {
-                subject: subject.to_owned(),
-            },
-            track: Track::Own,
-            kind: Kind::UnknownStatus,
-            severity: Severity::Warning,
-            began_at: at(began),
-            opened_at: at(began),
+        let about = About::Leafwatch {
+            subject: subject.to_owned(),
+        };
+        Incident {
             ended_at: ended.map(at),
-            ended_by: None,
-            reopened: 0,
-            told: Told::default(),
-            steps: Vec::new(),
-            said: Said::default(),
+            ..Incident::begun(IncidentId(number), about, Kind::UnknownStatus, at(began))
         }
     }
 
-    fn numbers(pairs: &[Pair]) -> Vec<(Option<i64>, Option<i64>, bool)> {
-        let number = |life: &Option<Life>| life.as_ref().map(|life| life.incident.0);
-        let of = |pair: &Pair| (number(&pair.was), number(&pair.would_be), pair.differs());
+    fn numbers(pairs: &[IncidentPair]) -> Vec<(Option<i64>, Option<i64>, bool)> {
+        let number = |one: &Option<Incident>| one.as_ref().map(|one| one.number.0);
+        let of = |pair: &IncidentPair| (number(&pair.was), number(&pair.would_be), pair.differs());
         pairs.iter().map(of).collect()
     }
 
     #[test]
     fn the_same_trouble_at_the_same_time_is_one_pair() {
-        let were = [
-            line(1, "A", "08:00", Some("09:00")),
-            line(2, "A", "10:00", None),
-            line(3, "B", "11:00", Some("12:00")),
+        let were = vec![
+            incident(1, "A", "08:00", Some("09:00")),
+            incident(2, "A", "10:00", None),
+            incident(3, "B", "11:00", Some("12:00")),
         ];
-        let would_be = [
-            line(7, "A", "08:30", Some("08:40")),
-            line(8, "A", "10:00", None),
-            line(9, "C", "11:00", Some("12:00")),
+        let would_be = vec![
+            incident(7, "A", "08:30", Some("08:40")),
+            incident(8, "A", "10:00", None),
+            incident(9, "C", "11:00", Some("12:00")),
         ];
         assert_eq!(
-            numbers(&pairs(&were, &would_be)),
+            numbers(&pairs(were, would_be)),
             [
                 (Some(1), Some(7), true),
                 (Some(2), Some(8), false),
@@ -249,7 +200,7 @@ mod tests {
 
     #[test]
     fn mails_are_counted_by_address() {
-        let mail = |to: &[&str]| Mail {
+        let mail = |to: &[&str]| PackedMail {
             at: Timestamp::UNIX_EPOCH,
             subject: String::new(),
             to: to.iter().map(|to| (*to).to_owned()).collect(),

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use strum::IntoStaticStr;
 
-use super::Who;
-use crate::model::{Environment, IncidentId, Kind, Severity, SweepEnd, WaitsFor};
+use super::{Incident, Who};
+use crate::model::{Environment, Kind, SweepEnd, WaitsFor};
 
 /// What stands above the list of credentials.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,7 +17,7 @@ pub struct Overview {
     /// Whether we see, and whether mails leave.
     pub watch: Watch,
     /// How many credentials are how.
-    pub counts: Counts,
+    pub counts: CredentialCounts,
 }
 
 /// Whether we see, and whether mails leave.
@@ -42,7 +42,7 @@ pub struct Watch {
     /// No sweep has begun although one was due: the daemon is likely not running.
     pub overdue: bool,
     /// Open incidents of the account and of Leafwatch itself, the worst first.
-    pub troubles: Vec<OwnTrouble>,
+    pub troubles: Vec<Incident>,
     /// Mails on their way.
     pub mails: Mails,
 }
@@ -72,21 +72,6 @@ pub(super) fn or_unfinished<S: Serializer>(
         Some(end) => end.serialize(serializer),
         None => serializer.serialize_str("unfinished"),
     }
-}
-
-/// Trouble of the account, or our own.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OwnTrouble {
-    /// The incident.
-    pub incident: IncidentId,
-    /// What it is.
-    pub kind: Kind,
-    /// What it is about; may be empty.
-    pub subject: String,
-    /// How bad.
-    pub severity: Severity,
-    /// When it was first seen.
-    pub since: Timestamp,
 }
 
 /// Notices that wait for the same, to one address.
@@ -119,7 +104,7 @@ pub struct Mails {
 
 /// How many watched credentials are how.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Counts {
+pub struct CredentialCounts {
     /// All that are watched.
     pub watched: u32,
     /// With an open incident.
@@ -140,7 +125,7 @@ pub struct Counts {
     pub configured: u32,
 }
 
-impl Counts {
+impl CredentialCounts {
     /// Whether any credential is in trouble, or looks like it.
     pub fn is_trouble(&self) -> bool {
         self.trouble > 0 || self.suspected > 0
@@ -156,7 +141,7 @@ impl Counts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, Serialize)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum CredentialState {
     /// An incident is open.
     Trouble,
     /// Leaf's status word is one that nobody mapped.
@@ -171,33 +156,16 @@ pub enum State {
     Healthy,
 }
 
-/// An open incident of a credential.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Problem {
-    /// The incident.
-    pub incident: IncidentId,
-    /// What it is.
-    pub kind: Kind,
-    /// How bad.
-    pub severity: Severity,
-    /// When it was first seen.
-    pub since: Timestamp,
-    /// How often it came back.
-    pub reopened: u32,
-    /// Good looks have begun that are no complete proof yet.
-    pub recovering: bool,
-}
-
 /// One credential as last known.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Line {
+pub struct Credential {
     /// Which.
     #[serde(flatten)]
     pub who: Who,
     /// How it is.
-    pub state: State,
+    pub state: CredentialState,
     /// Its open incidents, the worst first.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Incident>,
     /// What is suspected, and not told.
     pub suspects: Vec<Kind>,
     /// The status word as Leaf sent it.
@@ -218,7 +186,7 @@ pub struct Line {
     pub no_answer_since: Option<Timestamp>,
 }
 
-impl Line {
+impl Credential {
     /// What is listed first: worse, then longer; what recovers after what does not.
     pub fn rank(&self) -> impl Ord + use<> {
         let recovers = self.problems.iter().all(|problem| problem.recovering);
@@ -241,18 +209,18 @@ impl Line {
     }
 }
 
-impl Counts {
+impl CredentialCounts {
     /// Counts one more.
-    pub fn add(&mut self, line: &Line) {
+    pub fn add(&mut self, credential: &Credential) {
         self.watched += 1;
-        self.stale += u32::from(line.stale);
-        let place = match line.state {
-            State::Trouble => &mut self.trouble,
-            State::UnknownStatus => &mut self.unknown_status,
-            State::Suspected => &mut self.suspected,
-            State::NeverLooked => &mut self.never_looked,
-            State::NotConnected => &mut self.not_connected,
-            State::Healthy => &mut self.healthy,
+        self.stale += u32::from(credential.stale);
+        let place = match credential.state {
+            CredentialState::Trouble => &mut self.trouble,
+            CredentialState::UnknownStatus => &mut self.unknown_status,
+            CredentialState::Suspected => &mut self.suspected,
+            CredentialState::NeverLooked => &mut self.never_looked,
+            CredentialState::NotConnected => &mut self.not_connected,
+            CredentialState::Healthy => &mut self.healthy,
         };
         *place += 1;
     }

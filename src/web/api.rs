@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::guard::Sight;
-use super::overview::Query;
+use super::overview::CredentialsQuery;
 use super::site::Asked;
-use crate::model::Credential;
-use crate::store::{self, Filter, Pick, Roll, Wanted};
-use crate::view::status::{Line, Overview};
-use crate::view::{Document, User, deliveries, incidents};
+use crate::model;
+use crate::store::{self, Filter, IncidentPart, Pick, Roll, Wanted};
+use crate::view::deliveries::DeliveriesHeading;
+use crate::view::incidents::IncidentsHeading;
+use crate::view::status::Overview;
+use crate::view::{About, Credential, Delivery, Document, Incident, User};
 
 /// Credentials in an answer unless another number is asked for.
 pub(super) const USUAL: usize = 100;
@@ -22,36 +24,36 @@ pub(super) const MOST: usize = 1000;
 const LISTED: usize = 10_000;
 
 #[derive(Serialize)]
-struct Credentials {
-    credentials: Vec<Line>,
+struct CredentialsAnswer {
+    credentials: Vec<Credential>,
     /// To be asked for as `after`, where there are more.
     next: Option<i64>,
 }
 
 #[derive(Serialize)]
-struct Status {
+struct StatusAnswer {
     #[serde(flatten)]
     overview: Overview,
     /// Those in trouble, the worst first; as `status` lists them.
-    credentials: Vec<Line>,
+    credentials: Vec<Credential>,
     /// How many more are.
     left_off: u64,
 }
 
 #[derive(Serialize)]
-struct Incidents {
+struct IncidentsAnswer {
     #[serde(flatten)]
-    heading: incidents::Heading,
-    incidents: Vec<incidents::Line>,
+    heading: IncidentsHeading,
+    incidents: Vec<Incident>,
     /// How many more there are in that time.
     left_off: u64,
 }
 
 #[derive(Serialize)]
-struct Deliveries {
+struct DeliveriesAnswer {
     #[serde(flatten)]
-    heading: deliveries::Heading,
-    deliveries: Vec<deliveries::Line>,
+    heading: DeliveriesHeading,
+    deliveries: Vec<Delivery>,
     /// How many more there are in that time.
     left_off: u64,
 }
@@ -83,8 +85,8 @@ pub(super) fn status(asked: &Asked<'_>, sight: Sight) -> store::Result<Response>
                 pick: Some(Pick::Trouble),
                 ..Wanted::default()
             };
-            let Roll { lines, next } = asked.tx.roll(&asked.scene, &wanted, None, MOST)?;
-            let listed: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
+            let Roll { credentials, next } = asked.tx.roll(&asked.scene, &wanted, None, MOST)?;
+            let listed: Vec<Credential> = credentials.into_iter().map(|(_, one)| one).collect();
             let left_off = next.map_or(0, |_| {
                 u64::from(counts.trouble).saturating_sub(listed.len() as u64)
             });
@@ -93,12 +95,14 @@ pub(super) fn status(asked: &Asked<'_>, sight: Sight) -> store::Result<Response>
         Sight::Counts | Sight::Nothing => {
             // Its subject may be an address or the end of a key.
             for trouble in &mut watch.troubles {
-                trouble.subject.clear();
+                trouble.about = About::Leafwatch {
+                    subject: String::new(),
+                };
             }
             (Vec::new(), 0)
         }
     };
-    Ok(document(Status {
+    Ok(document(StatusAnswer {
         overview: Overview {
             at: asked.scene.now,
             watch,
@@ -112,14 +116,15 @@ pub(super) fn status(asked: &Asked<'_>, sight: Sight) -> store::Result<Response>
 /// The credentials a page at a time, each as `leafwatch status --json` has it.
 pub(super) fn credentials(
     asked: &Asked<'_>,
-    query: &Query,
+    query: &CredentialsQuery,
     limit: usize,
 ) -> store::Result<Response> {
-    let Roll { lines, next } = asked
-        .tx
-        .roll(&asked.scene, &query.wanted, query.after, limit)?;
-    Ok(document(Credentials {
-        credentials: lines.into_iter().map(|(_, line)| line).collect(),
+    let Roll { credentials, next } =
+        asked
+            .tx
+            .roll(&asked.scene, &query.wanted, query.after, limit)?;
+    Ok(document(CredentialsAnswer {
+        credentials: credentials.into_iter().map(|(_, one)| one).collect(),
         next: next.map(|after| after.0),
     }))
 }
@@ -127,7 +132,7 @@ pub(super) fn credentials(
 /// As `leafwatch explain --json`; none where it was never watched.
 pub(super) fn credential(
     asked: &Asked<'_>,
-    credential: Credential,
+    credential: model::Credential,
 ) -> store::Result<Option<Response>> {
     if asked.tx.number_of(credential)?.is_none() {
         return Ok(None);
@@ -150,16 +155,18 @@ pub(super) fn incidents(asked: &Asked<'_>, period: &Period) -> store::Result<Res
         ..Filter::default()
     };
     let (mut incidents, mut left_off) = (Vec::new(), 0);
-    asked
-        .tx
-        .each_incident(&asked.scene, filter, period.open, |line| {
-            match incidents.len() < LISTED {
-                true => incidents.push(line),
-                false => left_off += 1,
-            }
-        })?;
-    Ok(document(Incidents {
-        heading: incidents::Heading {
+    asked.tx.each_incident(
+        &asked.scene,
+        filter,
+        period.open,
+        IncidentPart::LISTED,
+        |incident| match incidents.len() < LISTED {
+            true => incidents.push(incident),
+            false => left_off += 1,
+        },
+    )?;
+    Ok(document(IncidentsAnswer {
+        heading: IncidentsHeading {
             since: (!period.open).then_some(since),
             open_only: period.open,
         },
@@ -187,8 +194,8 @@ pub(super) fn deliveries(asked: &Asked<'_>, period: &Period) -> store::Result<Re
                 false => left_off += 1,
             },
         )?;
-    Ok(document(Deliveries {
-        heading: deliveries::Heading {
+    Ok(document(DeliveriesAnswer {
+        heading: DeliveriesHeading {
             unwritten: asked
                 .tx
                 .waiting_notices(&asked.scene, period.address.as_deref())?,

@@ -11,8 +11,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::site::Asked;
-use crate::model::{Credential, Severity};
-use crate::view::words;
+use crate::model::{Credential, EventVerdict, Severity};
+use crate::rules::availability::Period;
+use crate::view::deliveries::DeliveryState;
+use crate::view::status::CredentialState;
+use crate::view::{self, Incident, words};
 
 /// Around every page.
 #[derive(Debug, Clone)]
@@ -20,7 +23,8 @@ pub(super) struct Frame {
     pub(super) title: String,
     pub(super) brand: String,
     pub(super) here: Here,
-    pub(super) now: Moment,
+    pub(super) now: Timestamp,
+    pub(super) zone: TimeZone,
 }
 
 /// Which entry of the navigation is the page's own.
@@ -40,8 +44,35 @@ impl Frame {
                 None => "Leafwatch".to_owned(),
             },
             here,
-            now: Moment::exact(asked.scene.now, &asked.scene.policy.schedules.zone),
+            now: asked.scene.now,
+            zone: asked.scene.policy.schedules.zone.clone(),
         }
+    }
+
+    /// With the zone's name and UTC beside.
+    pub(super) fn exact(&self, at: &Timestamp) -> Moment {
+        Moment::exact(*at, &self.zone)
+    }
+
+    /// How long ago.
+    pub(super) fn ago(&self, at: &Timestamp) -> Moment {
+        Moment::ago(*at, self.now)
+    }
+
+    /// How long something lasted; what lasts until now goes on.
+    pub(super) fn lasted(&self, during: &Period) -> String {
+        let until = Some(during.until).filter(|until| *until < self.now);
+        words::so_far(during.from, until, self.now)
+    }
+
+    /// The address of a credential's page.
+    pub(super) fn href(&self, credential: &Credential) -> String {
+        href(*credential)
+    }
+
+    /// Short, for tables.
+    pub(super) fn short(&self, at: &Timestamp) -> Moment {
+        Moment::short(*at, &self.zone)
     }
 }
 
@@ -99,6 +130,46 @@ pub(super) enum Tone {
 }
 
 impl Tone {
+    /// What has ended is quiet.
+    pub(super) fn of(incident: &Incident) -> Tone {
+        match incident.is_open() {
+            true => incident.severity.into(),
+            false => Tone::Quiet,
+        }
+    }
+
+    /// By how a delivery stands.
+    pub(super) fn of_mail(state: &DeliveryState) -> Tone {
+        match state {
+            DeliveryState::Waiting => Tone::Warning,
+            DeliveryState::Accepted => Tone::Well,
+            DeliveryState::Failed => Tone::Critical,
+        }
+    }
+
+    /// How a credential is set off.
+    pub(super) fn of_credential(credential: &view::Credential) -> Tone {
+        match credential.state {
+            CredentialState::Trouble => credential
+                .problems
+                .first()
+                .map_or(Tone::Warning, |worst| worst.severity.into()),
+            CredentialState::UnknownStatus | CredentialState::Suspected => Tone::Doubt,
+            CredentialState::Healthy if credential.stale => Tone::Doubt,
+            CredentialState::Healthy => Tone::Well,
+            CredentialState::NeverLooked | CredentialState::NotConnected => Tone::Quiet,
+        }
+    }
+
+    /// By what an event says about the credential.
+    pub(super) fn of_event(says: &EventVerdict) -> Tone {
+        match says {
+            EventVerdict::Success => Tone::Well,
+            EventVerdict::Failure => Tone::Critical,
+            EventVerdict::Neither => Tone::Quiet,
+        }
+    }
+
     /// The class in the style sheet.
     pub(super) fn class(self) -> &'static str {
         match self {
@@ -129,13 +200,6 @@ impl From<Severity> for Tone {
             Severity::Warning => Tone::Warning,
         }
     }
-}
-
-/// A word at the beginning of a line.
-pub(super) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).collect()
 }
 
 /// The address of a credential's page.

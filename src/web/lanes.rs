@@ -124,21 +124,12 @@ fn lane(what: What, parts: &[Period], whole: Period) -> Lane {
     }
 }
 
-/// How long something lasted, in words: `3 h`, `3 h so far`.
-pub(super) fn length(from: Timestamp, until: Option<Timestamp>, now: Timestamp) -> String {
-    let length = words::duration(words::between(from, until.unwrap_or(now)));
-    match until {
-        Some(_) => length,
-        None => format!("{length} so far"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{Answer, Reading};
     use crate::rules::availability::{Part, Stood};
-    use crate::store::Said;
+    use crate::store::AnswerOfLife;
 
     fn hours(from: i64, until: i64) -> Period {
         let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
@@ -163,7 +154,7 @@ mod tests {
             let during = hours(from, until);
             Stood {
                 during,
-                what: Said { answer, epoch: 1 },
+                what: AnswerOfLife { answer, epoch: 1 },
             }
         });
         let places = parts.iter().enumerate();

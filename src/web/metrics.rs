@@ -17,7 +17,7 @@ use super::health;
 use super::site::Asked;
 use crate::model::{Kind, Provider, Severity};
 use crate::store::{self, Filter};
-use crate::view::status::State;
+use crate::view::status::CredentialState;
 use crate::view::words;
 use crate::vitals::Fault;
 
@@ -100,13 +100,13 @@ fn about_us(registry: &mut Registry) {
 }
 
 fn credentials(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> {
-    const STATES: [State; 6] = [
-        State::Trouble,
-        State::UnknownStatus,
-        State::Suspected,
-        State::NeverLooked,
-        State::NotConnected,
-        State::Healthy,
+    const STATES: [CredentialState; 6] = [
+        CredentialState::Trouble,
+        CredentialState::UnknownStatus,
+        CredentialState::Suspected,
+        CredentialState::NeverLooked,
+        CredentialState::NotConnected,
+        CredentialState::Healthy,
     ];
     let fleet = asked.fleet()?;
     let family = Family::<Group, Whole>::default();
@@ -146,7 +146,7 @@ fn each_credential(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<
                 name: line.who.user.name.clone().unwrap_or_default(),
                 provider: Word(line.who.provider.name()),
             };
-            let healthy = line.state == State::Healthy;
+            let healthy = line.state == CredentialState::Healthy;
             family.get_or_create(&labels).set(i64::from(healthy));
         })?;
     registry.register(

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use askama::Template;
 use jiff::Timestamp;
 
-use super::frame::{Frame, Here, Moment, Tone, href};
-use super::incidents::{Card, card};
+use super::frame::{Frame, Here, Moment, Tone};
+use super::incidents::PARTS;
 use super::site::Asked;
 use super::strip::{self, Calendar, Strip};
-use crate::model::{Credential, CredentialId, Kind, Provider, Severity, SweepEnd};
+use crate::model::{CredentialId, Kind, Provider, SweepEnd};
 use crate::store::{self, Pick, Roll, Wanted};
-use crate::view::status::{Counts, Line, State, Watch};
-use crate::view::words;
+use crate::view::status::{CredentialCounts, Watch};
+use crate::view::{Credential, Incident, words};
 
 /// Open incidents shown in full.
 const INCIDENTS: usize = 12;
@@ -24,15 +24,15 @@ const TAGS: usize = 100;
 /// The page.
 #[derive(Debug, Template)]
 #[template(path = "overview.html")]
-pub(super) struct Page {
+pub(super) struct OverviewPage {
     frame: Frame,
-    verdict: Verdict,
-    facts: Vec<Fact>,
-    incidents: Vec<Card>,
+    verdict: Headline,
+    facts: Vec<WatchFact>,
+    incidents: Vec<Incident>,
     incidents_more: u64,
     counts: String,
-    filter: Form,
-    rows: Vec<Row>,
+    filter: FilterForm,
+    rows: Vec<(Credential, Strip)>,
     next: Option<String>,
     cannot_see: &'static str,
 }
@@ -40,16 +40,16 @@ pub(super) struct Page {
 /// The page of those who may see counts, and no names.
 #[derive(Debug, Template)]
 #[template(path = "summary.html")]
-pub(super) struct Summary {
+pub(super) struct SummaryPage {
     frame: Frame,
-    verdict: Verdict,
+    verdict: Headline,
     counts: Vec<(&'static str, String)>,
     has_password: bool,
 }
 
 /// The overall line.
 #[derive(Debug)]
-struct Verdict {
+struct Headline {
     tone: Tone,
     say: String,
     also: Option<String>,
@@ -57,7 +57,7 @@ struct Verdict {
 
 /// Something about ourselves.
 #[derive(Debug)]
-struct Fact {
+struct WatchFact {
     name: &'static str,
     tone: Tone,
     say: String,
@@ -66,7 +66,7 @@ struct Fact {
 
 /// What the reader asked for, to be shown in the form again.
 #[derive(Debug)]
-struct Form {
+struct FilterForm {
     name: String,
     tag: String,
     tags: Vec<String>,
@@ -76,51 +76,30 @@ struct Form {
     any: bool,
 }
 
-/// One credential.
-#[derive(Debug)]
-struct Row {
-    href: String,
-    name: String,
-    provider: &'static str,
-    tone: Tone,
-    state: String,
-    says: String,
-    environment: String,
-    length: String,
-    last_look: Option<Moment>,
-    /// Of what is stale.
-    last_seen: Option<Moment>,
-    strip: Strip,
-}
-
 /// What is asked for in the address of the page.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Query {
+pub(super) struct CredentialsQuery {
     pub(super) wanted: Wanted,
     pub(super) after: Option<CredentialId>,
 }
 
 /// The page.
-pub(super) fn page(asked: &Asked<'_>, query: &Query) -> store::Result<Page> {
+pub(super) fn page(asked: &Asked<'_>, query: &CredentialsQuery) -> store::Result<OverviewPage> {
     let scene = &asked.scene;
     let zone = &scene.policy.schedules.zone;
     let counts = asked.fleet()?.counts;
     let watch = asked.tx.watch_state(scene)?;
-    let (open, total) = asked.tx.worst_open(scene, INCIDENTS)?;
-    let incidents = open
-        .iter()
-        .map(|line| card(asked, line))
-        .collect::<store::Result<Vec<_>>>()?;
-    let Roll { lines, next } = asked.tx.roll(scene, &query.wanted, query.after, ROWS)?;
+    let (incidents, total) = asked.tx.worst_open(scene, INCIDENTS, PARTS)?;
+    let Roll { credentials, next } = asked.tx.roll(scene, &query.wanted, query.after, ROWS)?;
     let calendar = Calendar::new(scene.now, zone);
     let seen = asked.tx.seen_since(scene, calendar.begins())?;
-    let mut rows = Vec::with_capacity(lines.len());
-    for (id, line) in &lines {
-        let lifeline = asked.tx.lifeline(*id, &seen)?;
+    let mut rows = Vec::with_capacity(credentials.len());
+    for (id, credential) in credentials {
+        let lifeline = asked.tx.lifeline(id, &seen)?;
         let strip = strip::strip(&lifeline, &scene.policy.status_words, &calendar);
-        rows.push(row(line, strip, asked));
+        rows.push((credential, strip));
     }
-    Ok(Page {
+    Ok(OverviewPage {
         frame: Frame::new(asked, Here::Overview, "Overview"),
         verdict: verdict(&counts, &watch, scene.now),
         facts: facts(&watch, asked),
@@ -135,13 +114,13 @@ pub(super) fn page(asked: &Asked<'_>, query: &Query) -> store::Result<Page> {
 }
 
 /// The page of counts.
-pub(super) fn summary(asked: &Asked<'_>) -> store::Result<Summary> {
+pub(super) fn summary(asked: &Asked<'_>) -> store::Result<SummaryPage> {
     let counts = asked.fleet()?.counts;
     let watch = asked.tx.watch_state(&asked.scene)?;
-    Ok(Summary {
+    Ok(SummaryPage {
         frame: Frame::new(asked, Here::Elsewhere, "Summary"),
         verdict: verdict(&counts, &watch, asked.scene.now),
-        counts: counted(&counts)
+        counts: words::by_state(&counts)
             .into_iter()
             .map(|(count, what)| (what, words::number(u64::from(count))))
             .collect(),
@@ -149,23 +128,8 @@ pub(super) fn summary(asked: &Asked<'_>) -> store::Result<Summary> {
     })
 }
 
-fn counted(counts: &Counts) -> [(u32, &'static str); 6] {
-    [
-        (counts.trouble, "in trouble"),
-        (counts.unknown_status, "with an unknown status word"),
-        (counts.suspected, "not sure yet"),
-        (counts.never_looked, "not looked at yet"),
-        (counts.not_connected, "not connected"),
-        (counts.healthy, "healthy"),
-    ]
-}
-
-fn counts_line(counts: &Counts) -> String {
-    let parts: Vec<String> = counted(counts)
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", words::number(u64::from(count))))
-        .collect();
+fn counts_line(counts: &CredentialCounts) -> String {
+    let parts = words::counts(&words::by_state(counts));
     let watched = words::counted(u64::from(counts.watched), "credential");
     match parts.is_empty() {
         true => watched,
@@ -173,7 +137,7 @@ fn counts_line(counts: &Counts) -> String {
     }
 }
 
-fn verdict(counts: &Counts, watch: &Watch, now: Timestamp) -> Verdict {
+fn verdict(counts: &CredentialCounts, watch: &Watch, now: Timestamp) -> Headline {
     let all = words::counted(u64::from(counts.watched), "credential");
     let stale = (counts.stale > 0).then(|| {
         format!(
@@ -232,16 +196,16 @@ fn verdict(counts: &Counts, watch: &Watch, now: Timestamp) -> Verdict {
             words::counted(own, "problem")
         )
     });
-    Verdict {
+    Headline {
         tone,
         say,
         also: also.or(own),
     }
 }
 
-fn facts(watch: &Watch, asked: &Asked<'_>) -> Vec<Fact> {
+fn facts(watch: &Watch, asked: &Asked<'_>) -> Vec<WatchFact> {
     let zone = &asked.scene.policy.schedules.zone;
-    let fact = |name, tone, say: String, at: Option<Timestamp>| Fact {
+    let fact = |name, tone, say: String, at: Option<Timestamp>| WatchFact {
         name,
         tone,
         say,
@@ -253,7 +217,7 @@ fn facts(watch: &Watch, asked: &Asked<'_>) -> Vec<Fact> {
             name,
             Tone::Critical,
             format!("{} since", words::label(kind)),
-            Some(found.since),
+            Some(found.began_at),
         ),
         None if watch.last_sweep.is_none() => {
             fact(name, Tone::Doubt, "not tried yet".to_owned(), None)
@@ -275,11 +239,7 @@ fn facts(watch: &Watch, asked: &Asked<'_>) -> Vec<Fact> {
     facts.push(match &watch.last_sweep {
         None => fact("Last sweep", Tone::Doubt, "none yet".to_owned(), None),
         Some(sweep) => {
-            let answered = format!(
-                "{} of {} answered",
-                words::number(u64::from(sweep.answered)),
-                words::number(u64::from(sweep.asked))
-            );
+            let answered = words::answered(sweep);
             let whole = sweep.ended == Some(SweepEnd::Whole);
             match sweep.finished_at {
                 None => fact(
@@ -314,27 +274,18 @@ fn facts(watch: &Watch, asked: &Asked<'_>) -> Vec<Fact> {
             facts.push(fact(
                 "Leafwatch",
                 own.severity.into(),
-                format!("{}; since", words::stem(own.kind, &own.subject)),
-                Some(own.since),
+                format!("{}; since", words::own(own)),
+                Some(own.began_at),
             ));
         }
     }
     facts
 }
 
-fn mails(watch: &Watch) -> Fact {
+fn mails(watch: &Watch) -> WatchFact {
     let mails = &watch.mails;
-    let parts: Vec<String> = [
-        (mails.notices_waiting, "to be written"),
-        (mails.waiting.saturating_sub(mails.retrying), "to be sent"),
-        (mails.retrying, "waiting for another try"),
-        (mails.failed, "refused for good in the last 7 days"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", words::number(u64::from(count))))
-    .collect();
-    Fact {
+    let parts = words::mails(mails);
+    WatchFact {
         name: "Mails",
         tone: match (mails.failed, mails.retrying) {
             (0, 0) => Tone::Well,
@@ -348,45 +299,7 @@ fn mails(watch: &Watch) -> Fact {
     }
 }
 
-fn row(line: &Line, strip: Strip, asked: &Asked<'_>) -> Row {
-    let now = asked.scene.now;
-    Row {
-        href: href(Credential {
-            user: line.who.user.user,
-            provider: line.who.provider,
-        }),
-        name: line.who.user.shown(),
-        provider: line.who.provider.display_name(),
-        tone: tone(line),
-        state: words::state(line),
-        says: words::leaf_says(line).to_owned(),
-        environment: words::environment(line),
-        length: line.since.map_or_else(
-            || "–".to_owned(),
-            |since| words::duration(words::between(since, now)),
-        ),
-        last_look: line.last_look.map(|at| Moment::ago(at, now)),
-        last_seen: line
-            .last_look
-            .filter(|_| line.stale)
-            .map(|at| Moment::short(at, &asked.scene.policy.schedules.zone)),
-        strip,
-    }
-}
-
-/// How a credential is set off.
-pub(super) fn tone(line: &Line) -> Tone {
-    match (line.state, line.problems.first()) {
-        (State::Trouble, Some(problem)) if problem.severity == Severity::Critical => Tone::Critical,
-        (State::Trouble, _) => Tone::Warning,
-        (State::UnknownStatus | State::Suspected, _) => Tone::Doubt,
-        (State::Healthy, _) if line.stale => Tone::Doubt,
-        (State::Healthy, _) => Tone::Well,
-        (State::NeverLooked | State::NotConnected, _) => Tone::Quiet,
-    }
-}
-
-fn form(asked: &Asked<'_>, wanted: &Wanted) -> Form {
+fn form(asked: &Asked<'_>, wanted: &Wanted) -> FilterForm {
     let watch = asked.scene.watch;
     let mut tags = BTreeSet::new();
     for own in watch.users().iter().filter_map(|user| user.own.as_ref()) {
@@ -409,7 +322,7 @@ fn form(asked: &Asked<'_>, wanted: &Wanted) -> Form {
     ];
     let picks =
         picks.map(|(pick, label)| (pick_name(pick), label.to_owned(), wanted.pick == Some(pick)));
-    Form {
+    FilterForm {
         name: wanted.name.clone(),
         tag: wanted.tag.clone().unwrap_or_default(),
         tags: tags.into_iter().take(TAGS).map(str::to_owned).collect(),

@@ -100,7 +100,7 @@ struct Search {
 
 impl Search {
     /// What is not understood is told, and not left out: a filter that filters nothing misleads.
-    fn query(&self) -> Result<overview::Query, String> {
+    fn query(&self) -> Result<overview::CredentialsQuery, String> {
         let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let provider = match some(&self.provider) {
             None => None,
@@ -128,7 +128,7 @@ impl Search {
             pick,
             tag: some(&self.tag),
         };
-        Ok(overview::Query { wanted, after })
+        Ok(overview::CredentialsQuery { wanted, after })
     }
 }
 

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::model::{Answer, Kind, Reading, WhyUnseen};
     use crate::rules::availability::{Part, Stood};
-    use crate::store::Said;
+    use crate::store::AnswerOfLife;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -203,7 +203,7 @@ mod tests {
         });
         let answers = vec![Stood {
             during: whole,
-            what: Said { answer, epoch: 1 },
+            what: AnswerOfLife { answer, epoch: 1 },
         }];
         let troubles = troubles
             .iter()

@@ -7,11 +7,13 @@ use jiff::tz::TimeZone;
 use leafwatch::config::Sender;
 use leafwatch::mail::letter::Letterhead;
 use leafwatch::mail::{DigestLetter, MAX_BYTES, Mail, compose_digest};
-use leafwatch::model::{Daemon, EndedBy, IncidentId, Kind, Provider, Track, WhyUnseen};
+use leafwatch::model::{Daemon, EndedBy, IncidentId, Kind, Provider, Silenced, WhyUnseen};
 use leafwatch::store::Scene;
 use leafwatch::view::availability::{Availability, NotSeen, OfProvider, Unseen};
-use leafwatch::view::digest::{Brief, Digest, Failed, Few, Open};
-use leafwatch::view::{About, User, Who, report};
+use leafwatch::view::deliveries::{Attempt, DeliveryState};
+use leafwatch::view::digest::{Brief, Digest, Few};
+use leafwatch::view::silences::{Ack, Said, Silence};
+use leafwatch::view::{About, Delivery, Incident, User, Who};
 
 use crate::support::desk::{self, Desk};
 use crate::support::mail::Opened;
@@ -31,31 +33,82 @@ fn who(name: &str) -> Who {
     }
 }
 
-fn line(number: i64, about: About, kind: Kind) -> report::Line {
-    report::Line {
-        incident: IncidentId(number),
-        about,
-        track: kind.track(),
-        kind,
-        severity: kind.severity(),
-        began_at: at("19T14:15"),
-        opened_at: at("19T14:15"),
-        told_at: Some(at("19T14:16")),
-        ended_at: None,
-        ended_by: None,
-        reopened: 0,
+fn incident(number: i64, about: About, kind: Kind) -> Incident {
+    Incident::begun(IncidentId(number), about, kind, at("19T14:15"))
+}
+
+fn grower(number: i64, name: &str, kind: Kind) -> Incident {
+    incident(number, About::Credential(who(name)), kind)
+}
+
+fn failed(reply: &str) -> Delivery {
+    let done_at = at("19T14:16");
+    Delivery {
+        packed_at: done_at,
+        subject: "[Leafwatch] INVALID: Hillside Farms (John Deere)".to_owned(),
+        message_id: "<1@leafwatch.example.com>".to_owned(),
+        address: "gone@example.com".to_owned(),
+        state: DeliveryState::Failed,
+        done_at: Some(done_at),
+        next_try_at: None,
+        give_up_at: None,
+        incidents: Vec::new(),
+        attempts: vec![Attempt {
+            at: done_at,
+            server: "mx.example.com".to_owned(),
+            phase: "rcpt".to_owned(),
+            code: Some(550),
+            reply: reply.to_owned(),
+        }],
     }
 }
 
-fn grower(number: i64, name: &str, kind: Kind) -> report::Line {
-    line(number, About::Credential(who(name)), kind)
+fn until_the_end() -> (Timestamp, Timestamp) {
+    (at("19T15:00"), at("30T15:00"))
 }
 
-fn open(line: report::Line) -> Open {
-    Open {
-        line,
-        acknowledged: false,
-        silenced: false,
+fn acknowledged(incident: Incident) -> Incident {
+    let (at, until) = until_the_end();
+    let ack = Ack {
+        incident: incident.number,
+        what: None,
+        at,
+        until,
+        actor: "ana".to_owned(),
+        reason: "called".to_owned(),
+        ended_at: None,
+        ended_by: None,
+    };
+    let said = Said {
+        acks: vec![ack],
+        silences: Vec::new(),
+    };
+    Incident {
+        said: Some(said),
+        ..incident
+    }
+}
+
+fn silenced(incident: Incident) -> Incident {
+    let (at, until) = until_the_end();
+    let silence = Silence {
+        number: 1,
+        what: Silenced::default(),
+        name: None,
+        at,
+        until,
+        actor: "ana".to_owned(),
+        reason: "moving".to_owned(),
+        ended_at: None,
+        ended_by: None,
+    };
+    let said = Said {
+        acks: Vec::new(),
+        silences: vec![silence],
+    };
+    Incident {
+        said: Some(said),
+        ..incident
     }
 }
 
@@ -98,38 +151,25 @@ fn all_well() -> Digest {
 }
 
 fn bad_week() -> Digest {
-    let acknowledged = Open {
-        acknowledged: true,
-        ..open(grower(12, "Hillside Farms", Kind::Invalid))
-    };
-    let silenced = Open {
-        silenced: true,
-        ..open(grower(
-            14,
-            "Prairie <Wind> & Sons",
-            Kind::EnvironmentMismatch,
-        ))
-    };
+    let acknowledged = acknowledged(grower(12, "Hillside Farms", Kind::Invalid));
+    let wrong = Kind::EnvironmentMismatch;
+    let silenced = silenced(grower(14, "Prairie <Wind> & Sons", wrong));
     let subject = About::Leafwatch {
         subject: "SUSPENDED".to_owned(),
     };
-    let mended = report::Line {
+    let mended = Incident {
         ended_at: Some(at("19T17:27")),
         ended_by: Some(EndedBy::Proof),
         reopened: 2,
         ..grower(13, "Old Mill Orchards", Kind::Invalid)
     };
-    let account = report::Line {
+    let leaf = About::Leafwatch {
+        subject: String::new(),
+    };
+    let account = Incident {
         ended_at: Some(at("20T02:15")),
         ended_by: Some(EndedBy::Proof),
-        track: Track::Account,
-        ..line(
-            15,
-            About::Leafwatch {
-                subject: String::new(),
-            },
-            Kind::LeafUnreachable,
-        )
+        ..incident(15, leaf, Kind::LeafUnreachable)
     };
     let seen = |healthy, trouble| Availability {
         not_seen: NotSeen {
@@ -144,7 +184,7 @@ fn bad_week() -> Digest {
             vec![
                 acknowledged,
                 silenced,
-                open(line(16, subject, Kind::UnknownStatus)),
+                incident(16, subject, Kind::UnknownStatus),
             ],
             25,
         ),
@@ -191,15 +231,7 @@ fn bad_week() -> Digest {
             ],
             25,
         ),
-        failed: Few::of(
-            vec![Failed {
-                at: at("19T14:16"),
-                address: "gone@example.com".to_owned(),
-                subject: "[Leafwatch] INVALID: Hillside Farms (John Deere)".to_owned(),
-                reply: "550 5.1.1 no such user".to_owned(),
-            }],
-            25,
-        ),
+        failed: Few::of(vec![failed("550 5.1.1 no such user")], 25),
         ..all_well()
     }
 }
@@ -246,7 +278,7 @@ fn the_longest_digest_fits_a_mail_and_counts_what_it_leaves_out() {
     let name = "大豆農場".repeat(15);
     let lines = (0..25).map(|number| grower(number, &name, Kind::Invalid));
     let many = |total| Few {
-        first: lines.clone().map(open).collect(),
+        first: lines.clone().collect(),
         total,
     };
     let mut digest = bad_week();
@@ -259,13 +291,7 @@ fn the_longest_digest_fits_a_mail_and_counts_what_it_leaves_out() {
         first: vec![who(&name); 25],
         total: 7_000,
     };
-    digest.failed.first = vec![
-        Failed {
-            reply: "ü".repeat(200),
-            ..digest.failed.first[0].clone()
-        };
-        25
-    ];
+    digest.failed.first = vec![failed(&"ü".repeat(200)); 25];
     digest.failed.total = 25;
     let (mail, opened) = composed(digest);
     assert!(mail.bytes.len() <= MAX_BYTES, "{}", mail.bytes.len());

@@ -9,7 +9,7 @@ use leafwatch::model::*;
 use leafwatch::rules::availability::Period;
 use leafwatch::store::{Db, Filter, Scene};
 use leafwatch::view::availability::Availability;
-use leafwatch::view::history::What;
+use leafwatch::view::history::Happening;
 use proptest::prelude::*;
 
 use crate::support::desk::*;
@@ -367,24 +367,24 @@ fn check_history(desk: &mut Desk, number: u128, truth: &[Hour], began: Timestamp
         .unwrap();
     for (hour, wanted) in truth.iter().enumerate() {
         let at = began + hours(hour) + HOUR / 2;
-        let here = |entry: &&leafwatch::view::history::Entry| {
+        let here = |entry: &&leafwatch::view::history::HistoryEntry| {
             entry.at <= at && entry.until.is_none_or(|until| at < until)
         };
         let (mut answer, mut silent, mut unseen) = (Hour::Unwatched, false, None);
         for entry in history.entries.iter().filter(here) {
             match &entry.what {
-                What::Answer { status, .. } => {
+                Happening::Answer { status, .. } => {
                     answer = match status.as_deref() {
                         Some("OK") => Hour::Healthy,
                         Some("INVALID") => Hour::Bad,
                         _ => Hour::Odd,
                     }
                 }
-                What::Missing => answer = Hour::Missing,
-                What::NoAnswer { .. } => silent = true,
-                What::Blind { .. } => unseen = Some(WhyUnseen::Blind),
-                What::Off { .. } => unseen = Some(WhyUnseen::Off),
-                What::NotLooked => unseen = Some(WhyUnseen::NotLooked),
+                Happening::Missing => answer = Hour::Missing,
+                Happening::NoAnswer { .. } => silent = true,
+                Happening::Blind { .. } => unseen = Some(WhyUnseen::Blind),
+                Happening::Off { .. } => unseen = Some(WhyUnseen::Off),
+                Happening::NotLooked => unseen = Some(WhyUnseen::NotLooked),
                 _ => {}
             }
         }

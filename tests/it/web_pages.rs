@@ -322,7 +322,7 @@ async fn a_quarter_of_a_year_is_drawn() {
 
 #[tokio::test]
 async fn who_is_on_it_and_what_is_silenced_stands_where_it_is_open() {
-    use leafwatch::rules::notify::Silenced;
+    use leafwatch::model::Silenced;
     use std::time::Duration;
 
     let site = Served::with(

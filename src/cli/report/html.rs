@@ -1,38 +1,23 @@
 //! The report as one page that needs nothing else: for a browser in light and dark, and for a printer.
 
 use askama::Template;
+use jiff::tz::TimeZone;
 
-use super::tables::{ended, length, told};
 use crate::store::Scene;
-use crate::view::availability::Availability;
+use crate::view::availability::{Availability, OfCredential};
 use crate::view::report::Report;
 use crate::view::words;
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Sheet<'a> {
+    report: &'a Report,
+    zone: &'a TimeZone,
     period: String,
-    scope: &'static str,
     made: String,
     sentences: Vec<String>,
-    providers: Vec<Row>,
-    credentials: Vec<Row>,
+    credentials: Vec<&'a OfCredential>,
     hidden: Option<String>,
-    unseen_title: &'static str,
-    unseen: Vec<String>,
-    incidents: Vec<[String; 6]>,
-    legend: &'a [(&'static str, &'static str)],
-}
-
-/// A line of availability.
-struct Row {
-    name: String,
-    /// How many credentials; empty in a line about one.
-    count: String,
-    shown: String,
-    trouble: String,
-    not_seen: String,
-    bar: Bar,
 }
 
 /// Shares of the watched time, in thousandths of its width.
@@ -57,17 +42,6 @@ impl Bar {
     }
 }
 
-fn row(name: String, count: String, of: &Availability) -> Row {
-    Row {
-        name,
-        count,
-        shown: of.shown(),
-        trouble: length(of.trouble),
-        not_seen: length(of.not_seen.total()),
-        bar: Bar::of(of),
-    }
-}
-
 pub(super) fn render(
     report: &Report,
     scene: &Scene<'_>,
@@ -77,76 +51,25 @@ pub(super) fn render(
     let shown = |of: &&_| all || super::is_listed(of);
     let hidden = report.credentials.iter().filter(|of| !shown(of)).count();
     let sentences = [
-        super::overall(report),
-        super::counted(&report.incidents),
-        super::means(&report.incidents),
+        words::overall(report),
+        words::incidents_of(&report.incidents),
+        words::means(&report.incidents),
     ];
     let sheet = Sheet {
+        report,
+        zone,
         period: format!(
             "{} to {}",
             words::time(report.since, zone),
             words::time(report.until, zone)
         ),
-        scope: match report.provider {
-            Some(provider) => provider.display_name(),
-            None => "all providers",
-        },
         made: words::time(scene.now, zone),
         sentences: sentences
             .into_iter()
             .filter(|text| !text.is_empty())
             .collect(),
-        providers: report
-            .providers
-            .iter()
-            .map(|of| {
-                let count = words::number(u64::from(of.credentials));
-                let name = of.provider.display_name().to_owned();
-                row(name, count, &of.availability)
-            })
-            .collect(),
-        credentials: report
-            .credentials
-            .iter()
-            .filter(shown)
-            .map(|of| {
-                let who = words::credential(&of.who.user.shown(), of.who.provider);
-                row(who, String::new(), &of.availability)
-            })
-            .collect(),
-        hidden: (hidden > 0).then(|| super::hidden(hidden)),
-        unseen_title: super::NOT_SEEN,
-        unseen: report
-            .unseen
-            .iter()
-            .map(|unseen| {
-                format!(
-                    "{} from {} for {}",
-                    words::unseen(unseen.why),
-                    words::time(unseen.from, zone),
-                    words::duration(words::between(unseen.from, unseen.until))
-                )
-            })
-            .collect(),
-        incidents: report
-            .incident_list
-            .iter()
-            .map(|line| {
-                [
-                    line.incident.to_string(),
-                    words::label(line.kind).to_owned(),
-                    line.about.shown(line.track),
-                    words::short_time(line.began_at, zone),
-                    told(line),
-                    ended(line, report),
-                ]
-            })
-            .collect(),
-        legend: &[
-            ("healthy", "healthy"),
-            ("trouble", "in trouble"),
-            ("dark", "not seen"),
-        ],
+        credentials: report.credentials.iter().filter(shown).collect(),
+        hidden: (hidden > 0).then(|| words::hidden(hidden)),
     };
     Ok(sheet.render()?)
 }

@@ -3,7 +3,7 @@
 use crate::cli::table::{Page, Style, Table, text, whole};
 use crate::store::Scene;
 use crate::view::availability::Availability;
-use crate::view::report::{Line, Report};
+use crate::view::report::Report;
 use crate::view::words;
 
 pub(super) fn render(page: &mut Page, report: &Report, scene: &Scene<'_>, all: bool) {
@@ -18,9 +18,9 @@ pub(super) fn render(page: &mut Page, report: &Report, scene: &Scene<'_>, all: b
         }
     );
     page.say(Style::Bold, &heading);
-    page.say(Style::Plain, &super::overall(report));
-    page.say(Style::Plain, &super::counted(&report.incidents));
-    let means = super::means(&report.incidents);
+    page.say(Style::Plain, &words::overall(report));
+    page.say(Style::Plain, &words::incidents_of(&report.incidents));
+    let means = words::means(&report.incidents);
     if !means.is_empty() {
         page.say(Style::Plain, &means);
     }
@@ -44,7 +44,7 @@ fn providers(page: &mut Page, report: &Report) {
             (of.provider.display_name().to_owned(), Style::Plain),
             (words::number(u64::from(of.credentials)), Style::Plain),
             (of.availability.shown(), style(&of.availability)),
-            (length(of.availability.trouble), Style::Plain),
+            (words::some(of.availability.trouble), Style::Plain),
             (seen.unwrap_or_else(|| "-".to_owned()), Style::Plain),
         ]);
     }
@@ -63,12 +63,11 @@ fn credentials(page: &mut Page, report: &Report, all: bool) {
     ]);
     let shown = |of: &&_| all || super::is_listed(of);
     for of in report.credentials.iter().filter(shown) {
-        let who = words::credential(&of.who.user.shown(), of.who.provider);
         table.row([
-            (who, Style::Plain),
+            (of.who.shown(), Style::Plain),
             (of.availability.shown(), style(&of.availability)),
-            (length(of.availability.trouble), Style::Plain),
-            (length(of.availability.not_seen.total()), Style::Plain),
+            (words::some(of.availability.trouble), Style::Plain),
+            (words::some(of.availability.not_seen.total()), Style::Plain),
         ]);
     }
     if !table.is_empty() {
@@ -78,7 +77,7 @@ fn credentials(page: &mut Page, report: &Report, all: bool) {
     let hidden = report.credentials.iter().filter(|of| !shown(of)).count();
     if hidden > 0 {
         page.gap();
-        page.say(Style::Dim, &super::hidden(hidden));
+        page.say(Style::Dim, &words::hidden(hidden));
     }
 }
 
@@ -88,14 +87,9 @@ fn unseen(page: &mut Page, report: &Report, scene: &Scene<'_>) {
         return;
     }
     page.gap();
-    page.say(Style::Bold, super::NOT_SEEN);
+    page.say(Style::Bold, words::NOT_SEEN);
     for unseen in &report.unseen {
-        let line = format!(
-            "{} from {} for {}",
-            words::unseen(unseen.why),
-            words::short_time(unseen.from, zone),
-            words::duration(words::between(unseen.from, unseen.until))
-        );
+        let line = words::not_seen(unseen, &words::short_time(unseen.from, zone));
         page.styled(2, Style::Plain, &line);
     }
 }
@@ -110,44 +104,20 @@ fn incidents(page: &mut Page, report: &Report, scene: &Scene<'_>) {
         whole("TOLD AFTER"),
         text("ENDED"),
     ]);
-    for line in &report.incident_list {
-        table.row([
-            (line.incident.to_string(), Style::Plain),
-            (words::label(line.kind).to_owned(), Style::Plain),
-            (line.about.shown(line.track), Style::Plain),
-            (words::short_time(line.began_at, zone), Style::Plain),
-            (told(line), Style::Plain),
-            (ended(line, report), Style::Plain),
-        ]);
+    for incident in &report.incident_list {
+        let cells = [
+            incident.number.to_string(),
+            words::label(incident.kind).to_owned(),
+            incident.whose(),
+            words::short_time(incident.began_at, zone),
+            words::told_after(incident),
+            words::lasted_in(incident, report.until),
+        ];
+        table.row(cells.map(|cell| (cell, Style::Plain)));
     }
     if !table.is_empty() {
         page.gap();
         page.table(&table);
-    }
-}
-
-pub(super) fn told(line: &Line) -> String {
-    line.told_at.map_or_else(
-        || "-".to_owned(),
-        |at| words::duration(words::between(line.began_at, at)),
-    )
-}
-
-pub(super) fn ended(line: &Line, report: &Report) -> String {
-    let after = |end| words::duration(words::between(line.began_at, end));
-    match (line.ended_at.filter(|at| *at < report.until), line.ended_by) {
-        (None, _) => format!("open for {}", after(report.until)),
-        (Some(end), by) => match by.and_then(words::unproved) {
-            Some(unproved) => format!("{unproved}, after {}", after(end)),
-            None => format!("after {}", after(end)),
-        },
-    }
-}
-
-pub(super) fn length(length: std::time::Duration) -> String {
-    match length.is_zero() {
-        true => "-".to_owned(),
-        false => words::duration(length),
     }
 }
 

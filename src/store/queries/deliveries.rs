@@ -5,9 +5,12 @@ use rusqlite::{Row, params};
 
 use super::{Filter, Scene};
 use crate::model::{IncidentId, NoticeKind, WaitsFor, clean};
+use crate::rules::availability::Period;
 use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
-use crate::view::deliveries::{Attempt, Line, State, WaitingNotice};
+use crate::view::Delivery;
+use crate::view::deliveries::{Attempt, DeliveryState, WaitingNotice};
+use crate::view::digest::Few;
 
 /// The longest reply that is shown; servers say a lot.
 const REPLY: usize = 1000;
@@ -27,7 +30,7 @@ impl Tx<'_> {
         now: Timestamp,
         filter: Filter,
         address: Option<&str>,
-        mut each: impl FnMut(Line),
+        mut each: impl FnMut(Delivery),
     ) -> Result<()> {
         let mut statement = self.conn.prepare_cached(&shown(
             "WHERE (m.at >= ?1 OR d.state = 0) AND (?2 IS NULL OR d.address = ?2 COLLATE NOCASE)
@@ -40,7 +43,7 @@ impl Tx<'_> {
             .map_or(i64::MIN, |since| since.as_millisecond());
         let mut rows = statement.query(params![since, address, filter.provider.map(Word)])?;
         while let Some(row) = rows.next()? {
-            each(self.delivery_line(now, row)?);
+            each(self.delivery(now, row)?);
         }
         Ok(())
     }
@@ -84,26 +87,62 @@ impl Tx<'_> {
     }
 
     /// Every mail that tells of an incident, to every address: the oldest first.
-    pub fn deliveries_about(&self, now: Timestamp, incident: IncidentId) -> Result<Vec<Line>> {
+    pub fn deliveries_about(&self, now: Timestamp, incident: IncidentId) -> Result<Vec<Delivery>> {
         let mut statement = self.conn.prepare_cached(&shown(
             "JOIN entry e ON e.message = m.id WHERE e.incident = ?1 ORDER BY m.id, d.id",
         ))?;
         let mut rows = statement.query([incident.0])?;
-        let mut lines = Vec::new();
+        let mut mails = Vec::new();
         while let Some(row) = rows.next()? {
-            lines.push(self.delivery_line(now, row)?);
+            mails.push(self.delivery(now, row)?);
         }
-        Ok(lines)
+        Ok(mails)
+    }
+
+    /// The deliveries that failed for good in `period`, the newest first: the first `most`, and how many they are.
+    pub(super) fn failed_in(
+        &self,
+        now: Timestamp,
+        period: Period,
+        most: usize,
+    ) -> Result<Few<Delivery>> {
+        let mut statement = self.conn.prepare_cached(&shown(
+            "WHERE d.state = 2 AND d.done_at >= ?1 AND d.done_at < ?2 ORDER BY d.done_at DESC, d.id DESC",
+        ))?;
+        let mut rows = statement.query(params![At(period.from), At(period.until)])?;
+        let mut failed = Few::of(Vec::new(), most);
+        while let Some(row) = rows.next()? {
+            if failed.first.len() < most {
+                failed.first.push(self.delivery(now, row)?);
+            }
+            failed.total += 1;
+        }
+        Ok(failed)
     }
 
     /// A row of [`shown`].
-    fn delivery_line(&self, now: Timestamp, row: &Row<'_>) -> Result<Line> {
-        let mut line = delivery(row)?;
-        // What is due is tried as soon as the daemon comes to it.
-        line.next_try_at = line.next_try_at.map(|next| next.max(now));
-        line.attempts = self.attempts_of(row.get(0)?)?;
-        line.incidents = self.incidents_told(row.get(1)?)?;
-        Ok(line)
+    fn delivery(&self, now: Timestamp, row: &Row<'_>) -> Result<Delivery> {
+        let At(packed_at) = row.get(2)?;
+        let state = match row.get::<_, i64>(6)? {
+            0 => DeliveryState::Waiting,
+            1 => DeliveryState::Accepted,
+            _ => DeliveryState::Failed,
+        };
+        let waiting = state == DeliveryState::Waiting;
+        let (At(next_try), At(give_up)) = (row.get(8)?, row.get(9)?);
+        Ok(Delivery {
+            packed_at,
+            subject: row.get(3)?,
+            message_id: row.get(4)?,
+            address: row.get(5)?,
+            state,
+            done_at: row.get::<_, Option<At>>(7)?.map(|At(at)| at),
+            // What is due is tried as soon as the daemon comes to it.
+            next_try_at: waiting.then_some(next_try.max(now)),
+            give_up_at: waiting.then_some(give_up),
+            incidents: self.incidents_told(row.get(1)?)?,
+            attempts: self.attempts_of(row.get(0)?)?,
+        })
     }
 
     fn attempts_of(&self, delivery: i64) -> Result<Vec<Attempt>> {
@@ -130,27 +169,4 @@ impl Tx<'_> {
         let rows = statement.query_map([message], |row| Ok(IncidentId(row.get(0)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
-}
-
-fn delivery(row: &Row<'_>) -> rusqlite::Result<Line> {
-    let At(packed_at) = row.get(2)?;
-    let state = match row.get::<_, i64>(6)? {
-        0 => State::Waiting,
-        1 => State::Accepted,
-        _ => State::Failed,
-    };
-    let waiting = state == State::Waiting;
-    let (At(next_try), At(give_up)) = (row.get(8)?, row.get(9)?);
-    Ok(Line {
-        packed_at,
-        subject: row.get(3)?,
-        message_id: row.get(4)?,
-        address: row.get(5)?,
-        state,
-        done_at: row.get::<_, Option<At>>(7)?.map(|At(at)| at),
-        next_try_at: waiting.then_some(next_try),
-        give_up_at: waiting.then_some(give_up),
-        incidents: Vec::new(),
-        attempts: Vec::new(),
-    })
 }

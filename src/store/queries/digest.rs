@@ -2,20 +2,16 @@
 
 use rusqlite::params;
 
-use super::{Filter, Scene};
-use crate::model::{Credential, EndedBy, clean};
+use super::{Filter, IncidentPart, Scene};
+use crate::model::{Credential, EndedBy};
 use crate::rules::availability::Period;
 use crate::store::row::{At, Word};
-use crate::store::{Result, Silence, Tx};
-use crate::view::digest::{Brief, Digest, Failed, Few, Open};
-use crate::view::status::State;
-use crate::view::{About, report};
+use crate::store::{Result, Tx};
+use crate::view::digest::{Brief, Digest, Few};
+use crate::view::status::CredentialState;
 
 /// Lines of each list; the rest is counted, and listed by the commands.
 const LINES: usize = 25;
-
-/// The longest reply of a mail server that is shown.
-const REPLY: usize = 200;
 
 impl Tx<'_> {
     /// The digest of the time from `since` to the scene's now.
@@ -24,21 +20,25 @@ impl Tx<'_> {
             from: since,
             until: scene.now,
         };
-        let silences = self.silences(scene.now, false)?;
         let (mut open, mut mended, mut closed) = (Vec::new(), Vec::new(), 0);
-        for line in self.incidents_in(scene, period, None)? {
-            match line.ended_by {
-                None => open.push(self.open_line(scene, line, &silences)?),
-                Some(EndedBy::Proof) => mended.push(line),
+        for incident in self.incidents_in(scene, period, None, &[])? {
+            match incident.ended_by {
+                None => open.push(incident),
+                Some(EndedBy::Proof) => mended.push(incident),
                 Some(EndedBy::Unwatched | EndedBy::NotExpected) => closed += 1,
             }
         }
-        open.sort_by_key(|open| (open.line.kind.rank(), open.line.began_at));
-        mended.sort_by_key(|line| std::cmp::Reverse(line.ended_at));
+        open.sort_by_key(|open| (open.kind.rank(), open.began_at));
+        mended.sort_by_key(|mended| std::cmp::Reverse(mended.ended_at));
+        let mut open = Few::of(open, LINES);
+        let filler = self.filler(scene, &[IncidentPart::Said])?;
+        for shown in &mut open.first {
+            filler.fill(shown)?;
+        }
         let (mut watched, mut not_connected) = (0, Vec::new());
         self.each_status(scene, Filter::default(), |line| {
             watched += 1;
-            if line.state == State::NotConnected {
+            if line.state == CredentialState::NotConnected {
                 not_connected.push(line.who);
             }
         })?;
@@ -47,7 +47,7 @@ impl Tx<'_> {
             since,
             until: scene.now,
             watched,
-            open: Few::of(open, LINES),
+            open,
             mended: Few::of(mended, LINES),
             closed,
             brief: Few::of(self.breakages(scene, period)?, LINES),
@@ -55,29 +55,7 @@ impl Tx<'_> {
             overall: added.overall,
             providers: added.providers,
             unseen: Few::of(added.unseen, LINES),
-            failed: Few::of(self.failed_in(period)?, LINES),
-        })
-    }
-
-    fn open_line(
-        &self,
-        scene: &Scene<'_>,
-        line: report::Line,
-        silences: &[Silence],
-    ) -> Result<Open> {
-        let credential = match &line.about {
-            About::Credential(who) => Some(Credential {
-                user: who.user.user,
-                provider: who.provider,
-            }),
-            About::Leafwatch { .. } => None,
-        };
-        Ok(Open {
-            acknowledged: self.is_acknowledged(line.incident, scene.now)?,
-            silenced: silences
-                .iter()
-                .any(|silence| silence.what.matches(line.kind, credential)),
-            line,
+            failed: self.failed_in(scene.now, period, LINES)?,
         })
     }
 
@@ -102,27 +80,6 @@ impl Tx<'_> {
                 from,
                 until,
                 failures: row.get(2)?,
-            })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    fn failed_in(&self, period: Period) -> Result<Vec<Failed>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT d.done_at, d.address, m.subject,
-               (SELECT reply FROM attempt WHERE delivery = d.id ORDER BY at DESC, rowid DESC LIMIT 1)
-             FROM delivery d JOIN message m ON m.id = d.message
-             WHERE d.state = 2 AND d.done_at >= ?1 AND d.done_at < ?2 ORDER BY d.done_at DESC, d.id DESC",
-        )?;
-        let times = params![At(period.from), At(period.until)];
-        let rows = statement.query_map(times, |row| {
-            let At(at) = row.get(0)?;
-            let reply: Option<String> = row.get(3)?;
-            Ok(Failed {
-                at,
-                address: row.get(1)?,
-                subject: row.get(2)?,
-                reply: clean(&reply.unwrap_or_default(), REPLY),
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

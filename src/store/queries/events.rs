@@ -4,23 +4,23 @@ use jiff::Timestamp;
 use rusqlite::{Row, params};
 
 use super::{Filter, Scene};
-use crate::model::{CredentialId, Event, EventVerdict, Provider, UserId};
+use crate::model::{self, CredentialId, EventVerdict, Provider, UserId};
 use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
-use crate::view::User;
-use crate::view::events::{Entry, Events, Says, Unusable};
+use crate::view::events::{Unusable, UsersEvents};
+use crate::view::{Event, User};
 
 impl Tx<'_> {
     /// The events of `user`; those without a readable date stand where they were first seen.
-    pub fn events_of(&self, user: User, filter: Filter) -> Result<Events> {
+    pub fn events_of(&self, user: User, filter: Filter) -> Result<UsersEvents> {
         let mut events = Vec::new();
         for (id, provider) in self.credentials_of(user.user)? {
             if filter.takes(provider) {
                 events.extend(self.events_shown(id, provider, filter.since, None)?);
             }
         }
-        events.sort_by_key(|event: &Entry| std::cmp::Reverse(event.at.unwrap_or(event.seen_at)));
-        Ok(Events {
+        events.sort_by_key(|event: &Event| std::cmp::Reverse(event.at.unwrap_or(event.seen_at)));
+        Ok(UsersEvents {
             user,
             since: filter.since,
             events,
@@ -46,7 +46,7 @@ impl Tx<'_> {
         provider: Provider,
         since: Option<Timestamp>,
         limit: Option<u32>,
-    ) -> Result<Vec<Entry>> {
+    ) -> Result<Vec<Event>> {
         let epoch_since = self.standing(id)?.1.since;
         let mut statement = self.conn.prepare_cached(
             "SELECT at, seen_at, status_code, body, headers, brief FROM event
@@ -74,21 +74,17 @@ fn entry(
     row: &Row<'_>,
     provider: Provider,
     epoch_since: Option<Timestamp>,
-) -> rusqlite::Result<Entry> {
+) -> rusqlite::Result<Event> {
     let at = row.get::<_, Option<At>>(0)?.map(|At(at)| at);
     let At(seen_at) = row.get(1)?;
-    let event = Event {
+    let event = model::Event {
         identity: Vec::new(),
         at,
         status_code: row.get(2)?,
         body: row.get(3)?,
         headers: row.get(4)?,
     };
-    let says = match event.verdict() {
-        EventVerdict::Success => Says::Accepted,
-        EventVerdict::Failure => Says::Refused,
-        EventVerdict::Neither => Says::Nothing,
-    };
+    let says = event.verdict();
     let unusable = match at {
         None => Some(Unusable::Undated),
         Some(at) if at > seen_at => Some(Unusable::InTheFuture),
@@ -97,14 +93,14 @@ fn entry(
         }
         Some(_) => None,
     };
-    Ok(Entry {
+    Ok(Event {
         at,
         seen_at,
         provider,
         status_code: event.status_code,
         says,
         brief: row.get(5)?,
-        judges_nothing: unusable.filter(|_| says != Says::Nothing),
+        judges_nothing: unusable.filter(|_| says != EventVerdict::Neither),
         body: event.body,
         headers: event.headers,
     })

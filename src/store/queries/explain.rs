@@ -2,36 +2,37 @@
 
 use jiff::Timestamp;
 
-use super::{Filter, Scene};
+use super::incidents::{Filler, shown};
+use super::{Filter, IncidentPart, Scene};
 use crate::model::{
-    Answer, Credential, CredentialId, Environment, Expectation, Incident, Kind, Provider, Reading,
-    Track,
+    self, Credential, CredentialId, Environment, Expectation, Kind, Provider, Reading, Track,
 };
 use crate::rules::incidents::Known;
 use crate::rules::{failing, needs, notify, quiet};
 use crate::store::row::At;
-use crate::store::{Result, Silence, Tx};
+use crate::store::{Result, Tx};
 use crate::view::deliveries::WaitingNotice;
 use crate::view::explain::{
-    Audience, Ending, EventSummary, Explained, Explanation, Lacking, OpenIncident, Opening, Quiet,
-    Recipient, WouldOpen,
+    Audience, EventSummary, Explained, Explanation, Lacking, Opening, Quiet, Recipient, WouldOpen,
 };
-use crate::view::words::Matter;
-use crate::view::{User, words};
+use crate::view::incidents::Ending;
+use crate::view::{About, Incident, User, Who, words};
 
 /// How many times ahead a quiet window is told.
 const OPENINGS: usize = 3;
+
+/// What is told of open incidents, beside what ends them and what waits.
+const PARTS: &[IncidentPart] = &[IncidentPart::Told, IncidentPart::Said, IncidentPart::Advice];
 
 /// All that the explanation of one credential is made from.
 struct Facts<'a> {
     scene: &'a Scene<'a>,
     id: CredentialId,
-    credential: Credential,
     provider: Provider,
     expectation: Expectation,
     about: notify::About<'a>,
     known: Known,
-    silences: &'a [Silence],
+    filler: &'a Filler<'a>,
     waiting: &'a [WaitingNotice],
     leaf_now: Timestamp,
     blind: bool,
@@ -47,7 +48,7 @@ impl Tx<'_> {
     ) -> Result<Explanation> {
         let blind = self.is_blind()?;
         let leaf_now = scene.now + self.leaf_ahead()?;
-        let silences = self.silences(scene.now, true)?;
+        let filler = self.filler(scene, PARTS)?;
         let waiting = self.waiting_notices(scene, None)?;
         let watched = scene.watch.user(user.user);
         let own = watched.and_then(|user| user.own.as_deref());
@@ -63,7 +64,6 @@ impl Tx<'_> {
             let facts = Facts {
                 scene,
                 id,
-                credential,
                 provider,
                 expectation: scene.watch.expectation(credential),
                 about: notify::About {
@@ -72,7 +72,7 @@ impl Tx<'_> {
                     notify: own.map_or(&[], |own| &own.notify),
                 },
                 known: self.known(id, scene.policy, scene.now, leaf_now)?,
-                silences: &silences,
+                filler: &filler,
                 waiting: &waiting,
                 leaf_now,
                 blind,
@@ -89,29 +89,6 @@ impl Tx<'_> {
         })
     }
 
-    /// What to do about trouble of `kind` of a credential that began at `began_at`.
-    pub fn advice_on(
-        &self,
-        scene: &Scene<'_>,
-        credential: Credential,
-        trouble: (Kind, Timestamp),
-    ) -> Result<words::Advice> {
-        let expected = scene.watch.expectation(credential).environment;
-        let cause = match self.number_of(credential)? {
-            Some(id) => {
-                self.diagnosis(id, trouble, expected, scene.policy, scene.now)?
-                    .cause
-            }
-            None => None,
-        };
-        Ok(words::advice(
-            trouble.0,
-            cause.as_ref(),
-            Matter::Connection(credential.provider),
-            &scene.policy.daemon,
-        ))
-    }
-
     fn explained(&self, facts: &Facts<'_>) -> Result<Explained> {
         let sql = "SELECT watched, events_looked_at FROM credential WHERE id = ?1";
         let (watched, events_read_at) = self
@@ -122,13 +99,14 @@ impl Tx<'_> {
             })?;
         let reading = facts.reading().cloned().unwrap_or_default();
         let epoch = facts.known.epoch.clone();
+        let credential = self.status_of(facts.scene, facts.id)?;
         let mut open = Vec::new();
         for incident in facts.open() {
-            open.push(self.open_incident(facts, incident)?);
+            open.push(facts.open_incident(&credential.who, incident)?);
         }
-        open.sort_by_key(|incident: &OpenIncident| incident.kind.rank());
+        open.sort_by_key(|incident: &Incident| incident.kind.rank());
         Ok(Explained {
-            line: self.status_of(facts.scene, facts.id)?,
+            credential,
             watched,
             epoch: epoch.number,
             epoch_since: epoch.since,
@@ -153,49 +131,6 @@ impl Tx<'_> {
             },
         })
     }
-
-    fn open_incident(&self, facts: &Facts<'_>, incident: &Incident) -> Result<OpenIncident> {
-        let (scene, trouble) = (facts.scene, (incident.kind, incident.began_at));
-        let cause = self
-            .diagnosis(facts.id, trouble, facts.expected(), scene.policy, scene.now)?
-            .cause;
-        let advice = words::advice(
-            incident.kind,
-            cause.as_ref(),
-            Matter::Connection(facts.provider),
-            &scene.policy.daemon,
-        );
-        let thresholds = &facts.scene.policy.thresholds;
-        let needed = needs::to_end(incident, thresholds);
-        let well = incident.well;
-        Ok(OpenIncident {
-            incident: incident.id,
-            kind: incident.kind,
-            since: incident.began_at,
-            cause,
-            why: advice.why,
-            next_step: advice.next,
-            who: advice.who.to_owned(),
-            reopened: incident.reopened,
-            doubted: incident.doubted,
-            ends: Ending {
-                proof: words::ends(incident.kind, thresholds),
-                well_since: well.map(|well| well.since),
-                good_looks: well.map_or(0, |well| well.looks),
-                good_looks_needed: needed.looks,
-                good_for: well.map_or_else(Default::default, |well| well.held),
-                good_for_needed: needed.held,
-            },
-            told: self.reached(incident.id)?,
-            waiting: facts
-                .waiting
-                .iter()
-                .filter(|notice| notice.incident == incident.id)
-                .cloned()
-                .collect(),
-            said: self.said(incident, Some(facts.credential), facts.silences)?,
-        })
-    }
 }
 
 /// When mails wait.
@@ -213,7 +148,26 @@ fn quiet(scene: &Scene<'_>) -> Vec<Quiet> {
 }
 
 impl Facts<'_> {
-    fn open(&self) -> impl Iterator<Item = &Incident> {
+    fn open_incident(&self, whose: &Who, found: &model::Incident) -> Result<Incident> {
+        let mut incident = shown(found, About::Credential(whose.clone()));
+        self.filler.fill(&mut incident)?;
+        let thresholds = &self.scene.policy.thresholds;
+        let needed = needs::to_end(found, thresholds);
+        let well = found.well;
+        incident.ends = Some(Ending {
+            proof: words::ends(found.kind, thresholds),
+            well_since: well.map(|well| well.since),
+            good_looks: well.map_or(0, |well| well.looks),
+            good_looks_needed: needed.looks,
+            good_for: well.map_or_else(Default::default, |well| well.held),
+            good_for_needed: needed.held,
+        });
+        let of_it = |notice: &&WaitingNotice| notice.incident == found.id;
+        incident.waiting = Some(self.waiting.iter().filter(of_it).cloned().collect());
+        Ok(incident)
+    }
+
+    fn open(&self) -> impl Iterator<Item = &model::Incident> {
         self.known
             .incidents
             .iter()
@@ -221,10 +175,7 @@ impl Facts<'_> {
     }
 
     fn reading(&self) -> Option<&Reading> {
-        match &self.known.standing.as_ref()?.answer {
-            Answer::Reading(reading) => Some(reading),
-            Answer::Missing => None,
-        }
+        self.known.standing.as_ref()?.answer.reading()
     }
 
     fn expected(&self) -> Option<Environment> {

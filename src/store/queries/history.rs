@@ -9,7 +9,7 @@ use crate::rules::availability::Period;
 use crate::store::row::{At, Word};
 use crate::store::{Result, Tx};
 use crate::view::User;
-use crate::view::history::{Entry, History, What};
+use crate::view::history::{Happening, History, HistoryEntry};
 
 impl Tx<'_> {
     /// The history of `user` since `filter.since`, the oldest first: what lasted into that time is part of it.
@@ -24,19 +24,19 @@ impl Tx<'_> {
                 self.breakages_into(&mut entries, id, provider)?;
             }
         }
-        if let Some(first) = entries.iter().map(|entry: &Entry| entry.at).min() {
+        if let Some(first) = entries.iter().map(|entry: &HistoryEntry| entry.at).min() {
             self.unseen_into(&mut entries, first, scene)?;
         }
         if let Some(since) = filter.since {
             entries.retain(|entry| {
                 let lasting = matches!(
                     entry.what,
-                    What::Answer { .. }
-                        | What::Missing
-                        | What::NoAnswer { .. }
-                        | What::Blind { .. }
-                        | What::Off { .. }
-                        | What::NotLooked
+                    Happening::Answer { .. }
+                        | Happening::Missing
+                        | Happening::NoAnswer { .. }
+                        | Happening::Blind { .. }
+                        | Happening::Off { .. }
+                        | Happening::NotLooked
                 );
                 let end = entry
                     .until
@@ -55,7 +55,7 @@ impl Tx<'_> {
 
     fn added_into(
         &self,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<HistoryEntry>,
         id: CredentialId,
         provider: Provider,
     ) -> Result<()> {
@@ -64,18 +64,18 @@ impl Tx<'_> {
             .conn
             .prepare_cached(sql)?
             .query_row([id.0], |row| row.get(0))?;
-        entries.push(Entry {
+        entries.push(HistoryEntry {
             at,
             until: None,
             provider: Some(provider),
-            what: What::Watched,
+            what: Happening::Watched,
         });
         Ok(())
     }
 
     fn answers_into(
         &self,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<HistoryEntry>,
         id: CredentialId,
         provider: Provider,
     ) -> Result<()> {
@@ -88,8 +88,8 @@ impl Tx<'_> {
         while let Some(row) = rows.next()? {
             let epoch: u32 = row.get(6)?;
             let what = match row.get::<_, Option<i64>>(2)? {
-                None => What::Missing,
-                Some(_) => What::Answer {
+                None => Happening::Missing,
+                Some(_) => Happening::Answer {
                     status: row.get(3)?,
                     environment: row.get(4)?,
                     scopes: row
@@ -109,7 +109,7 @@ impl Tx<'_> {
 
     fn silences_into(
         &self,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<HistoryEntry>,
         id: CredentialId,
         provider: Provider,
     ) -> Result<()> {
@@ -118,7 +118,7 @@ impl Tx<'_> {
         )?;
         let mut rows = statement.query([id.0])?;
         while let Some(row) = rows.next()? {
-            let what = What::NoAnswer {
+            let what = Happening::NoAnswer {
                 reason: row.get(2)?,
                 detail: row.get(3)?,
             };
@@ -129,7 +129,7 @@ impl Tx<'_> {
 
     fn steps_into(
         &self,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<HistoryEntry>,
         id: CredentialId,
         provider: Provider,
     ) -> Result<()> {
@@ -140,11 +140,11 @@ impl Tx<'_> {
         let mut rows = statement.query([id.0])?;
         while let Some(row) = rows.next()? {
             let (At(at), Word(step), Word(kind)) = (row.get(0)?, row.get(2)?, row.get(3)?);
-            entries.push(Entry {
+            entries.push(HistoryEntry {
                 at,
                 until: None,
                 provider: Some(provider),
-                what: What::Incident {
+                what: Happening::Incident {
                     incident: IncidentId(row.get(1)?),
                     step,
                     kind,
@@ -158,7 +158,7 @@ impl Tx<'_> {
     /// Events marked as brief that were read at one time are one breakage, from the first to the last of their own times.
     fn breakages_into(
         &self,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<HistoryEntry>,
         id: CredentialId,
         provider: Provider,
     ) -> Result<()> {
@@ -172,7 +172,7 @@ impl Tx<'_> {
             entries.push(lasting(
                 row,
                 Some(provider),
-                What::BriefBreakage { failures },
+                Happening::BriefBreakage { failures },
             )?);
         }
         Ok(())
@@ -181,7 +181,7 @@ impl Tx<'_> {
     /// The times in which nobody saw, from `first` on.
     fn unseen_into(
         &self,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<HistoryEntry>,
         first: Timestamp,
         scene: &Scene<'_>,
     ) -> Result<()> {
@@ -195,20 +195,20 @@ impl Tx<'_> {
             let Period { from, until } = stretch.during;
             let what = match stretch.unseen {
                 None | Some(WhyUnseen::NoAnswer) => continue,
-                Some(WhyUnseen::Off) => What::Off {
+                Some(WhyUnseen::Off) => Happening::Off {
                     killed: stops.iter().any(|stop| {
                         stop.killed && stop.off.during.from <= from && from < stop.off.during.until
                     }),
                 },
                 Some(WhyUnseen::Blind) => {
                     let end = given_up.query_row([At(from)], |row| row.get(0));
-                    What::Blind {
+                    Happening::Blind {
                         sweep: end.optional()?,
                     }
                 }
-                Some(WhyUnseen::NotLooked) => What::NotLooked,
+                Some(WhyUnseen::NotLooked) => Happening::NotLooked,
             };
-            entries.push(Entry {
+            entries.push(HistoryEntry {
                 at: from,
                 until: (until < scene.now).then_some(until),
                 provider: None,
@@ -220,9 +220,13 @@ impl Tx<'_> {
 }
 
 /// An entry whose first two columns say from when and until when.
-fn lasting(row: &Row<'_>, provider: Option<Provider>, what: What) -> rusqlite::Result<Entry> {
+fn lasting(
+    row: &Row<'_>,
+    provider: Option<Provider>,
+    what: Happening,
+) -> rusqlite::Result<HistoryEntry> {
     let At(at) = row.get(0)?;
-    Ok(Entry {
+    Ok(HistoryEntry {
         at,
         until: row.get::<_, Option<At>>(1)?.map(|At(until)| until),
         provider,

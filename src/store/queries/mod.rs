@@ -20,9 +20,10 @@ use crate::model::{Credential, Policy, Provider, UserId, WatchList, clean};
 use crate::view::{User, Who};
 
 pub use availability::Added;
+pub use incidents::IncidentPart;
 pub use past::{About as AckedAbout, Past, PastAnswer, PastEvents, PastGap, PastSweep};
 pub use roll::{Fleet, Pick, Roll, Wanted};
-pub use timeline::{Lifeline, Said};
+pub use timeline::{AnswerOfLife, Lifeline};
 pub use users::NotOneUser;
 
 /// What holds while a question is answered.

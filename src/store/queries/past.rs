@@ -10,7 +10,8 @@ use crate::model::{
     Answer, Credential, CredentialId, Event, IncidentId, Reading, SweepEnd, SweepId,
 };
 use crate::store::row::{self, At, Whose, Word, duration};
-use crate::store::{Ack, Counts, Gap, Result, Silence, Tx};
+use crate::store::{Counts, Gap, Result, Tx};
+use crate::view::silences::{Ack, Silence};
 
 /// Everything that was seen and is still kept.
 #[derive(Debug, Default)]

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::status::{LINES, Pass};
+use super::status::{CREDENTIALS, Pass};
 use super::{Filter, Scene};
 use crate::model::{Credential, CredentialId, Kind, Provider, UserId};
 use crate::store::row::Word;
 use crate::store::{Result, Tx};
-use crate::view::status::{Counts, Line, State};
+use crate::view;
+use crate::view::status::{CredentialCounts, CredentialState};
 
 /// Which credentials are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub enum Pick {
 #[derive(Debug, Clone)]
 pub struct Roll {
     /// The credentials, each with its number.
-    pub lines: Vec<(CredentialId, Line)>,
+    pub credentials: Vec<(CredentialId, view::Credential)>,
     /// After which number to go on; none where there are no more.
     pub next: Option<CredentialId>,
 }
@@ -48,9 +49,9 @@ pub struct Roll {
 #[derive(Debug, Clone)]
 pub struct Fleet {
     /// All together.
-    pub counts: Counts,
+    pub counts: CredentialCounts,
     /// By provider and state.
-    pub by: BTreeMap<(Provider, State), u64>,
+    pub by: BTreeMap<(Provider, CredentialState), u64>,
 }
 
 impl Tx<'_> {
@@ -70,25 +71,29 @@ impl Tx<'_> {
             pass: &pass,
             matcher: Matcher::new(scene, wanted),
             limit,
-            lines: Vec::with_capacity(limit),
+            credentials: Vec::with_capacity(limit),
             more: false,
         };
         match wanted.pick {
             Some(pick) => page.of_picked(&pass.picked(pick), after)?,
             None => page.of_directory(after)?,
         }
-        let next = page.lines.last().map(|(id, _)| *id).filter(|_| page.more);
+        let next = page
+            .credentials
+            .last()
+            .map(|(id, _)| *id)
+            .filter(|_| page.more);
         Ok(Roll {
-            lines: page.lines,
+            credentials: page.credentials,
             next,
         })
     }
 
     /// How many watched credentials are how, all together, and by provider and state. A pass over all of them.
     pub fn fleet(&self, scene: &Scene<'_>) -> Result<Fleet> {
-        let mut counts = Counts {
+        let mut counts = CredentialCounts {
             configured: u32::try_from(scene.watch.len()).unwrap_or(u32::MAX),
-            ..Counts::default()
+            ..CredentialCounts::default()
         };
         let mut by = BTreeMap::new();
         self.each_status(scene, Filter::default(), |line| {
@@ -122,17 +127,18 @@ impl Pass {
     fn picked(&self, pick: Pick) -> Vec<CredentialId> {
         if pick == Pick::Suspected {
             let mut ids: Vec<CredentialId> = self.suspects.keys().copied().collect();
-            ids.retain(|id| !self.problems.contains_key(id));
+            ids.retain(|id| !self.open.contains_key(id));
             ids.sort_unstable();
             return ids;
         }
         let mut found: Vec<_> = self
-            .problems
+            .open
             .iter()
-            .filter_map(|(id, problems)| {
+            .filter_map(|(id, open)| {
                 let fits = |kind| pick == Pick::Trouble || pick == Pick::Kind(kind);
-                let worst = problems.iter().find(|problem| fits(problem.kind))?;
-                Some((worst.recovering, worst.kind.rank(), worst.since, *id))
+                let worst = open.iter().find(|incident| fits(incident.kind))?;
+                let recovers = worst.well.is_some();
+                Some((recovers, worst.kind.rank(), worst.began_at, *id))
             })
             .collect();
         found.sort_unstable();
@@ -188,7 +194,7 @@ struct RollPage<'a> {
     pass: &'a Pass,
     matcher: Matcher<'a>,
     limit: usize,
-    lines: Vec<(CredentialId, Line)>,
+    credentials: Vec<(CredentialId, view::Credential)>,
     more: bool,
 }
 
@@ -256,16 +262,16 @@ impl RollPage<'_> {
 
     /// Adds one; false where the page was full already.
     fn add(&mut self, id: CredentialId) -> Result<bool> {
-        if self.lines.len() == self.limit {
+        if self.credentials.len() == self.limit {
             self.more = true;
             return Ok(false);
         }
         let mut statement = self
             .tx
             .conn
-            .prepare_cached(&format!("{LINES} WHERE c.id = ?1"))?;
-        let line = statement.query_row([id.0], |row| self.pass.line(self.scene, row))?;
-        self.lines.push((id, line));
+            .prepare_cached(&format!("{CREDENTIALS} WHERE c.id = ?1"))?;
+        let line = statement.query_row([id.0], |row| self.pass.credential(self.scene, row))?;
+        self.credentials.push((id, line));
         Ok(true)
     }
 }

@@ -5,17 +5,20 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::incidents::shown;
 use super::{Filter, Scene};
-use crate::model::{Answer, Credential, CredentialId, IncidentId, Kind};
+use crate::model::{self, Answer, Credential, CredentialId, Kind};
 use crate::rules::due;
 use crate::rules::judge::{self, Access};
+use crate::store::incidents::{COLUMNS, incident};
 use crate::store::row::{self, At, Word};
 use crate::store::{Result, Tx};
-use crate::view::status::{Line, Mails, OwnTrouble, Problem, State, Sweep, Unwritten, Watch};
+use crate::view::status::{CredentialState, Mails, Sweep, Unwritten, Watch};
+use crate::view::{self, About, Incident};
 
-/// What was read before the pass, and holds for every line.
+/// What was read before the pass, and holds for every credential.
 pub(super) struct Pass {
-    pub(super) problems: HashMap<CredentialId, Vec<Problem>>,
+    pub(super) open: HashMap<CredentialId, Vec<model::Incident>>,
     pub(super) suspects: HashMap<CredentialId, Vec<Kind>>,
     /// When the last whole sweep began: who gave an answer in it was not looked at earlier.
     last_whole: Option<Timestamp>,
@@ -23,7 +26,7 @@ pub(super) struct Pass {
     seen_until: Option<Timestamp>,
 }
 
-pub(super) const LINES: &str = "SELECT c.id, c.leaf_user, c.provider, c.leaf_name, s.from_at, s.reading,
+pub(super) const CREDENTIALS: &str = "SELECT c.id, c.leaf_user, c.provider, c.leaf_name, s.from_at, s.reading,
     r.status, r.environment, r.scopes, r.key_print, r.key_tail, s.epoch, g.from_at,
     CASE WHEN g.from_sweep IS NOT NULL THEN
       (SELECT started_at FROM sweep WHERE id < g.from_sweep AND sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1) END
@@ -41,48 +44,44 @@ impl Tx<'_> {
         &self,
         scene: &Scene<'_>,
         filter: Filter,
-        mut each: impl FnMut(Line),
+        mut each: impl FnMut(view::Credential),
     ) -> Result<()> {
         let pass = self.pass(scene.now)?;
-        let sql = format!("{LINES} WHERE c.watched = 1 ORDER BY c.id");
+        let sql = format!("{CREDENTIALS} WHERE c.watched = 1 ORDER BY c.id");
         let mut statement = self.conn.prepare_cached(&sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let Word(provider) = row.get(2)?;
             if filter.takes(provider) {
-                each(pass.line(scene, row)?);
+                each(pass.credential(scene, row)?);
             }
         }
         Ok(())
     }
 
     /// One credential, watched or not.
-    pub(super) fn status_of(&self, scene: &Scene<'_>, id: CredentialId) -> Result<Line> {
+    pub(super) fn status_of(
+        &self,
+        scene: &Scene<'_>,
+        id: CredentialId,
+    ) -> Result<view::Credential> {
         let pass = self.pass(scene.now)?;
-        let sql = format!("{LINES} WHERE c.id = ?1");
+        let sql = format!("{CREDENTIALS} WHERE c.id = ?1");
         let mut statement = self.conn.prepare_cached(&sql)?;
-        Ok(statement.query_row([id.0], |row| pass.line(scene, row))?)
+        Ok(statement.query_row([id.0], |row| pass.credential(scene, row))?)
     }
 
     pub(super) fn pass(&self, now: Timestamp) -> Result<Pass> {
-        let mut problems: HashMap<CredentialId, Vec<Problem>> = HashMap::new();
-        let mut statement = self.conn.prepare_cached(
-            "SELECT credential, id, kind, began_at, reopened, well_sweep IS NOT NULL FROM incident
-             WHERE ended_at IS NULL AND credential > 0",
-        )?;
+        let mut open: HashMap<CredentialId, Vec<model::Incident>> = HashMap::new();
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM incident i WHERE i.ended_at IS NULL AND i.credential > 0"
+        ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (Word(kind), At(since)) = (row.get::<_, Word<Kind>>(2)?, row.get(3)?);
-            let of_one = problems.entry(CredentialId(row.get(0)?)).or_default();
-            of_one.push(Problem {
-                incident: IncidentId(row.get(1)?),
-                kind,
-                severity: kind.severity(),
-                since,
-                reopened: row.get(4)?,
-                recovering: row.get(5)?,
-            });
-            of_one.sort_by_key(|problem| problem.kind.rank());
+            let found = incident(row)?;
+            let of_one = open.entry(CredentialId(row.get(1)?)).or_default();
+            of_one.push(found);
+            of_one.sort_by_key(|incident| incident.kind.rank());
         }
         let mut suspects: HashMap<CredentialId, Vec<Kind>> = HashMap::new();
         let mut statement = self
@@ -111,7 +110,7 @@ impl Tx<'_> {
             false => None,
         };
         Ok(Pass {
-            problems,
+            open,
             suspects,
             last_whole: self.last_whole_began()?,
             seen_until,
@@ -186,22 +185,17 @@ impl Tx<'_> {
         Ok(at.map(|At(at)| at))
     }
 
-    fn own_troubles(&self) -> Result<Vec<OwnTrouble>> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT id, kind, subject, began_at FROM incident WHERE credential = 0 AND ended_at IS NULL",
-        )?;
+    fn own_troubles(&self) -> Result<Vec<Incident>> {
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM incident i WHERE i.credential = 0 AND i.ended_at IS NULL"
+        ))?;
         let rows = statement.query_map([], |row| {
-            let (Word(kind), At(since)) = (row.get::<_, Word<Kind>>(1)?, row.get(3)?);
-            Ok(OwnTrouble {
-                incident: IncidentId(row.get(0)?),
-                kind,
-                subject: row.get(2)?,
-                severity: kind.severity(),
-                since,
-            })
+            let found = incident(row)?;
+            let subject = found.subject.clone();
+            Ok(shown(&found, About::Leafwatch { subject }))
         })?;
-        let mut troubles: Vec<OwnTrouble> = rows.collect::<rusqlite::Result<_>>()?;
-        troubles.sort_by_key(|trouble| (trouble.kind.rank(), trouble.incident));
+        let mut troubles: Vec<Incident> = rows.collect::<rusqlite::Result<_>>()?;
+        troubles.sort_by_key(|trouble| (trouble.kind.rank(), trouble.number));
         Ok(troubles)
     }
 
@@ -240,8 +234,12 @@ impl Tx<'_> {
 }
 
 impl Pass {
-    /// The row of [`LINES`] as it is shown.
-    pub(super) fn line(&self, scene: &Scene<'_>, row: &Row<'_>) -> rusqlite::Result<Line> {
+    /// The row of [`CREDENTIALS`] as it is shown.
+    pub(super) fn credential(
+        &self,
+        scene: &Scene<'_>,
+        row: &Row<'_>,
+    ) -> rusqlite::Result<view::Credential> {
         let id = CredentialId(row.get(0)?);
         let Word(provider) = row.get(2)?;
         let credential = Credential {
@@ -264,20 +262,24 @@ impl Pass {
         };
         let last_look = from.map(|from| last_whole.map_or(from, |whole| whole.max(from)));
         let expectation = scene.watch.expectation(credential);
-        let problems = self.problems.get(&id).cloned().unwrap_or_default();
+        let who = scene.who(credential, leaf_name.as_deref());
+        let open = self.open.get(&id).into_iter().flatten();
+        let problems: Vec<Incident> = open
+            .map(|found| shown(found, About::Credential(who.clone())))
+            .collect();
         let mut suspects = self.suspects.get(&id).cloned().unwrap_or_default();
         // What was told is no suspicion any more, though its count may go on.
         suspects.retain(|kind| problems.iter().all(|problem| problem.kind != *kind));
         let never_there = epoch == Some(0) && !expectation.named;
         let state = match &answer {
-            _ if !problems.is_empty() => State::Trouble,
-            None if suspects.is_empty() => State::NeverLooked,
-            None => State::Suspected,
+            _ if !problems.is_empty() => CredentialState::Trouble,
+            None if suspects.is_empty() => CredentialState::NeverLooked,
+            None => CredentialState::Suspected,
             Some(answer) => match judge::access(answer, &scene.policy.status_words) {
-                Access::Unmapped => State::UnknownStatus,
-                Access::Missing if never_there => State::NotConnected,
-                Access::Healthy if suspects.is_empty() => State::Healthy,
-                _ => State::Suspected,
+                Access::Unmapped => CredentialState::UnknownStatus,
+                Access::Missing if never_there => CredentialState::NotConnected,
+                Access::Healthy if suspects.is_empty() => CredentialState::Healthy,
+                _ => CredentialState::Suspected,
             },
         };
         let missing = answer == Some(Answer::Missing);
@@ -285,10 +287,10 @@ impl Pass {
             Some(Answer::Reading(reading)) => (reading.status, reading.environment),
             _ => (None, None),
         };
-        Ok(Line {
-            who: scene.who(credential, leaf_name.as_deref()),
+        Ok(view::Credential {
+            who,
             state,
-            since: problems.first().map(|problem| problem.since).or(from),
+            since: problems.first().map(|problem| problem.began_at).or(from),
             problems,
             suspects,
             status,

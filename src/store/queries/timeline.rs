@@ -18,13 +18,13 @@ pub struct Lifeline {
     /// The parts in which it was watched, with the place of the last answer.
     pub parts: Vec<Part<usize>>,
     /// What Leaf said; the first of it may have begun before the period.
-    pub answers: Vec<Stood<Said>>,
+    pub answers: Vec<Stood<AnswerOfLife>>,
     troubles: Vec<Stood<Kind>>,
 }
 
 /// An answer of Leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct AnswerOfLife {
     /// What it said.
     pub answer: Answer,
     /// Which life of the credential it is, counted from 1; 0 while Leaf never described it.
@@ -36,7 +36,7 @@ impl Lifeline {
     pub fn new(
         period: Period,
         parts: Vec<Part<usize>>,
-        answers: Vec<Stood<Said>>,
+        answers: Vec<Stood<AnswerOfLife>>,
         troubles: Vec<Stood<Kind>>,
     ) -> Lifeline {
         Lifeline {
@@ -91,7 +91,7 @@ impl Tx<'_> {
         Ok(Lifeline::new(period, parts, answers, troubles))
     }
 
-    fn answers_of(&self, id: CredentialId, period: Period) -> Result<Vec<Stood<Said>>> {
+    fn answers_of(&self, id: CredentialId, period: Period) -> Result<Vec<Stood<AnswerOfLife>>> {
         let mut statement = self.conn.prepare_cached(&format!(
             "SELECT s.credential, s.from_at, s.to_at, s.epoch, s.reading, r.status, r.environment, r.scopes, r.key_print,
                r.key_tail
@@ -107,7 +107,7 @@ impl Tx<'_> {
             let epoch = row.get(3)?;
             Ok(Stood {
                 during: lasting(row, period)?,
-                what: Said { answer, epoch },
+                what: AnswerOfLife { answer, epoch },
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -1,14 +1,19 @@
 //! Why, and what to do next: for a support agent who can pass the sentences on.
 
+use serde::Serialize;
+
 use super::commands::{command, unit};
 use crate::model::{Cause, Daemon, GONE, Kind, Provider};
 
 /// A likely cause, and the next step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// The likely cause; empty where what happened already says all.
+    /// The likely cause, where one is known.
+    pub cause: Option<Cause>,
+    /// The same in words; empty where what happened already says all.
     pub why: String,
     /// What to do.
+    #[serde(rename = "next_step")]
     pub next: String,
     /// Who mends it.
     pub who: &'static str,
@@ -16,6 +21,7 @@ pub struct Advice {
 
 fn advice_of(who: &'static str, why: impl Into<String>, next: impl Into<String>) -> Advice {
     Advice {
+        cause: None,
         why: why.into(),
         next: next.into(),
         who,
@@ -42,7 +48,7 @@ pub fn advice(kind: Kind, cause: Option<&Cause>, matter: Matter<'_>, daemon: &Da
         Matter::Connection(provider) => (provider.display_name(), ""),
         Matter::Own(subject) => ("the provider", subject),
     };
-    match (kind, cause) {
+    let advice = match (kind, cause) {
         (_, Some(cause)) if *cause != Cause::Unexplained => of_cause(cause, p),
         (Kind::Invalid, _) => advice_of(
             GROWER,
@@ -73,6 +79,10 @@ pub fn advice(kind: Kind, cause: Option<&Cause>, matter: Matter<'_>, daemon: &Da
             "Look it up in Leaf by hand; if it fails there too, report it to Leaf.",
         ),
         (own, _) => of_own(own, subject, daemon),
+    };
+    Advice {
+        cause: cause.cloned(),
+        ..advice
     }
 }
 
@@ -328,9 +338,14 @@ mod tests {
         for &kind in Kind::ALL {
             let without = advice(kind, None, deere, &one);
             assert!(!without.next.is_empty());
+            let unexplained = Some(Cause::Unexplained);
+            let with = advice(kind, unexplained.as_ref(), deere, &one);
             assert_eq!(
-                without,
-                advice(kind, Some(&Cause::Unexplained), deere, &one)
+                with,
+                Advice {
+                    cause: unexplained,
+                    ..without
+                }
             );
             for cause in &causes {
                 let told = advice(kind, Some(cause), deere, &one);

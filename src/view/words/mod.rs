@@ -4,8 +4,13 @@
 
 mod causes;
 mod commands;
-mod hush;
+mod credentials;
+mod deliveries;
+mod history;
+mod incidents;
 mod outlook;
+mod report;
+mod silences;
 mod states;
 mod troubles;
 mod waits;
@@ -19,11 +24,20 @@ use crate::model::clean;
 
 pub use causes::{Advice, Matter, advice, for_the_grower, over_for_the_grower};
 pub use commands::{command, unit};
-pub use hush::{ack, held_back, quiet, silence};
-pub use outlook::{CANNOT_SEE, ends, opens};
-pub use states::{
-    ago, environment, leaf_says, says, state, step, sweep_end, told, unproved, unseen, unusable,
+pub use credentials::{
+    KnownFact, answer, answered, by_state, changed, counts, ending, environment, kinds, known,
+    leaf_says, mails, settles, state, state_explained, suspected,
 };
+pub use deliveries::attempt;
+pub use history::{happening, lasting};
+pub use incidents::{
+    called, came_back, happened, lasted, lasted_in, outcome, own, so_far, step, told, told_after,
+    told_and_held, told_by_address, transition, unproved,
+};
+pub use outlook::{CANNOT_SEE, ends, opens};
+pub use report::{hidden, incidents_of, means, overall};
+pub use silences::{held_back, quiet, said, silenced};
+pub use states::{NOT_SEEN, ago, not_seen, says, sweep_end, unseen, unusable};
 pub use troubles::{Stage, credential, kind, label, sentence, shout, stem, verb, was};
 pub use waits::waits;
 
@@ -41,6 +55,14 @@ pub fn duration(length: Duration) -> String {
         60..3600 => format!("{minutes} min"),
         3600..86_400 => two(hours, "h", minutes, "min"),
         _ => two(days, "d", hours, "h"),
+    }
+}
+
+/// The same, and `-` for no time at all.
+pub fn some(length: Duration) -> String {
+    match length.is_zero() {
+        true => "-".to_owned(),
+        false => duration(length),
     }
 }
 
@@ -127,6 +149,13 @@ pub fn quoted(word: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// A text at the beginning of a line.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
 }
 
 /// A list as people say it: `a, b and c`.

@@ -12,7 +12,7 @@ use leafwatch::daemon::judge::{Look, Swept};
 use leafwatch::daemon::player::{Player, accepts_all};
 use leafwatch::model::*;
 use leafwatch::rules::fleet::Outlook;
-use leafwatch::rules::notify::{Silenced, gives_up, retry_after};
+use leafwatch::rules::notify::{gives_up, retry_after};
 use leafwatch::store::{Attempt, Counts, Db, Error, Gap, Tx, Waiting};
 
 use super::truth::{

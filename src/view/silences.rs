@@ -1,27 +1,27 @@
-//! Acks and silences, as commands show them.
+//! Acks and silences: what people said about incidents.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{Kind, Provider, UserId};
+use crate::model::{IncidentId, Silenced};
 
-/// A list of them.
+/// Acks or silences in a list.
 #[derive(Debug, Serialize)]
-pub struct List<T> {
+pub struct Annotations<T> {
     /// The newest first.
     pub list: Vec<T>,
 }
 
-/// Somebody is on it.
+/// Somebody is on it, and needs no reminders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ack {
     /// Of which incident.
-    pub incident: i64,
+    pub incident: IncidentId,
     /// What that is about, where it is asked for.
     pub what: Option<String>,
     /// Since when.
     pub at: Timestamp,
-    /// Until when.
+    /// Until when, where nothing ends it before.
     pub until: Timestamp,
     /// Who.
     pub actor: String,
@@ -33,19 +33,16 @@ pub struct Ack {
     pub ended_by: Option<String>,
 }
 
-/// Mails about it wait.
+/// Mails about what it matches wait, or are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Silence {
     /// Its number.
     pub number: i64,
-    /// Of this user alone.
-    pub user: Option<UserId>,
-    /// The name of that user, where it is asked for and known.
+    /// What it matches.
+    #[serde(flatten)]
+    pub what: Silenced,
+    /// The name of its user, where it is asked for and known.
     pub name: Option<String>,
-    /// Of this provider alone.
-    pub provider: Option<Provider>,
-    /// Of this kind alone.
-    pub problem: Option<Kind>,
     /// Since when.
     pub at: Timestamp,
     /// Until when.
@@ -69,10 +66,25 @@ pub struct Said {
     pub silences: Vec<Silence>,
 }
 
+impl Said {
+    /// What of it holds at `now`.
+    pub fn holding(&self, now: Timestamp) -> Said {
+        let mut said = self.clone();
+        said.acks.retain(|ack| ack.holds(now));
+        said.silences.retain(|silence| silence.holds(now));
+        said
+    }
+}
+
 impl Ack {
     /// Whether it holds at `now`.
     pub fn holds(&self, now: Timestamp) -> bool {
         self.ended_at.is_none() && now < self.until
+    }
+
+    /// When it ended, or will.
+    pub fn end(&self) -> Timestamp {
+        end(self.until, self.ended_at)
     }
 }
 
@@ -84,7 +96,10 @@ impl Silence {
 
     /// When it ended, or will.
     pub fn end(&self) -> Timestamp {
-        self.ended_at
-            .map_or(self.until, |ended| ended.min(self.until))
+        end(self.until, self.ended_at)
     }
+}
+
+fn end(until: Timestamp, ended_at: Option<Timestamp>) -> Timestamp {
+    ended_at.map_or(until, |ended| ended.min(until))
 }

@@ -3,15 +3,17 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::time;
-use crate::model::Severity;
-use crate::view::hush::{Ack, Said, Silence};
+use super::{label, time};
+use crate::model::{Severity, Silenced};
+use crate::view::silences::{Ack, Said, Silence};
 
 /// What holds mails about an incident back now, for a table: `acknowledged, silenced`.
 pub fn held_back(said: &Said, now: Timestamp) -> Option<String> {
-    let acknowledged = said.acks.iter().any(|ack| ack.holds(now));
-    let silenced = said.silences.iter().any(|silence| silence.holds(now));
-    let words = [(acknowledged, "acknowledged"), (silenced, "silenced")];
+    let said = said.holding(now);
+    let words = [
+        (!said.acks.is_empty(), "acknowledged"),
+        (!said.silences.is_empty(), "silenced"),
+    ];
     let true_now: Vec<&str> = words
         .iter()
         .filter(|(is, _)| *is)
@@ -20,15 +22,47 @@ pub fn held_back(said: &Said, now: Timestamp) -> Option<String> {
     (!true_now.is_empty()).then(|| true_now.join(", "))
 }
 
+/// All that was said, each in one line behind its label.
+pub fn said(said: &Said, zone: &TimeZone, now: Timestamp) -> Vec<(&'static str, String)> {
+    let acks = said
+        .acks
+        .iter()
+        .map(|one| ("acknowledged ", ack(one, zone, now)));
+    let silences = said.silences.iter();
+    acks.chain(silences.map(|one| ("silenced ", silence(one, zone, now))))
+        .collect()
+}
+
+/// What a silence matches: `Hillside Farms, John Deere, invalid`.
+pub fn silenced(silence: &Silence) -> String {
+    let Silenced {
+        user,
+        provider,
+        kind,
+    } = silence.what;
+    let user = silence.name.clone().or(user.map(|user| user.to_string()));
+    let provider = provider.map(|provider| provider.display_name().to_owned());
+    let kind = kind.map(|kind| label(kind).to_owned());
+    let parts: Vec<String> = [user, provider, kind].into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => "all growers".to_owned(),
+        false => parts.join(", "),
+    }
+}
+
 /// An ack in one line, after `acknowledged`.
-pub fn ack(ack: &Ack, zone: &TimeZone, now: Timestamp) -> String {
-    let end = ack.ended_at.map_or(ack.until, |ended| ended.min(ack.until));
-    let times = times((ack.at, end), ack.holds(now), ack.ended_by.as_deref(), zone);
+fn ack(ack: &Ack, zone: &TimeZone, now: Timestamp) -> String {
+    let times = times(
+        (ack.at, ack.end()),
+        ack.holds(now),
+        ack.ended_by.as_deref(),
+        zone,
+    );
     format!("by {}, {times}: {}", ack.actor, ack.reason)
 }
 
 /// A silence in one line, after `silenced`.
-pub fn silence(silence: &Silence, zone: &TimeZone, now: Timestamp) -> String {
+fn silence(silence: &Silence, zone: &TimeZone, now: Timestamp) -> String {
     let ended_by = silence
         .ended_by
         .as_ref()

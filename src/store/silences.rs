@@ -5,106 +5,9 @@ use rusqlite::{Row, params};
 
 use super::row::{At, Word};
 use super::{Result, Scene, Tx};
-use crate::model::{Credential, CredentialId, Incident, IncidentId, Kind, Provider, UserId};
-use crate::rules::notify::Silenced;
-use crate::view::{hush, words};
-
-/// A silence: mails about what it matches wait, or are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Silence {
-    /// Its number.
-    pub id: i64,
-    /// What it matches.
-    pub what: Silenced,
-    /// Since when.
-    pub at: Timestamp,
-    /// Until when, where nobody ends it.
-    pub until: Timestamp,
-    /// Who made it.
-    pub actor: String,
-    /// Why.
-    pub reason: String,
-    /// When somebody ended it.
-    pub ended_at: Option<Timestamp>,
-    /// Who did.
-    pub ended_by: Option<String>,
-}
-
-impl Silence {
-    /// Whether it holds back at `moment` what it matches of `kind`. Over is over, but what only a look can show is held back
-    /// until the first look after, for nobody knows before whether it still stands; the caller knows when that was.
-    pub(super) fn holds_back(&self, kind: Kind, moment: Timestamp) -> bool {
-        kind.is_seen_in_answers() || moment < self.end()
-    }
-
-    /// When it ended, or will.
-    pub(super) fn end(&self) -> Timestamp {
-        self.ended_at
-            .map_or(self.until, |ended| ended.min(self.until))
-    }
-}
-
-/// An ack: somebody is on it, and needs no reminders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ack {
-    /// Its number.
-    pub id: i64,
-    /// Of which incident.
-    pub incident: IncidentId,
-    /// Since when.
-    pub at: Timestamp,
-    /// Until when, where nothing ends it.
-    pub until: Timestamp,
-    /// Who made it.
-    pub actor: String,
-    /// Why.
-    pub reason: String,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-    /// Who or what ended it.
-    pub ended_by: Option<String>,
-}
-
-impl From<&Ack> for hush::Ack {
-    fn from(ack: &Ack) -> Self {
-        let Ack { at, until, .. } = *ack;
-        hush::Ack {
-            incident: ack.incident.0,
-            what: None,
-            at,
-            until,
-            actor: ack.actor.clone(),
-            reason: ack.reason.clone(),
-            ended_at: ack.ended_at,
-            ended_by: ack.ended_by.clone(),
-        }
-    }
-}
-
-impl From<&Silence> for hush::Silence {
-    fn from(silence: &Silence) -> Self {
-        let Silence {
-            id,
-            what,
-            at,
-            until,
-            ..
-        } = *silence;
-        hush::Silence {
-            number: id,
-            user: what.user,
-            name: None,
-            provider: what.provider,
-            problem: what.kind,
-            at,
-            until,
-            actor: silence.actor.clone(),
-            reason: silence.reason.clone(),
-            ended_at: silence.ended_at,
-            ended_by: silence.ended_by.clone(),
-        }
-    }
-}
+use crate::model::{Credential, CredentialId, IncidentId, Kind, Provider, Silenced, UserId};
+use crate::view::silences::{Ack, Said, Silence};
+use crate::view::{Incident, words};
 
 /// Which silences are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -200,32 +103,27 @@ impl Tx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The silences that hold now as they are shown, each with the name of its user.
-    pub fn silences_shown(&self, scene: &Scene<'_>) -> Result<Vec<hush::Silence>> {
-        let named = |silence: &Silence| {
-            let mut shown = hush::Silence::from(silence);
+    /// The silences that hold now, each with the name of its user.
+    pub fn silences_shown(&self, scene: &Scene<'_>) -> Result<Vec<Silence>> {
+        let mut silences = self.silences(scene.now, false)?;
+        for silence in &mut silences {
             if let Some(user) = silence.what.user {
                 let leaf_name = self.leaf_name(user)?;
-                shown.name = scene.user(user, leaf_name.as_deref()).name;
+                silence.name = scene.user(user, leaf_name.as_deref()).name;
             }
-            Ok(shown)
-        };
-        self.silences(scene.now, false)?.iter().map(named).collect()
+        }
+        Ok(silences)
     }
 
-    /// The acks that hold now as they are shown, each with what its incident is about.
-    pub fn acks_shown(&self, scene: &Scene<'_>) -> Result<Vec<hush::Ack>> {
-        let named = |ack: &Ack| {
-            let line = self.incident_shown(scene, ack.incident)?;
-            Ok(hush::Ack {
-                what: line.map(|line| {
-                    let about = line.about.shown(line.track);
-                    format!("{about}, {}", words::label(line.kind))
-                }),
-                ..ack.into()
-            })
-        };
-        self.acks(scene.now, false)?.iter().map(named).collect()
+    /// The acks that hold now, each with what its incident is about.
+    pub fn acks_shown(&self, scene: &Scene<'_>) -> Result<Vec<Ack>> {
+        let mut acks = self.acks(scene.now, false)?;
+        for ack in &mut acks {
+            let incident = self.incident_shown(scene, ack.incident, &[])?;
+            ack.what = incident
+                .map(|incident| format!("{}, {}", incident.whose(), words::label(incident.kind)));
+        }
+        Ok(acks)
     }
 
     /// What is open of a user, by number.
@@ -302,7 +200,7 @@ impl Tx<'_> {
     /// The acks that hold now; with `all`, those that are over too, the newest first.
     pub fn acks(&self, now: Timestamp, all: bool) -> Result<Vec<Ack>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, incident, at, until_at, actor, reason, ended_at, ended_by FROM ack
+            "SELECT incident, at, until_at, actor, reason, ended_at, ended_by FROM ack
              WHERE ?2 OR (ended_at IS NULL AND until_at > ?1) ORDER BY id DESC",
         )?;
         let rows = statement.query_map(params![At(now), all], ack)?;
@@ -312,63 +210,53 @@ impl Tx<'_> {
     /// All acks that an incident ever had, the newest first.
     pub fn acks_of(&self, incident: IncidentId) -> Result<Vec<Ack>> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT id, incident, at, until_at, actor, reason, ended_at, ended_by FROM ack WHERE incident = ?1 ORDER BY id DESC",
+            "SELECT incident, at, until_at, actor, reason, ended_at, ended_by FROM ack WHERE incident = ?1 ORDER BY id DESC",
         )?;
         let rows = statement.query_map([incident.0], ack)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// What people said about `incident`; `silences` are all there ever were ([`Tx::silences`]).
-    pub(super) fn said(
-        &self,
-        incident: &Incident,
-        credential: Option<Credential>,
-        silences: &[Silence],
-    ) -> Result<hush::Said> {
-        let acks = self.acks_of(incident.id)?;
-        let at_its_time = |silence: &hush::Silence| {
-            incident.ended_at.is_none_or(|ended| silence.at <= ended)
+    pub(super) fn said(&self, incident: &Incident, silences: &[Silence]) -> Result<Said> {
+        let credential = incident.about.credential();
+        let matching = silences.iter().filter(|silence| {
+            silence.what.matches(incident.kind, credential)
+                && incident.ended_at.is_none_or(|ended| silence.at <= ended)
                 && silence.end() >= incident.opened_at
-        };
-        let matching = silences
-            .iter()
-            .filter(|silence| silence.what.matches(incident.kind, credential));
-        Ok(hush::Said {
-            acks: acks.iter().map(hush::Ack::from).collect(),
-            silences: matching
-                .map(hush::Silence::from)
-                .filter(at_its_time)
-                .collect(),
+        });
+        Ok(Said {
+            acks: self.acks_of(incident.number)?,
+            silences: matching.cloned().collect(),
         })
     }
 }
 
 fn ack(row: &Row<'_>) -> rusqlite::Result<Ack> {
-    let (At(at), At(until)) = (row.get(2)?, row.get(3)?);
+    let (At(at), At(until)) = (row.get(1)?, row.get(2)?);
     Ok(Ack {
-        id: row.get(0)?,
-        incident: IncidentId(row.get(1)?),
+        incident: IncidentId(row.get(0)?),
+        what: None,
         at,
         until,
-        actor: row.get(4)?,
-        reason: row.get(5)?,
-        ended_at: row.get::<_, Option<At>>(6)?.map(|At(at)| at),
-        ended_by: row.get(7)?,
+        actor: row.get(3)?,
+        reason: row.get(4)?,
+        ended_at: row.get::<_, Option<At>>(5)?.map(|At(at)| at),
+        ended_by: row.get(6)?,
     })
 }
 
 fn silence(row: &Row<'_>) -> rusqlite::Result<Silence> {
     let (At(at), At(until)) = (row.get(4)?, row.get(5)?);
-    let user: Option<UserId> = row.get(1)?;
     let provider: Option<Word<Provider>> = row.get(2)?;
     let kind: Option<Word<Kind>> = row.get(3)?;
     Ok(Silence {
-        id: row.get(0)?,
+        number: row.get(0)?,
         what: Silenced {
-            user,
+            user: row.get(1)?,
             provider: provider.map(|Word(word)| word),
             kind: kind.map(|Word(word)| word),
         },
+        name: None,
         at,
         until,
         actor: row.get(6)?,
