@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use super::row::{At, millis};
 use super::{Result, Tx};
 use crate::model::{SweepEnd, SweepId};
+use crate::rules::availability::Period;
 
 /// One run of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,28 +136,14 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// When the last whole sweep ended, in any run.
-    pub fn last_whole_sweep(&self) -> Result<Option<Timestamp>> {
-        let sql =
-            "SELECT finished_at FROM sweep WHERE sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1";
-        let at: Option<At> = self
-            .conn
-            .prepare_cached(sql)?
-            .query_row([], |row| row.get(0))
-            .optional()?;
-        Ok(at.map(|At(at)| at))
-    }
-
-    /// When the last whole sweep began, in any run.
-    pub(super) fn last_whole_began(&self) -> Result<Option<Timestamp>> {
-        let sql =
-            "SELECT started_at FROM sweep WHERE sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1";
-        let at: Option<At> = self
-            .conn
-            .prepare_cached(sql)?
-            .query_row([], |row| row.get(0))
-            .optional()?;
-        Ok(at.map(|At(at)| at))
+    /// From when to when the last whole sweep was, in any run.
+    pub fn last_whole_sweep(&self) -> Result<Option<Period>> {
+        let sql = "SELECT started_at, finished_at FROM sweep WHERE sight = 0 AND second = 0 ORDER BY id DESC LIMIT 1";
+        let lasted = self.conn.prepare_cached(sql)?.query_row([], |row| {
+            let (At(from), At(until)) = (row.get(0)?, row.get(1)?);
+            Ok(Period { from, until })
+        });
+        Ok(lasted.optional()?)
     }
 
     /// The first sweep that was whole, in any run, and when it ended: what opened until then was so at the first look.

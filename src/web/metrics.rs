@@ -196,7 +196,7 @@ fn sweeps(registry: &mut Registry, asked: &Asked<'_>) -> store::Result<()> {
             registry,
             "last_whole_sweep_age",
             "Time since the last whole sweep ended",
-            words::between(whole, now).as_secs_f64(),
+            words::between(whole.until, now).as_secs_f64(),
         );
     }
     let tally = pulse.tally;

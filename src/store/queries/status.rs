@@ -112,7 +112,7 @@ impl Tx<'_> {
         Ok(Pass {
             open,
             suspects,
-            last_whole: self.last_whole_began()?,
+            last_whole: self.last_whole_sweep()?.map(|lasted| lasted.from),
             seen_until,
         })
     }
@@ -161,7 +161,7 @@ impl Tx<'_> {
             started_at,
             stopped_at,
             last_sweep,
-            last_whole_sweep: self.last_whole_sweep()?,
+            last_whole_sweep: self.last_whole_sweep()?.map(|lasted| lasted.until),
             next_sweep,
             overdue: stopped_at.is_none() && finished && late && paused_until.is_none(),
             troubles: self.own_troubles()?,

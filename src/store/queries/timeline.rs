@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::Scene;
 use super::availability::{GAPS, OVERLAPS, lasting};
-use crate::model::{Answer, CredentialId, Kind, Track, WhyUnseen};
+use crate::model::{Answer, CredentialId, Kind, Track, TransitionKind, WhyUnseen};
 use crate::rules::availability::{Part, Period, Stood, Timeline, each_part};
 use crate::store::row::{self, At, Word};
 use crate::store::{Result, Tx};
@@ -124,6 +124,7 @@ impl Tx<'_> {
 
     /// From the steps of its incidents: an incident that changes its kind, or ends and comes back, is several stretches.
     fn troubles_of(&self, id: CredentialId, period: Period) -> Result<Vec<Stood<Kind>>> {
+        use TransitionKind::*;
         let mut statement = self.conn.prepare_cached(
             "SELECT i.id, i.began_at, s.at, s.what, s.kind FROM incident i JOIN step s ON s.incident = i.id
              WHERE i.credential = ?1 AND (i.ended_at IS NULL OR i.ended_at >= ?2) ORDER BY i.id, s.id",
@@ -133,22 +134,22 @@ impl Tx<'_> {
         let mut open: Option<(i64, Stood<Kind>)> = None;
         while let Some(row) = rows.next()? {
             let incident: i64 = row.get(0)?;
-            let (At(began), At(at), Word(kind)) = (row.get(1)?, row.get(2)?, row.get(4)?);
-            let what: String = row.get(3)?;
+            let (At(began), At(at)) = (row.get(1)?, row.get(2)?);
+            let (Word(step), Word(kind)) = (row.get(3)?, row.get(4)?);
             if let Some((of, mut trouble)) = open.take() {
-                match (of == incident, what.as_str()) {
+                match (of == incident, step) {
                     (false, _) => troubles.push(trouble),
-                    (true, "changed" | "resolved" | "closed") => {
+                    (true, Changed | Resolved | Closed) => {
                         trouble.during.until = at;
                         troubles.push(trouble);
                     }
                     (true, _) => open = Some((of, trouble)),
                 }
             }
-            let begins = match what.as_str() {
-                "opened" => Some(began),
-                "changed" | "reopened" => Some(at),
-                _ => None,
+            let begins = match step {
+                Opened => Some(began),
+                Changed | Reopened => Some(at),
+                Well | Relapsed | Resolved | Closed => None,
             };
             if let (Some(from), None) = (begins, &open) {
                 let during = Period { from, ..period };
