@@ -137,55 +137,56 @@ impl Value<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for Value<'_> {
-    type Value = ();
+    /// Whether it is the name of a secret.
+    type Value = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Value<'_> {
-    type Value = ();
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+    fn visit_str<E>(self, text: &str) -> Result<bool, E> {
         self.keep(text);
-        Ok(())
+        Ok(text.len() <= LONGEST_NAME && names::role(text) == Role::Secret)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+    fn visit_bool<E>(self, value: bool) -> Result<bool, E> {
         self.out.push_str(if value { "true" } else { "false" });
-        Ok(())
+        Ok(false)
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
+    fn visit_unit<E>(self) -> Result<bool, E> {
         self.out.push_str("null");
-        Ok(())
+        Ok(false)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+    fn visit_i64<E>(self, number: i64) -> Result<bool, E> {
         self.number(number);
-        Ok(())
+        Ok(false)
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+    fn visit_u64<E>(self, number: u64) -> Result<bool, E> {
         self.number(number);
-        Ok(())
+        Ok(false)
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+    fn visit_f64<E>(self, number: f64) -> Result<bool, E> {
         self.number(number);
-        Ok(())
+        Ok(false)
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<bool, A::Error> {
         if self.is_enough() {
             self.gone();
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(());
+            return Ok(false);
         }
         let start = self.out.len();
         self.out.push('{');
@@ -223,7 +224,7 @@ impl<'de> Visitor<'de> for Value<'_> {
                     let _ = inner.deserialize(field);
                 })
             } else {
-                map.next_value_seed(inner)
+                map.next_value_seed(inner).map(drop)
             };
             if self.out.len() == before {
                 self.out.push_str(&quoted(GONE));
@@ -238,17 +239,18 @@ impl<'de> Visitor<'de> for Value<'_> {
             self.out
                 .push_str(&write(&kept, Role::BesideSecret, self.depth));
         }
-        read
+        read.map(|()| false)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<bool, A::Error> {
         if self.is_enough() {
             self.gone();
             while list.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
+            return Ok(false);
         }
         self.out.push('[');
-        let mut read = Ok(());
+        let mut role = self.role;
+        let mut read = Ok(false);
         for element in 0.. {
             let before = self.out.len();
             if element > 0 {
@@ -263,17 +265,18 @@ impl<'de> Visitor<'de> for Value<'_> {
                 } else {
                     self.out.truncate(before);
                 }
-                read = more.map(drop);
+                read = more.map(|_| false);
                 break;
             }
-            let role = self.role;
             let more = list.next_element_seed(self.inner(role));
             if self.out.len() == start {
                 // Nothing came any more: not of this element, and of none after it.
                 self.out.truncate(before);
             }
             match more {
-                Ok(Some(())) => {}
+                // A pair: its second one is what its first one names.
+                Ok(Some(true)) if role == Role::Other => role = Role::Secret,
+                Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(fault) => {
                     read = Err(fault);

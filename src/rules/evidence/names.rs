@@ -442,9 +442,18 @@ const PLAIN: &[&str] = &[
     "your",
 ];
 
+/// Characters in a row that are neither letters nor digits, where words stand beside them.
+const MOST_MARKS: usize = 3;
+
 /// Whether `value` says no more than in what state something is: `expired`, `REVOKED`, `not yet valid`, `invalidGrant`;
 /// or is a code that says what went wrong: `E0000011`, `ACCESS_DENIED_ORG_4711`.
 pub(super) fn is_plain(value: &str) -> bool {
+    // Marks around and between words are few, and the usual ones; a secret of nothing but marks has others.
+    let usual = |c: char| c.is_ascii() || "…“”„‘’«»–—".contains(c);
+    let marks = |run: &str| run.trim().chars().count() > MOST_MARKS || !run.chars().all(usual);
+    if value.split(char::is_alphanumeric).any(marks) {
+        return false;
+    }
     let value = value.trim_matches(|c: char| !c.is_alphanumeric());
     is_state(value) || is_code(value)
 }
