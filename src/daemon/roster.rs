@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
 
+use crate::leaf::BodyDigest;
 use crate::model::{Answer, Credential, CredentialId, Policy, StatusClass, WatchList};
 use crate::store::{Result, Tx};
 
@@ -18,6 +19,8 @@ pub struct Member {
     pub credential: Credential,
     /// The digest of the last committed answer; 0 where it is not known.
     pub digest: u64,
+    /// Bytes that were read as that answer.
+    pub body: Option<BodyDigest>,
     /// The sweep of this run that last asked it, counted from 1; 0 before.
     pub asked: u32,
     /// When its events were last read, in unix seconds; 0 never.
@@ -67,6 +70,7 @@ impl Roster {
                     id: registered.id,
                     credential: registered.credential,
                     digest: 0,
+                    body: None,
                     asked: 0,
                     events_at: registered.events_looked_at.map_or(0, Timestamp::as_second),
                     silent: registered.in_gap,
@@ -97,6 +101,7 @@ impl Roster {
                     id: tx.watch_named(credential, name_of(credential), now)?,
                     credential,
                     digest: 0,
+                    body: None,
                     asked: 0,
                     events_at: 0,
                     silent: false,

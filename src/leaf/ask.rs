@@ -1,6 +1,7 @@
 //! One request with all that belongs to it: a token, a place in the line, the try itself, and what it means.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +20,21 @@ use crate::model::{self, NoAnswer, Outcome};
 
 const API: &str = "/services/usermanagement/api";
 
+/// Room for most URLs, in bytes.
+const URL: usize = 160;
+
 /// What all clones of a client share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) upstream: Upstream,
     pub(super) session: Session,
     pub(super) fingerprint_key: hmac::Key,
+    bodies: RandomState,
 }
+
+/// Tells the bytes of one answer from those of others, keyed anew in each process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyDigest(u64);
 
 /// What one try came to.
 pub(super) enum Attempt {
@@ -43,6 +52,7 @@ impl Shared {
             session: Session::new(upstream.clock.clone()),
             upstream,
             fingerprint_key: hmac::Key::new(hmac::HMAC_SHA256, &fingerprint_key),
+            bodies: RandomState::new(),
         }
     }
 
@@ -89,7 +99,9 @@ impl Shared {
                     endpoint = newest;
                     None
                 } else {
-                    let url = format!("{}{API}/{path}", endpoint.base_url);
+                    let mut url = String::with_capacity(URL);
+                    // Writing to a string cannot fail.
+                    let _ = write!(url, "{}{API}/{path}", endpoint.base_url);
                     let request = endpoint.http.get(url);
                     let request = request.header(AUTHORIZATION, token.header.clone());
                     Some(wire::send(request, limit, endpoint.timeout).await)
@@ -189,6 +201,10 @@ impl Shared {
             Some(pause) => Ok(Attempt::Again { pause }),
             None => Ok(nothing(NoAnswer::Later, words)),
         }
+    }
+
+    pub(super) fn body_digest(&self, answer: &Answer) -> Option<BodyDigest> {
+        (answer.status == 200).then(|| BodyDigest(self.bodies.hash_one(&answer.body)))
     }
 
     pub(super) fn outcome(&self, answer: &Answer) -> Outcome {

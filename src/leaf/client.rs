@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::ask::{Attempt, Shared};
+use super::ask::{Attempt, BodyDigest, Shared};
 use super::counters::Counters;
 use super::endpoint::Endpoint;
 use super::gate::Lane;
 use super::halt::Halt;
 use super::upstream::Upstream;
-use super::wire::MOST_BYTES;
+use super::wire::{Answer, MOST_BYTES};
 use crate::clock::Clock;
 use crate::config::Leaf;
-use crate::model::{Credential, Outcome};
+use crate::model::{Credential, NoAnswer, Outcome};
 
 /// What a request is for; decides who goes first when not all may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,11 +37,21 @@ pub struct Look {
     pub leaf_time: Option<Timestamp>,
 }
 
+/// What a look brought, not read yet: most answers are those of the look before, byte for byte.
+#[derive(Debug)]
+pub struct Reply {
+    /// As of [`Look`].
+    pub leaf_time: Option<Timestamp>,
+    /// Of a 200; none of anything else.
+    pub body: Option<BodyDigest>,
+    brought: Result<Answer, (NoAnswer, String)>,
+}
+
 /// What one try to look came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Step {
-    /// The look is over.
-    Done(Look),
+    /// The look is over; [`Client::understand`] reads it.
+    Done(Reply),
     /// Worth another try, not before this pause; no permit is held meanwhile.
     Again {
         /// How long to wait before it.
@@ -114,7 +124,7 @@ impl Client {
         let mut tries = 0;
         loop {
             match self.try_read(credential, class, tries).await? {
-                Step::Done(look) => return Ok(look),
+                Step::Done(reply) => return Ok(self.understand(reply)),
                 Step::Again { pause } => tokio::time::sleep(pause).await,
             }
             tries += 1;
@@ -137,18 +147,30 @@ impl Client {
         let attempt = shared
             .attempt(&path, class.into(), MOST_BYTES, tries_before)
             .await?;
-        let look = match attempt {
-            Attempt::Again { pause } => return Ok(Step::Again { pause }),
-            Attempt::Nothing { why, words } => Look {
-                outcome: Outcome::None(why, words),
+        Ok(match attempt {
+            Attempt::Again { pause } => Step::Again { pause },
+            Attempt::Nothing { why, words } => Step::Done(Reply {
                 leaf_time: None,
-            },
-            Attempt::Answer(answer) => Look {
+                body: None,
+                brought: Err((why, words)),
+            }),
+            Attempt::Answer(answer) => Step::Done(Reply {
                 leaf_time: answer.leaf_time(),
-                outcome: shared.outcome(&answer),
+                body: shared.body_digest(&answer),
+                brought: Ok(answer),
+            }),
+        })
+    }
+
+    /// What `reply` says.
+    pub fn understand(&self, reply: Reply) -> Look {
+        Look {
+            outcome: match reply.brought {
+                Ok(answer) => self.shared.outcome(&answer),
+                Err((why, words)) => Outcome::None(why, words),
             },
-        };
-        Ok(Step::Done(look))
+            leaf_time: reply.leaf_time,
+        }
     }
 
     /// When the token in use ends by its own word; `None` for an opaque one, or before the first.

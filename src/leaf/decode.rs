@@ -3,6 +3,7 @@
 //! The same answer holds long-lived secrets: they are skipped by the parser and never land in a value of ours. A client
 //! key becomes a [`KeyPrint`] the moment it is read.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ring::hmac;
@@ -338,14 +339,18 @@ impl Top<'_> {
 
 /// A word as it came, unless there is a credential in it.
 fn word(word: Word) -> Option<String> {
-    word.0.map(|word| evidence::word(&word).into_owned())
+    word.0.map(kept)
 }
 
 fn words(words: Words) -> Vec<String> {
-    let words = words.0.iter();
-    words
-        .map(|word| evidence::word(word).into_owned())
-        .collect()
+    words.0.into_iter().map(kept).collect()
+}
+
+fn kept(word: String) -> String {
+    match evidence::word(&word) {
+        Cow::Borrowed(kept) if kept.len() == word.len() => word,
+        kept => kept.into_owned(),
+    }
 }
 
 /// `tokenMetadata`, of which only the scopes are taken; whatever is no object has none.

@@ -20,7 +20,8 @@ mod upstream;
 mod users;
 mod wire;
 
-pub use client::{Class, Client, Look, Step};
+pub use ask::BodyDigest;
+pub use client::{Class, Client, Look, Reply, Step};
 pub use counters::Counters;
 pub use endpoint::Endpoint;
 pub use events::EventLog;

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use leafwatch::leaf::{Class, Client, Look};
+use leafwatch::leaf::{Class, Client, Look, Step};
 use leafwatch::model::{Answer, NoAnswer, Outcome};
 
 use crate::support::leaf::{Act, Peer, clock, grower, json, raw, with_headers};
@@ -67,6 +67,30 @@ async fn a_404_and_an_empty_200_say_that_there_is_no_credential() {
         assert_eq!(look.outcome, Outcome::Answer(Answer::Missing));
         assert_eq!(tries, 1);
     }
+}
+
+#[tokio::test]
+async fn an_answer_of_the_same_bytes_is_known_again_and_no_other_is() {
+    let asked = AtomicUsize::new(0);
+    let peer = Peer::leaf(move |_| match asked.fetch_add(1, SeqCst) {
+        0 | 1 | 4 => json(200, OK),
+        2 => json(200, r#"{"id":"1","status":"OK" }"#),
+        _ => json(404, OK),
+    })
+    .await;
+    let client = peer.client();
+    let mut bodies = Vec::new();
+    for _ in 0..5 {
+        match client.try_read(grower(0), Class::Status, 0).await {
+            Ok(Step::Done(reply)) => bodies.push(reply.body),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(bodies[0].is_some());
+    assert_eq!(bodies[0], bodies[1]);
+    assert_eq!(bodies[0], bodies[4]);
+    assert_ne!(bodies[0], bodies[2], "it may say the same, and is read");
+    assert_eq!(bodies[3], None);
 }
 
 #[tokio::test]

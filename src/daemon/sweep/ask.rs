@@ -73,7 +73,7 @@ async fn ask(context: &Context, state: &Arc<State>, at: u32, retries: &mut JoinS
         return;
     };
     match context.client.try_read(credential, Class::Status, 0).await {
-        Ok(Step::Done(look)) => state.record(context, at, credential, look),
+        Ok(Step::Done(reply)) => state.take(context, at, credential, reply),
         Ok(Step::Again { pause }) => match state.retrying.clone().try_acquire_owned() {
             Ok(place) => {
                 let (context, state) = (context.clone(), state.clone());
@@ -103,7 +103,7 @@ async fn ask_again(
             .try_read(credential, Class::Status, tries)
             .await
         {
-            Ok(Step::Done(look)) => return state.record(context, at, credential, look),
+            Ok(Step::Done(reply)) => return state.take(context, at, credential, reply),
             Ok(Step::Again { pause: next }) => pause = next,
             Err(halt) => return halted(context, state, &halt),
         }

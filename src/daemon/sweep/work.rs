@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 
 use super::Scope;
 use super::write::{BATCH, MOST_WAITING};
 use crate::daemon::context::Context;
 use crate::daemon::judge::Look;
-use crate::daemon::roster::{self, Roster};
-use crate::leaf::Look as LeafLook;
+use crate::daemon::roster::{self, Member, Roster};
+use crate::leaf::{BodyDigest, Look as LeafLook, Reply};
 use crate::model::{Credential, NoAnswer, Outcome, SweepEnd, SweepId};
 use crate::rules::fleet::Outlook;
 use crate::store::{Counts, Gap};
@@ -117,13 +118,43 @@ impl State {
         self.work().given_up.get_or_insert((end, reason));
     }
 
-    /// Takes one result into the account of the sweep.
-    pub(super) fn record(&self, context: &Context, at: u32, asked: Credential, look: LeafLook) {
+    /// Takes one result into the account of the sweep. The bytes of the last committed answer need not be read again.
+    pub(super) fn take(&self, context: &Context, at: u32, asked: Credential, reply: Reply) {
+        let (body, leaf_time) = (reply.body, reply.leaf_time);
+        let counts = {
+            let mut roster = context.roster();
+            let member = member_at(&mut roster, at, asked);
+            let known = member.filter(|member| {
+                body.is_some()
+                    && member.body == body
+                    && !member.silent
+                    && member.asked != self.round
+            });
+            known.map(|member| {
+                member.asked = self.round;
+                self.work().count_unchanged(member.healthy)
+            })
+        };
+        match counts {
+            Some(counts) => self.note_progress(context, counts, leaf_time, context.clock.now()),
+            None => {
+                let look = context.client.understand(reply);
+                self.record(context, at, asked, look, body);
+            }
+        }
+    }
+
+    fn record(
+        &self,
+        context: &Context,
+        at: u32,
+        asked: Credential,
+        look: LeafLook,
+        body: Option<BodyDigest>,
+    ) {
         let now = context.clock.now();
         let mut roster = context.roster();
-        // After a reload the place may be another's: an answer is never taken for somebody else's.
-        let before = roster.members().get(at as usize).copied();
-        let Some(before) = before.filter(|member| member.credential == asked) else {
+        let Some(before) = member_at(&mut roster, at, asked).copied() else {
             return;
         };
         let mut work = self.work();
@@ -144,7 +175,7 @@ impl State {
                 work.ask_again(other);
                 return;
             }
-            if let Some(id) = id {
+            if let Some(id) = id.filter(|_| before.leaf_id != id) {
                 work.holders.insert(id, at);
             }
             if let Some(member) = roster.member_mut(at as usize) {
@@ -163,7 +194,11 @@ impl State {
                 work.counts.were_healthy += u32::from(before.healthy && !counted);
                 let digest = roster::digest(&answer);
                 // The first answer of somebody asked once more may not be committed yet.
-                if before.silent || before.digest != digest || counted {
+                let is_known = !before.silent && before.digest == digest && !counted;
+                if let Some(member) = roster.member_mut(at as usize) {
+                    member.body = body.filter(|_| is_known);
+                }
+                if !is_known {
                     let leaf_at = look.leaf_time.unwrap_or(now);
                     let look = Look {
                         id: before.id,
@@ -206,15 +241,40 @@ impl State {
         let counts = work.counts;
         drop(work);
         drop(roster);
+        self.note_progress(context, counts, look.leaf_time, now);
+    }
+
+    fn note_progress(
+        &self,
+        context: &Context,
+        counts: Counts,
+        leaf_time: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         let mut sight = context.sight();
         sight.progress = self.sweep.map(|sweep| (sweep, counts));
-        if let Some(leaf_time) = look.leaf_time {
+        if let Some(leaf_time) = leaf_time {
             sight.skew = Some(leaf_time.duration_since(now));
         }
     }
 }
 
+/// After a reload the place may be another's: an answer is never taken for somebody else's.
+fn member_at(roster: &mut Roster, at: u32, asked: Credential) -> Option<&mut Member> {
+    let member = roster.member_mut(at as usize);
+    member.filter(|member| member.credential == asked)
+}
+
 impl Work {
+    /// One more that says what it said before.
+    fn count_unchanged(&mut self, is_healthy: bool) -> Counts {
+        self.counts.asked += 1;
+        self.counts.answered += 1;
+        self.counts.were_healthy += u32::from(is_healthy);
+        self.outlook.record(None);
+        self.counts
+    }
+
     fn ask_again(&mut self, at: u32) {
         if self.asked_again.insert(at) {
             self.again.push(at);

@@ -133,6 +133,7 @@ fn mark_committed(context: &Context, marks: &[Mark]) {
             .filter(|member| member.id == mark.id)
         {
             member.digest = mark.digest;
+            member.body = None;
             member.healthy = mark.healthy;
             member.silent = false;
         }
@@ -147,6 +148,7 @@ fn forget_committed(context: &Context, marks: &[Mark]) {
             .filter(|member| member.id == mark.id)
         {
             member.digest = 0;
+            member.body = None;
         }
     }
 }

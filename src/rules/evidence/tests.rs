@@ -368,7 +368,13 @@ fn none_of_thousands_of_secrets_is_kept() {
 
 #[test]
 fn a_secret_of_marks_alone_is_no_punctuation() {
-    for secret in ["{:#&{}", "-.-.-.", "(/\"!;:,)", "{:\u{119e0}#\u{10100}{", "{\"\u{1d200}\u{a8e0}:"] {
+    for secret in [
+        "{:#&{}",
+        "-.-.-.",
+        "(/\"!;:,)",
+        "{:\u{119e0}#\u{10100}{",
+        "{\"\u{1d200}\u{a8e0}:",
+    ] {
         for form in [0, 1, 2, 4, 11, 15] {
             let kept = body(&planted(form, "access_token", secret).unwrap());
             assert_eq!(leak(&kept, secret), None, "{kept}");
