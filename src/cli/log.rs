@@ -13,7 +13,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::config::LogFormat;
 
 /// What is logged where `RUST_LOG` does not say otherwise. The scheduler logs each second.
-const USUAL: &str = "info,tokio_cron_scheduler=warn,hyper=warn,h2=warn,reqwest=warn";
+const USUAL: &str = "info,tokio_cron_scheduler=warn,hyper=warn,reqwest=warn";
 
 /// Starts the log of a command that stays.
 pub fn start(format: LogFormat) {
